@@ -1,0 +1,213 @@
+# Everything that is done with this project, as a target: `make help`.
+SHELL       := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS   += --no-builtin-rules
+.DEFAULT_GOAL := help
+
+BIN      := $(CURDIR)/bin
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS  := -X groupcast/server.Version=$(VERSION)
+GOBUILD  := go build -trimpath -ldflags '$(LDFLAGS)'
+
+# What may be given on the command line.
+ARGS      ?=#        flags of `make run`: make run ARGS='--loops 2'
+FUZZTIME  ?= 10s#    for each fuzz target
+BENCH     ?= .#      which micro-benchmarks
+COUNT     ?= 1#      how often each of them
+SCENARIO  ?= many-rooms#  of `make profile`
+LOADFLAGS ?=#        flags of every scenario of `make load`
+PEERFLAGS ?=#        flags of every comparison of `make peers`
+TIMEOUT   ?= 15m#    of one `go test`
+
+# Tools, pinned; each is built once into bin/, from the module proxy.
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
+K6_VERSION       := v1.8.1
+K6               := $(BIN)/k6-$(K6_VERSION)
+BENCHSTAT        := $(BIN)/benchstat
+
+# A command with the server beside it, on a port that is free: $(call beside,COMMAND),
+# which says $$port. The server is ended by its own pid, whatever becomes of the command.
+define beside
+	port=$$((20000 + RANDOM % 10000)); \
+	$(BIN)/groupcast start --log-level warn --listen 127.0.0.1:$$port $(2) >/dev/null & pid=$$!; \
+	trap 'kill $$pid; wait $$pid || true' EXIT; \
+	for i in {1..100}; do \
+		if (: </dev/tcp/127.0.0.1/$$port) 2>/dev/null; then break; fi; \
+		kill -0 $$pid; sleep 0.1; \
+	done; \
+	$(1)
+endef
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the server: bin/groupcast
+	$(GOBUILD) -o $(BIN)/groupcast ./server/cmd/groupcast
+
+.PHONY: run
+run: build ## Build and run the server (ARGS='--loops 2')
+	exec $(BIN)/groupcast start $(ARGS)
+
+.PHONY: test
+test: test-deps race single modules smoke fuzz ## All tests, with all that they need
+	@echo "all tests passed"
+
+.PHONY: race
+race: ## All tests with the race detector
+	CGO_ENABLED=1 go test -race -timeout $(TIMEOUT) ./...
+
+.PHONY: single
+single: ## The loops' tests on one processor, where a missing wake-up hangs
+	@# -count=1: the test cache does not know of GOMAXPROCS.
+	GOMAXPROCS=1 go test -count=1 -timeout $(TIMEOUT) ./loop/...
+
+.PHONY: modules
+modules: ## The tests of the modules beside ours: peers, plots
+	go -C bench/peers test ./...
+	go -C bench/plot test ./...
+
+.PHONY: smoke
+smoke: k6-smoke wrk-smoke ## The k6 and wrk scripts in their short form
+
+.PHONY: fuzz
+fuzz: ## Every fuzz target for FUZZTIME (10s)
+	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ {t[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, t[i]; n = 0}' \
+	| while read -r package target; do \
+		echo "fuzz $$package $$target"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime '$(strip $(FUZZTIME))' "$$package" </dev/null; \
+	done
+
+.PHONY: lint
+lint: $(GOLANGCI) cross ## Linters, the import arrows, the formatting, and builds for other systems
+	$(GOLANGCI) config verify
+	$(GOLANGCI) run ./...
+	cd bench/peers && $(GOLANGCI) run ./...
+	cd bench/plot && $(GOLANGCI) run ./...
+
+# What stands in where there is no epoll, and where sonic has no fast decoder,
+# is built by no test.
+.PHONY: cross
+cross: ## Build for darwin/arm64 and linux/arm64, and throw the result away
+	GOOS=darwin GOARCH=arm64 go build -o /dev/null ./loop/... ./protocol/... ./server/...
+	GOOS=linux GOARCH=arm64 go build -o /dev/null ./loop/... ./protocol/... ./server/...
+
+.PHONY: fmt
+fmt: $(GOLANGCI) ## Format the code
+	$(GOLANGCI) fmt ./...
+
+.PHONY: bench
+bench: ## Micro-benchmarks (BENCH=regexp COUNT=10; BASE=commit compares with that)
+ifdef BASE
+bench: $(BENCHSTAT)
+	@work=$$(mktemp -d); trap 'git worktree remove --force '$$work'/base' EXIT; \
+	git worktree add --quiet --detach $$work/base $(BASE); \
+	bench() { go -C $$1 test -run '^$$' -bench '$(strip $(BENCH))' -benchmem -count 1 -timeout 60m ./protocol/... ./loop/...; }; \
+	for i in $$(seq $(if $(filter 1,$(strip $(COUNT))),6,$(strip $(COUNT)))); do \
+		bench $$work/base >>$$work/base.txt; bench $(CURDIR) >>$$work/new.txt; \
+	done; \
+	$(BENCHSTAT) base=$$work/base.txt new=$$work/new.txt
+else
+	go test -run '^$$' -bench '$(strip $(BENCH))' -benchmem -count $(strip $(COUNT)) -timeout 60m ./protocol/... ./loop/...
+endif
+
+# The server on one processor, the generator on the other, where there are two.
+# The generator puts a free port in.
+PINNED := $(if $(filter-out 1,$(shell nproc)),--server-cpus 0 --load-cpus 1)
+SERVER := $(BIN)/groupcast start --log-level warn --listen 127.0.0.1:{port} --loops 1
+
+.PHONY: load
+load: build $(BIN)/load ## The server under the load generator: every scenario (LOADFLAGS=)
+	@for scenario in big-room hot-room 'hot-room --window 1' many-rooms many-groups churn slow storm 'idle --settle 10s'; do \
+		$(BIN)/load $$scenario --server '$(SERVER)' $(PINNED) $(LOADFLAGS); echo; \
+	done
+
+.PHONY: peers
+peers: build $(BIN)/load $(BIN)/limit peers-build ## Compare with the peers and a C loop that only copies bytes (PEERFLAGS='--rounds=9')
+	@compare() { \
+		echo "== $$*"; \
+		$(BIN)/peers/peers --load bin/load \
+			--ahead "c-$$1=bin/limit -p {port} -m $$1" \
+			--ahead 'groupcast=bin/groupcast start --log-level warn --listen 127.0.0.1:{port} --loops 1' \
+			-- --reference "c-$$1" --rounds 5 $(PEERFLAGS) "$${@:2}"; \
+	}; \
+	compare plain big-room; \
+	compare coalesce hot-room; \
+	compare coalesce many-rooms; \
+	compare plain hot-room --window 1
+
+.PHONY: peers-build
+peers-build:
+	go -C bench/peers build -trimpath -o $(BIN)/peers/peers ./cmd/peers
+
+.PHONY: results
+results: build $(BIN)/load $(BIN)/limit $(BIN)/plot peers-build ## All figures and pictures of bench/results, under today's date (an hour)
+	bench/results/run.sh
+
+.PHONY: profile
+profile: build $(BIN)/load ## CPU, heap and trace of a scenario into bin/profile, and the top ten (SCENARIO=many-rooms)
+	@mkdir -p $(BIN)/profile
+	@pprof=$$((30000 + RANDOM % 5000)); \
+	$(call beside,get() { curl -sfo $(BIN)/profile/$$1 "http://127.0.0.1:$$pprof/debug/pprof/$$2"; }; \
+		(sleep 4; get cpu.pprof 'profile?seconds=6'; get trace.out 'trace?seconds=1'; get heap.pprof heap) & collect=$$!; \
+		$(BIN)/load $(SCENARIO) --duration 12s --addr 127.0.0.1:$$port --pid $$pid; wait $$collect; \
+		for p in cpu heap; do echo; go tool pprof -top -nodecount 10 $(BIN)/groupcast $(BIN)/profile/$$p.pprof 2>/dev/null; done; \
+		echo; echo "go tool trace bin/profile/trace.out shows the rest",--pprof 127.0.0.1:$$pprof)
+
+.PHONY: k6-smoke
+k6-smoke: build $(K6) ## Every promise once, and a short load, by k6
+	@$(call beside,export K6_NO_USAGE_REPORT=true TARGET=ws://127.0.0.1:$$port; \
+		$(K6) run --quiet bench/k6/smoke.js; \
+		$(K6) run --quiet -e ROOMS=3 -e MEMBERS=5 -e RATE=20 -e DURATION=3 -e RAMP=1 -e P95=1000 bench/k6/load.js)
+
+.PHONY: wrk-smoke
+wrk-smoke: build ## What is not an upgrade, by wrk (Debian: apt-get install wrk)
+	@if ! command -v wrk >/dev/null; then echo "NO WRK: not run; to run it: sudo apt-get install wrk"; exit 0; fi; \
+	$(call beside,for script in healthz refused; do \
+		wrk -t1 -c8 -d1s -s bench/wrk/$$script.lua http://127.0.0.1:$$port; \
+	done)
+
+# What tests need from Debian: command:package.
+DEBIAN := chromium:chromium wrk:wrk
+
+.PHONY: test-deps
+test-deps: ## Chromium and wrk, from Debian's packages
+	@missing=(); for pair in $(DEBIAN); do command -v $${pair%%:*} >/dev/null || missing+=("$${pair##*:}"); done; \
+	if [ $${#missing[@]} = 0 ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null; \
+	else \
+		echo "MISSING: some tests are skipped; to run them: sudo apt-get install $${missing[*]}"; \
+	fi
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf $(BIN)
+
+$(BIN)/load: FORCE
+	$(GOBUILD) -o $@ ./bench/load
+
+$(BIN)/plot: FORCE
+	go -C bench/plot build -trimpath -o $@ .
+
+$(BIN)/limit: bench/peers/limit/limit.c
+	@mkdir -p $(BIN)
+	$(CC) -O2 -Wall -Wextra -o $@ $< -pthread
+
+# The version is part of the file's name: another version is another file.
+$(GOLANGCI):
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv $(BIN)/golangci-lint $@
+
+$(K6):
+	GOBIN=$(BIN) go install go.k6.io/k6@$(K6_VERSION)
+	mv $(BIN)/k6 $@
+
+$(BENCHSTAT):
+	GOBIN=$(BIN) go install golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+.PHONY: FORCE
+FORCE:
