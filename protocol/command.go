@@ -1,0 +1,199 @@
+package protocol
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// Kind is what a command asks for. The zero Kind is none.
+type Kind uint8
+
+// The commands of the contract (WIRE.md, "Commands").
+const (
+	KindAddGroup Kind = iota + 1
+	KindLeaveGroup
+	KindSendToGroup
+	KindPing
+)
+
+// String returns the command's name on the wire.
+func (k Kind) String() string {
+	switch k {
+	case KindAddGroup:
+		return "add_group"
+	case KindLeaveGroup:
+		return "leave_group"
+	case KindSendToGroup:
+		return "send_to_group"
+	case KindPing:
+		return "ping"
+	}
+	return "none"
+}
+
+// MaxReqIDBytes bounds what a client makes the server repeat, in bytes of the
+// JSON token.
+const MaxReqIDBytes = 256
+
+// Command is one message of a client, understood. Fields that the command does
+// not have are zero. Its slices are not copies: see CommandParser.Parse.
+type Command struct {
+	Kind Kind
+	// Group is the group's name: the characters of a string, or the digits of
+	// an integer, so that 123 and "123" are one group.
+	Group []byte
+	// Message is what is sent: the characters of a JSON string if IsText,
+	// which may be none, or else a JSON value's text exactly as received.
+	Message []byte
+	IsText  bool
+	// ExcludeSelf asks for no copy to the sender.
+	ExcludeSelf bool
+	// ReqID is the JSON token to repeat in the answer, a string with its
+	// quotes or an integer, at most 256 bytes; nil if none came.
+	ReqID []byte
+}
+
+// CommandParser turns messages into commands.
+//
+// Owner: one reactor. It reuses its decoder and buffers, so it costs no
+// allocation per command, and must not be used concurrently.
+type CommandParser struct {
+	maxGroupBytes int
+	json          jsonDecoder
+	// group and message hold unescaped strings until the next Parse.
+	group   []byte
+	message []byte
+}
+
+// NewCommandParser returns a parser that accepts group names of up to
+// maxGroupBytes bytes.
+func NewCommandParser(maxGroupBytes int) *CommandParser {
+	p := &CommandParser{maxGroupBytes: maxGroupBytes}
+	p.json.init()
+	return p
+}
+
+// Parse reads the command in payload into c. binary says that payload came in
+// a binary message; it is then checked to be UTF-8, which text already was.
+//
+// c is overwritten. Its slices alias payload or the parser's buffers: they are
+// valid until the next Parse, and as long as payload is. On an error only
+// c.ReqID means something: set if one was readable, to be repeated in the
+// answer.
+//
+// A well-formed command costs no allocation (but for escapes inside keys, which
+// nobody writes).
+func (p *CommandParser) Parse(payload []byte, binary bool, c *Command) *CommandError {
+	*c = Command{}
+	if binary && !utf8.Valid(payload) {
+		return errNotUTF8
+	}
+	f := p.json.decode(payload)
+	if f == nil {
+		return errNotObject
+	}
+	if f.ReqID != nil {
+		if !isReqID(f.ReqID) {
+			return errReqID
+		}
+		c.ReqID = f.ReqID
+	}
+	kind, err := p.parseKind(f.Cmd)
+	if err != nil || kind == KindPing {
+		c.Kind = kind
+		return err
+	}
+	group, err := p.parseGroup(f.GroupID)
+	if err != nil {
+		return err
+	}
+	if kind == KindSendToGroup {
+		if f.Message == nil {
+			return errNoMessage
+		}
+		if c.ExcludeSelf, err = parseBool(f.ExcludeSelf); err != nil {
+			return err
+		}
+		c.Message, c.IsText = f.Message, f.Message[0] == '"'
+		if c.IsText {
+			c.Message = text(f.Message, &p.message)
+		}
+	}
+	c.Kind, c.Group = kind, group
+	return nil
+}
+
+func (p *CommandParser) parseKind(raw []byte) (Kind, *CommandError) {
+	if len(raw) == 0 || raw[0] != '"' {
+		return 0, errCmd
+	}
+	// The group's buffer is free until parseGroup.
+	switch string(text(raw, &p.group)) {
+	case "add_group":
+		return KindAddGroup, nil
+	case "leave_group":
+		return KindLeaveGroup, nil
+	case "send_to_group":
+		return KindSendToGroup, nil
+	case "ping":
+		return KindPing, nil
+	}
+	return 0, errCmd
+}
+
+func (p *CommandParser) parseGroup(raw []byte) ([]byte, *CommandError) {
+	var name []byte
+	switch {
+	case len(raw) > 0 && raw[0] == '"':
+		name = text(raw, &p.group)
+	case isInteger(raw):
+		name = raw
+		if string(raw) == "-0" {
+			name = raw[1:]
+		}
+	default:
+		return nil, errGroupType
+	}
+	if len(name) == 0 {
+		return nil, errGroupEmpty
+	}
+	if len(name) > p.maxGroupBytes {
+		return nil, errGroupLength
+	}
+	return name, nil
+}
+
+// parseBool reads an optional JSON boolean; a missing one is false.
+func parseBool(raw []byte) (bool, *CommandError) {
+	switch string(raw) {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	}
+	return false, errExcludeSelf
+}
+
+func isReqID(raw []byte) bool {
+	return len(raw) <= MaxReqIDBytes && (raw[0] == '"' || isInteger(raw))
+}
+
+// isInteger reports whether a valid JSON value is an integer literal: a number
+// without fraction and exponent, even where their value would be whole.
+func isInteger(raw []byte) bool {
+	if len(raw) == 0 || raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
+		return false
+	}
+	return !bytes.ContainsAny(raw, ".eE")
+}
+
+// text returns the characters of a valid JSON string: a part of raw, or, if
+// there are escapes in it, in *scratch, which is overwritten then.
+func text(raw []byte, scratch *[]byte) []byte {
+	raw = raw[1 : len(raw)-1]
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw
+	}
+	*scratch = appendUnescaped((*scratch)[:0], raw)
+	return *scratch
+}

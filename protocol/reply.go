@@ -1,0 +1,79 @@
+package protocol
+
+// Mode is the form of what the server sends on one connection.
+type Mode uint8
+
+const (
+	// ModeBare sends a group's messages as they are: the default.
+	ModeBare Mode = iota
+	// ModeEnvelope sends everything as JSON objects with a type: chosen by
+	// the subprotocol SubprotocolV1.
+	ModeEnvelope
+)
+
+// The functions below append the JSON text of one server message, without a
+// frame header. They allocate only if dst has no room.
+
+// AppendAck appends the answer to a command that was carried out. reqID is the
+// JSON token to repeat, see Command.ReqID; without one the field is left out.
+func AppendAck(dst []byte, mode Mode, reqID []byte) []byte {
+	dst = appendReply(dst, mode, "ack", reqID)
+	return append(dst, '}')
+}
+
+// AppendError appends the answer to a command that was not carried out. reqID
+// is as for AppendAck.
+func AppendError(dst []byte, mode Mode, reqID []byte, code Code, reason string) []byte {
+	dst = appendReply(dst, mode, "error", reqID)
+	dst = append(dst, `,"code":`...)
+	dst = appendQuoted(dst, string(code))
+	dst = append(dst, `,"reason":`...)
+	dst = appendQuoted(dst, reason)
+	return append(dst, '}')
+}
+
+// appendReply appends the start of an ack or error object.
+func appendReply(dst []byte, mode Mode, kind string, reqID []byte) []byte {
+	if mode == ModeEnvelope {
+		dst = append(dst, `{"type":"`...)
+	} else {
+		dst = append(dst, `{"cmd":"`...)
+	}
+	dst = append(dst, kind...)
+	dst = append(dst, '"')
+	if len(reqID) > 0 {
+		dst = append(dst, `,"req_id":`...)
+		dst = append(dst, reqID...)
+	}
+	return dst
+}
+
+const (
+	messageHead = `{"type":"message","group_id":`
+	messageMid  = `,"message":`
+)
+
+// AppendMessage appends a group's message in envelope mode. With isText,
+// message is characters, which become a JSON string; else it is JSON text and
+// is appended as it is. Both group and text must be UTF-8.
+func AppendMessage(dst []byte, group string, message []byte, isText bool) []byte {
+	dst = append(dst, messageHead...)
+	dst = appendQuoted(dst, group)
+	dst = append(dst, messageMid...)
+	if isText {
+		dst = appendQuoted(dst, message)
+	} else {
+		dst = append(dst, message...)
+	}
+	return append(dst, '}')
+}
+
+// MessageLen returns exactly how many bytes AppendMessage appends, without
+// building them.
+func MessageLen(group string, message []byte, isText bool) int {
+	n := len(messageHead) + quotedLen(group) + len(messageMid) + len(message) + len("}")
+	if isText {
+		n += quotedLen(message) - len(message)
+	}
+	return n
+}

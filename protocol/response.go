@@ -1,0 +1,95 @@
+package protocol
+
+import "strconv"
+
+// answer is an HTTP response that ends the connection. Its text is fixed: no
+// response repeats anything of the request.
+type answer struct {
+	status int
+	// fields are further header lines, each with its CRLF.
+	fields string
+	// body is a line of text for whoever reads it.
+	body string
+}
+
+// upgradeFields are the header fields of every 426 (RFC 9110, 15.5.22; RFC
+// 6455, 4.4).
+const upgradeFields = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+
+var (
+	healthy       = answer{200, "Cache-Control: no-store\r\n", "ok\n"}
+	badRequest    = answer{400, "", "malformed request\n"}
+	badConnection = answer{400, "", "handshake: every Connection field must have the token upgrade\n"}
+	badUpgrade    = answer{400, "", "handshake: the Upgrade field must be websocket\n"}
+	badKey        = answer{400, "", "handshake: Sec-WebSocket-Key must be 16 bytes in base64\n"}
+	noVersion     = answer{400, "", "handshake: Sec-WebSocket-Version is missing\n"}
+	notWebSocket  = answer{426, upgradeFields, "this is a WebSocket port: connect with ws:// or wss://\n"}
+	wrongVersion  = answer{426, upgradeFields, "this server speaks WebSocket version 13\n"}
+	timedOut      = answer{408, "", "the request took too long\n"}
+	tooLarge      = answer{431, "", "the request head is too large\n"}
+)
+
+// AppendTimeout appends a whole response 408: the request did not come in time.
+func AppendTimeout(dst []byte) []byte {
+	return timedOut.append(dst, false)
+}
+
+// AppendTooLarge appends a whole response 431: the request head is over the
+// limit.
+func AppendTooLarge(dst []byte) []byte {
+	return tooLarge.append(dst, false)
+}
+
+// AppendUnavailable appends a whole response 503 that asks the client to come
+// back after retryAfterSeconds.
+func AppendUnavailable(dst []byte, retryAfterSeconds int) []byte {
+	dst = appendStatus(dst, 503)
+	dst = append(dst, "Retry-After: "...)
+	dst = strconv.AppendInt(dst, int64(retryAfterSeconds), 10)
+	dst = append(dst, "\r\n"...)
+	return appendBody(dst, "at the limit of connections, try again later\n", false)
+}
+
+// append appends the response; without its body if the request was HEAD, but
+// with the body's length (RFC 9110, 9.3.2).
+func (a answer) append(dst []byte, isHead bool) []byte {
+	dst = appendStatus(dst, a.status)
+	dst = append(dst, a.fields...)
+	return appendBody(dst, a.body, isHead)
+}
+
+// appendStatus appends the status line and the Connection field.
+func appendStatus(dst []byte, status int) []byte {
+	dst = append(dst, "HTTP/1.1 "...)
+	dst = strconv.AppendInt(dst, int64(status), 10)
+	switch status {
+	case 200:
+		dst = append(dst, " OK"...)
+	case 400:
+		dst = append(dst, " Bad Request"...)
+	case 408:
+		dst = append(dst, " Request Timeout"...)
+	case 426:
+		dst = append(dst, " Upgrade Required"...)
+	case 431:
+		dst = append(dst, " Request Header Fields Too Large"...)
+	case 503:
+		dst = append(dst, " Service Unavailable"...)
+	}
+	dst = append(dst, "\r\nConnection: close"...)
+	if status == 426 {
+		// Whoever sends Upgrade must name it here (RFC 9110, 7.8).
+		dst = append(dst, ", Upgrade"...)
+	}
+	return append(dst, "\r\n"...)
+}
+
+func appendBody(dst []byte, body string, isHead bool) []byte {
+	dst = append(dst, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: "...)
+	dst = strconv.AppendInt(dst, int64(len(body)), 10)
+	dst = append(dst, "\r\n\r\n"...)
+	if isHead {
+		return dst
+	}
+	return append(dst, body...)
+}
