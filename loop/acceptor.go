@@ -1,0 +1,233 @@
+package loop
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"groupcast/protocol"
+)
+
+// Serve accepts connections from ln and hands them to the reactors until ln or
+// the engine is closed; then it returns nil (ErrClosed, if it was closed before). ln must give *net.TCPConn or *net.UnixConn; a net.ListenConfig with
+// KeepAlive -1 saves system calls a connection.
+//
+// Running out of descriptors or memory ends nothing: accepting pauses and goes
+// on. Any other error of ln is returned.
+func (e *Engine) Serve(ln net.Listener) error {
+	if err := e.prepare(ln); err != nil {
+		return err
+	}
+	if !e.begin() {
+		return ErrClosed
+	}
+	defer e.serving.Done()
+	returned := make(chan struct{})
+	defer close(returned)
+	go func() {
+		select {
+		case <-e.stopped:
+			_ = ln.Close()
+		case <-returned:
+		}
+	}()
+	var pause time.Duration
+	for {
+		c, err := ln.Accept()
+		if e.isStopped() {
+			if err == nil {
+				_ = c.Close()
+			}
+			return nil
+		}
+		if err == nil {
+			if err = e.admit(c); err == nil {
+				pause = 0
+				continue
+			}
+			if !temporary(err) {
+				e.acceptErrors.Add(1) // this connection's own trouble
+				continue
+			}
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if !temporary(err) {
+			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
+		}
+		e.acceptErrors.Add(1)
+		if pause == 0 {
+			e.log.Warn("accepting pauses", "listener", ln.Addr().String(), "err", err)
+		}
+		// From 5 ms to 1 s: what is missing comes back as connections end.
+		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+		select {
+		case <-time.After(pause):
+		case <-e.stopped:
+			return nil
+		}
+	}
+}
+
+// begin counts something that Close waits for, unless the engine is closed.
+func (e *Engine) begin() bool {
+	e.gate.RLock()
+	defer e.gate.RUnlock()
+	if !e.closed {
+		e.serving.Add(1)
+	}
+	return !e.closed
+}
+
+func (e *Engine) isStopped() bool {
+	select {
+	case <-e.stopped:
+		return true
+	default:
+		return false
+	}
+}
+
+// temporary says whether accepting may go on after err: the machine is out of
+// something, or the peer was gone before we came.
+func temporary(err error) bool {
+	if errors.Is(err, errNotTaken) {
+		return true // epoll would not have it: memory, or its own limit
+	}
+	for _, errno := range []syscall.Errno{
+		unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM,
+		unix.ECONNABORTED, unix.ECONNRESET, unix.EINTR, unix.EAGAIN,
+		unix.EPROTO, unix.ENETDOWN, unix.EHOSTUNREACH, unix.ENETUNREACH,
+	} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
+}
+
+// prepare sets on the listener what accepted TCP connections inherit from it,
+// which costs nothing a connection. Those that came before keep the kernel's
+// default, and so do unix sockets, whose default is small.
+func (e *Engine) prepare(ln net.Listener) error {
+	conn, ok := ln.(syscall.Conn)
+	if !ok || e.opt.SendBufferBytes == 0 {
+		return nil
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("listener %s: %w", ln.Addr(), err)
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, e.opt.SendBufferBytes)
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return fmt.Errorf("listener %s: set SO_SNDBUF: %w", ln.Addr(), err)
+	}
+	return nil
+}
+
+// admit checks the limits, before any loop is touched, and hands c to a loop.
+// The error is about descriptors or memory; c is closed then.
+func (e *Engine) admit(c net.Conn) error {
+	if !e.reserve() {
+		e.refuse(c, true)
+		return nil
+	}
+	addr := c.RemoteAddr()
+	if !e.addresses.enter(addr) {
+		e.unreserve()
+		e.refuse(c, false)
+		return nil
+	}
+	// gnet returns the zones' bytes to a pool that they did not come from.
+	clearZone(addr)
+	clearZone(c.LocalAddr())
+	s := new(Session)
+	_, err := e.client.EnrollContext(c, s)
+	// gnet answers with success even where the loop could not take it; but it
+	// has waited for the loop, so what OnOpen did can be seen.
+	if err == nil && s.r == nil {
+		err = errNotTaken
+	}
+	if err != nil {
+		e.addresses.exit(addr)
+		e.unreserve()
+		return fmt.Errorf("enrol: %w", err)
+	}
+	e.accepted.Add(1)
+	return nil
+}
+
+var errNotTaken = errors.New("the event loop could not watch the connection")
+
+// reserve counts one more connection, unless a limit forbids it. The count goes
+// down in bury, or in unreserve.
+func (e *Engine) reserve() bool {
+	conns, handshakes := e.conns.Add(1), e.handshakes.Add(1)
+	if e.draining.Load() || conns > int64(e.opt.MaxConns) || handshakes > int64(e.opt.MaxHandshakes) {
+		e.unreserve()
+		return false
+	}
+	return true
+}
+
+func (e *Engine) unreserve() {
+	e.conns.Add(-1)
+	e.handshakes.Add(-1)
+}
+
+func clearZone(addr net.Addr) {
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		tcp.Zone = ""
+	}
+}
+
+const (
+	refusalTime       = time.Second
+	retryAfterSeconds = 5
+)
+
+// refuse answers 503 without a loop. At most MaxRefusals run at a time. One
+// more makes the acceptor wait if pause is set, which leaves further clients in
+// the kernel's queue instead of in our descriptors: right where nobody could
+// come in anyway. Where it is only this client that may not, it is closed
+// without an answer, since its refusals must not keep the others out.
+func (e *Engine) refuse(c net.Conn, pause bool) {
+	e.refused.Add(1)
+	select {
+	case e.refusals <- struct{}{}:
+	default:
+		if !pause {
+			_ = c.Close()
+			return
+		}
+		select {
+		case e.refusals <- struct{}{}:
+		case <-e.stopped:
+			_ = c.Close()
+			return
+		}
+	}
+	e.serving.Go(func() {
+		defer func() { <-e.refusals }()
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(refusalTime))
+		if _, err := c.Write(protocol.AppendUnavailable(nil, retryAfterSeconds)); err != nil {
+			return
+		}
+		// Read what the client has sent: closing with unread input would reset
+		// the connection, and the answer with it.
+		if half, ok := c.(interface{ CloseWrite() error }); ok {
+			_ = half.CloseWrite()
+		}
+		_, _ = io.CopyN(io.Discard, c, 64<<10)
+	})
+}

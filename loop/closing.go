@@ -1,0 +1,176 @@
+package loop
+
+import (
+	"time"
+
+	"github.com/gobwas/ws"
+	"golang.org/x/sys/unix"
+
+	"groupcast/protocol"
+)
+
+// closeWith begins the close handshake: a close frame behind what is queued,
+// then our half of the connection is shut and the peer has CloseTimeout to end
+// its own. The session leaves its groups at once.
+func (r *reactor) closeWith(s *Session, code ws.StatusCode, reason string) {
+	switch s.state {
+	case stateOpen:
+		r.queueClose(s, code, reason)
+		r.startClosing(s)
+	case stateHandshake:
+		r.doom(s)
+	case stateClosing, stateDead: // it has an end already
+	}
+}
+
+// closeSlow ends a reader that is too slow: what it has not read is dropped
+// behind the frame that is partly out, so that it learns why.
+func (r *reactor) closeSlow(s *Session) {
+	r.truncate(s)
+	r.closeWith(s, ws.StatusPolicyViolation, "slow reader: backlog over the limit")
+}
+
+// peerClosed answers the peer's close frame, or ends the handshake that we began.
+func (r *reactor) peerClosed(s *Session, payload []byte) {
+	s.set(flagPeerClosed)
+	if s.state == stateClosing {
+		if s.next == nil {
+			r.doom(s)
+		}
+		return
+	}
+	code, err := protocol.ParseClose(payload)
+	reason := ""
+	if err != nil {
+		code, reason = err.Code, err.Reason
+	} else if code == ws.StatusNoStatusRcvd {
+		code = ws.StatusNormalClosure
+	}
+	r.queueClose(s, code, reason)
+	r.startClosing(s)
+}
+
+func (r *reactor) queueClose(s *Session, code ws.StatusCode, reason string) {
+	c := r.replies.get(chunkSealed)
+	c.buf = protocol.AppendClose(c.buf, code, reason)
+	s.enqueue(c)
+	r.countClose(code)
+}
+
+// startClosing: the last frame is queued; nothing is taken from the peer but
+// its end, and nothing more is sent to it.
+func (r *reactor) startClosing(s *Session) {
+	s.state = stateClosing
+	r.leaveAll(s)
+	r.wheel.schedule(s, r.wheel.now+r.ticks(r.opt.CloseTimeout))
+}
+
+// finish runs when a closing session has nothing left to write.
+func (r *reactor) finish(s *Session) {
+	if s.is(flagPeerClosed) {
+		r.doom(s)
+		return
+	}
+	if !s.is(flagFinSent) {
+		s.set(flagFinSent)
+		// Not a close: unread input would turn it into a reset, which can
+		// overtake what we just wrote. An error means there is no peer.
+		if unix.Shutdown(int(s.fd), unix.SHUT_WR) != nil {
+			r.doom(s)
+		}
+	}
+}
+
+// reset drops the connection without ceremony: the peer had its time.
+func (r *reactor) reset(s *Session) {
+	_ = unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	r.doom(s)
+}
+
+// expire is the wheel's: somebody must look at s now. Receiving does not move
+// a session in the wheel, so it may be too early, and then it is put back.
+func (r *reactor) expire(s *Session) {
+	switch s.state {
+	case stateHandshake:
+		r.stats.HandshakeExpired++
+		if s.head == nil {
+			r.reset(s) // not a word: nobody to answer
+			return
+		}
+		r.respond(s, protocol.AppendTimeout(nil))
+		r.putHead(s)
+	case stateOpen:
+		r.checkSilence(s)
+	case stateClosing:
+		r.stats.Resets++
+		r.reset(s)
+	case stateDead: // on its way to be buried
+	}
+}
+
+// pingFrame is what a silent session is sent.
+var pingFrame = &chunk{buf: protocol.AppendFrame(nil, ws.OpPing, nil)}
+
+func (r *reactor) checkSilence(s *Session) {
+	now := r.wheel.now
+	ping := s.lastSeen + r.ticks(r.opt.PingAfter)
+	end := s.lastSeen + r.ticks(r.opt.CloseAfter)
+	switch {
+	case int32(now-end) >= 0:
+		r.stats.IdleClosed++
+		r.closeWith(s, ws.StatusPolicyViolation, "silent for too long")
+	case int32(now-ping) < 0:
+		r.wheel.schedule(s, ping)
+	case s.is(flagPinged):
+		r.wheel.schedule(s, end)
+	default:
+		s.set(flagPinged)
+		r.stats.Pings++
+		if !s.is(flagBlocked) { // else bytes enough are waiting for an answer
+			s.enqueue(pingFrame)
+		}
+		r.wheel.schedule(s, end)
+	}
+}
+
+// closeSome begins the close handshake of up to n open sessions, and returns
+// whether any are left; next is where the search goes on.
+func (r *reactor) closeSome(next *int, n int, code ws.StatusCode) (more bool) {
+	slots := r.sessions.slots
+	for n > 0 && *next < len(slots) {
+		if s := slots[*next]; s != nil && s.state <= stateOpen {
+			r.closeWith(s, code, "")
+			n--
+		}
+		*next++
+	}
+	r.settle()
+	return *next < len(slots)
+}
+
+// countClose counts a close frame that is sent, by what it says.
+func (r *reactor) countClose(code ws.StatusCode) {
+	switch {
+	case code == ws.StatusNormalClosure:
+		r.stats.CloseNormal++
+	case code == ws.StatusGoingAway || code == protocol.StatusServiceRestart:
+		r.stats.CloseGoingAway++
+	case code == ws.StatusPolicyViolation:
+		r.stats.ClosePolicy++
+	case code == ws.StatusInternalServerError:
+		r.stats.CloseInternal++
+	case code == ws.StatusMessageTooBig:
+		r.stats.CloseTooBig++
+	case code == ws.StatusProtocolError || code == ws.StatusInvalidFramePayloadData:
+		r.stats.CloseProtocol++
+	default:
+		r.stats.CloseOther++ // the peer's own code, echoed
+	}
+}
+
+// tickFor is how the engine's clock divides its timeouts: fine enough for
+// the shortest of them, never finer than 10 ms, never coarser than a second.
+func tickFor(o *Options) time.Duration {
+	shortest := min(o.HandshakeTimeout, o.PingAfter, o.CloseAfter-o.PingAfter, o.CloseTimeout)
+	return min(time.Second, max(shortest/5, 10*time.Millisecond))
+}

@@ -1,0 +1,283 @@
+package loop
+
+import (
+	"github.com/gobwas/ws"
+
+	"groupcast/protocol"
+)
+
+// batch is what takeBatch works with: the run of messages to one group that
+// may become one shared chunk, and the chunks built so far.
+//
+// Owner: the reactor's goroutine. Between takeBatch and the end of the flush,
+// chunks belong to the batch; a session that keeps one longer says so.
+type batch struct {
+	chunks []*chunk
+	run    []*message
+	group  *group // of the run; nil if it has no members here
+
+	messages, total, marks int
+}
+
+// turn is one step of delivering: a slice of the current batch's flush, and if
+// that ends it, a new batch and a slice of its own. If anything is left it yields,
+// so that the other sockets of this loop have their turn; if not, the reactor
+// is armed again.
+func (r *reactor) turn() {
+	r.traffic = 0
+	more := r.flushSlice()
+	if !more {
+		r.takeBatch()
+		more = r.flushSlice()
+	}
+	if more || !r.rest() {
+		r.stats.Yields++
+		r.yield()
+	}
+	r.wakeBroker()
+	r.reap()
+}
+
+// rest arms the reactor unless its ring holds something.
+func (r *reactor) rest() bool {
+	if !r.egress.empty() {
+		return false
+	}
+	r.state.Store(armed)
+	// The second look: what was pushed before the store found nobody to wake.
+	return r.egress.empty() || !r.state.CompareAndSwap(armed, running)
+}
+
+// catchUp delivers one batch without yielding, after what is left of the one
+// before: rule R1, and the one place where that is right. One batch and not
+// all there is: while other reactors publish there may be no end to it, and
+// the room that is waited for may long be there.
+func (r *reactor) catchUp() {
+	r.flushAll()
+	if r.takeBatch() {
+		r.flushAll()
+	}
+}
+
+func (r *reactor) flushAll() {
+	for r.flushSlice() {
+	}
+}
+
+// takeBatch takes messages from the egress ring up to the batch's limits and
+// marks the members of their groups. It returns whether it took any. The
+// limits are looked at between messages: the last one may pass them.
+//
+// Nothing in here writes, closes, joins or leaves.
+func (r *reactor) takeBatch() bool {
+	if r.atBarrier {
+		return false // nothing comes after it
+	}
+	r.delivering = true
+	b := &r.batch
+	b.messages, b.total, b.marks = 0, 0, 0
+	for b.messages < r.opt.BatchMessages && b.total < r.opt.BatchBytes && b.marks < r.opt.BatchMarks {
+		m := r.egress.pop()
+		if m == nil {
+			break
+		}
+		b.messages++
+		b.total += len(m.frame.buf)
+		if b.messages%brokerQuota == 0 {
+			r.releaseEgress()
+		}
+		if m.kind == kindBarrier {
+			r.atBarrier = true
+			break
+		}
+		r.add(m)
+	}
+	r.endRun()
+	r.releaseEgress()
+	r.delivering = false
+	if b.messages == 0 {
+		return false
+	}
+	r.stats.Batches++
+	r.stats.MaxMarks = max(r.stats.MaxMarks, b.marks)
+	return true
+}
+
+// releaseEgress hands popped slots back: rule R4.
+func (r *reactor) releaseEgress() {
+	if r.egress.release() {
+		r.engine.broker.wakeFrom(parked)
+	}
+}
+
+// add puts m into the current run, or ends that and begins another. Marking
+// has to follow the broker's order for every session, so a run is consecutive.
+func (r *reactor) add(m *message) {
+	b := &r.batch
+	r.stats.Messages++
+	if len(b.run) > 0 && (b.run[0].group != m.group || m.excludeSelf) {
+		r.endRun()
+	}
+	if len(b.run) == 0 {
+		b.group = r.groups.find(m.group)
+		if b.group == nil && !r.ownsAck(m) {
+			return
+		}
+	}
+	b.run = append(b.run, m)
+	if m.excludeSelf {
+		r.endRun()
+		return
+	}
+	// A run's marks count before it ends, or a batch of small runs could pass
+	// its limit many times over.
+	if b.group != nil && len(b.run) == 1 {
+		b.marks += b.group.size()
+	}
+}
+
+// endRun marks the members of the run's group, and then acknowledges: an ack
+// stands behind what it acknowledges.
+func (r *reactor) endRun() {
+	b := &r.batch
+	if len(b.run) == 0 {
+		return
+	}
+	if g := b.group; g != nil {
+		var except *Session
+		if m := b.run[0]; m.excludeSelf {
+			b.marks += g.size()
+			except = r.origin(m)
+		}
+		if list := g.members[protocol.ModeBare]; len(list) > 0 {
+			r.mark(list, r.bareChunk(b.run), except)
+		}
+		if list := g.members[protocol.ModeEnvelope]; len(list) > 0 {
+			r.mark(list, r.envelopeChunk(b.run), except)
+		}
+	}
+	for i, m := range b.run {
+		if m.reqID != nil {
+			r.acknowledge(m)
+		}
+		b.run[i] = nil
+	}
+	b.run, b.group = b.run[:0], nil
+}
+
+// mark hands a reference to every member and lists it for the flush.
+func (r *reactor) mark(list []member, c *chunk, except *Session) {
+	n := uint64(len(list))
+	if except == nil {
+		for i := range list {
+			list[i].s.enqueue(c)
+		}
+	} else {
+		for i := range list {
+			if s := list[i].s; s != except {
+				s.enqueue(c)
+			} else {
+				n--
+			}
+		}
+	}
+	r.stats.Marks += n
+	r.stats.Deliveries += n * uint64(len(r.batch.run))
+}
+
+// bareChunk is the run's frames in one chunk: a single message's own frame, or
+// a copy of all of them.
+func (r *reactor) bareChunk(run []*message) *chunk {
+	if len(run) == 1 {
+		return &run[0].frame
+	}
+	r.stats.Coalesced += uint64(len(run))
+	c := r.batchChunk()
+	for _, m := range run {
+		c.buf = append(c.buf, m.frame.buf...)
+	}
+	return c
+}
+
+// envelopeChunk is the same in envelope mode, whose frames are built here: once
+// a reactor, and only where a member wants them.
+func (r *reactor) envelopeChunk(run []*message) *chunk {
+	c := r.batchChunk()
+	for _, m := range run {
+		c.buf = protocol.AppendHeader(c.buf, ws.OpText, protocol.MessageLen(m.group, m.payload, m.isText))
+		c.buf = protocol.AppendMessage(c.buf, m.group, m.payload, m.isText)
+	}
+	return c
+}
+
+func (r *reactor) batchChunk() *chunk {
+	c := r.chunks.get(chunkBatch)
+	r.batch.chunks = append(r.batch.chunks, c)
+	return c
+}
+
+// origin is the session that sent m, if it is one of ours and still there.
+func (r *reactor) origin(m *message) *Session {
+	if int(m.origin.reactor) != r.index+1 {
+		return nil
+	}
+	return r.sessions.get(m.origin.slot, m.origin.generation)
+}
+
+func (r *reactor) ownsAck(m *message) bool {
+	return m.reqID != nil && int(m.origin.reactor) == r.index+1
+}
+
+func (r *reactor) acknowledge(m *message) {
+	if s := r.origin(m); s != nil {
+		s.sendAck(m.reqID)
+	}
+}
+
+// flushSlice flushes listed sessions, each once, up to the slice's limit, and
+// returns whether any are left. The list is walked, never the groups: between
+// two slices sessions join, leave and die as they like.
+func (r *reactor) flushSlice() (more bool) {
+	if r.flushed == len(r.dirty) {
+		r.endFlush()
+		return false
+	}
+	writes, sessions := 0, 0
+	r.delivering = true
+	for r.flushed < len(r.dirty) && writes < r.opt.FlushSlice && sessions < flushVisits*r.opt.FlushSlice {
+		s := r.dirty[r.flushed]
+		r.dirty[r.flushed] = nil
+		r.flushed++
+		sessions++
+		if s.state != stateDead && s.is(flagDirty) {
+			writes += r.flush(s)
+		}
+	}
+	r.delivering = false
+	r.stats.Writes += uint64(writes)
+	r.stats.MaxWrites = max(r.stats.MaxWrites, writes)
+	if r.flushed < len(r.dirty) {
+		return true
+	}
+	r.endFlush()
+	return false
+}
+
+// flushVisits is how many sessions that need no write (blocked or dead ones)
+// cost as much as one that does.
+const flushVisits = 16
+
+// endFlush forgets the batch: its chunks that no session kept are used again.
+func (r *reactor) endFlush() {
+	r.dirty, r.flushed = r.dirty[:0], 0
+	for i, c := range r.batch.chunks {
+		if !c.retained {
+			r.chunks.put(c)
+		}
+		r.batch.chunks[i] = nil
+	}
+	r.batch.chunks = r.batch.chunks[:0]
+	if r.atBarrier {
+		r.reachBarrier()
+	}
+}

@@ -1,0 +1,117 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+const (
+	// closeStep is how often a drain closes some more sessions.
+	closeStep = 20 * time.Millisecond
+	// closesPerStep is how many it closes on each reactor at least: spreading
+	// is against a storm of reconnects, and fewer than that are none.
+	closesPerStep = 20
+)
+
+// Drain ends the sessions in good order. The caller has closed the listeners.
+//
+//  1. Publishes are refused from now on, with the error draining.
+//  2. A barrier follows what was accepted before through the rings, so that all
+//     of it is delivered and flushed.
+//  3. Every session gets a close frame with code, spread over spread, or over
+//     80 % of what is left of ctx's time, if that is less.
+//  4. Drain waits for the close handshakes and returns nil when no connection
+//     is left.
+//
+// When ctx ends first, Drain returns its error and leaves the rest to Close.
+func (e *Engine) Drain(ctx context.Context, code ws.StatusCode, spread time.Duration) error {
+	if !e.draining.CompareAndSwap(false, true) {
+		return errors.New("drain: already draining")
+	}
+	started := make([]struct{}, len(e.reactors))
+	if err := ask(ctx, e, (*reactor).startDrain, started); err != nil {
+		return err
+	}
+	if err := e.broker.closeOutside(ctx); err != nil {
+		return err
+	}
+	for _, r := range e.reactors {
+		select {
+		case <-r.drained:
+		case <-e.stopped:
+			return ErrClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return e.closeSessions(ctx, code, spread)
+}
+
+// startDrain refuses publishes and sends this reactor's barrier to the broker.
+func (r *reactor) startDrain() struct{} {
+	if !r.draining {
+		r.draining = true
+		r.publish(&message{kind: kindBarrier})
+		r.settle()
+	}
+	return struct{}{}
+}
+
+// reachBarrier: all that was accepted has been handed to the kernel, or waits
+// in the backlog of a session that is slow to read.
+func (r *reactor) reachBarrier() {
+	select {
+	case <-r.drained:
+	default:
+		close(r.drained)
+	}
+}
+
+// within is spread, or 80 % of the time that ctx has left at now, if that is less.
+func within(ctx context.Context, now time.Time, spread time.Duration) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return min(spread, deadline.Sub(now)/5*4)
+	}
+	return spread
+}
+
+func (e *Engine) closeSessions(ctx context.Context, code ws.StatusCode, spread time.Duration) error {
+	began := time.Now()
+	spread = within(ctx, began, spread)
+	sizes := make([]int, len(e.reactors))
+	if err := ask(ctx, e, func(r *reactor) int { return r.sessions.count }, sizes); err != nil {
+		return err
+	}
+	ticker := time.NewTicker(closeStep)
+	defer ticker.Stop()
+	next := make([]int, len(e.reactors))  // slot to go on from
+	begun := make([]int, len(e.reactors)) // closes begun
+	more := make([]bool, len(e.reactors)) // slots are left
+	for {
+		// As many as the time that has passed asks for, however long a step took.
+		share := 1.0
+		if passed := time.Since(began) + closeStep; passed < spread {
+			share = float64(passed) / float64(spread)
+		}
+		err := ask(ctx, e, func(r *reactor) bool {
+			n := max(closesPerStep, int(share*float64(sizes[r.index]))-begun[r.index])
+			begun[r.index] += n
+			return r.closeSome(&next[r.index], n, code)
+		}, more)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(more, true) && e.conns.Load() == 0 {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,244 @@
+package loop
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+const (
+	firstText = fin | byte(ws.OpText)
+	openText  = byte(ws.OpText)
+	moreText  = byte(ws.OpContinuation)
+	lastText  = fin | byte(ws.OpContinuation)
+)
+
+func join(parts ...[]byte) (b []byte) {
+	for _, part := range parts {
+		b = append(b, part...)
+	}
+	return b
+}
+
+// closeCodes are the ways to be closed by what one sends, with a limit of
+// 1,000 bytes a message and 4 fragments.
+var closeCodes = []struct {
+	name string
+	sent []byte
+	code ws.StatusCode
+}{
+	{"close 1000", closeFrame(1000, "bye"), 1000},
+	{"close without a code", frame(fin|byte(ws.OpClose), ""), 1000},
+	{"close 1001", closeFrame(1001, ""), 1001},
+	{"close 1014", closeFrame(1014, ""), 1014},
+	{"close 3000", closeFrame(3000, strings.Repeat("r", 123)), 3000},
+	{"close 4999", closeFrame(4999, "ä"), 4999},
+	{"close inside a message", join(frame(openText, "a"), closeFrame(1000, "")), 1000},
+
+	{"unmasked", []byte{firstText, 1, 'x'}, 1002},
+	{"unmasked close", []byte{fin | byte(ws.OpClose), 0}, 1002},
+	{"RSV1", frame(firstText|0x40, "x"), 1002},
+	{"RSV3 on a ping", frame(fin|byte(ws.OpPing)|0x10, ""), 1002},
+	{"opcode 3", frame(fin|3, ""), 1002},
+	{"opcode 15", frame(fin|15, ""), 1002},
+	{"fragmented ping", frame(byte(ws.OpPing), ""), 1002},
+	{"ping of 126 bytes", frame(fin|byte(ws.OpPing), strings.Repeat("x", 126)), 1002},
+	{"continuation of nothing", frame(lastText, "x"), 1002},
+	{"message inside a message", join(frame(openText, "x"), textFrame("y")), 1002},
+	{"length not minimal", []byte{firstText, 0x80 | 126, 0, 125}, 1002},
+	{"length of 64 bits", []byte{firstText, 0x80 | 127, 0x80}, 1002},
+	{"close payload of one byte", frame(fin|byte(ws.OpClose), "x"), 1002},
+	{"close 999", closeFrame(999, ""), 1002},
+	{"close 1005", closeFrame(1005, ""), 1002},
+	{"close 1006", closeFrame(1006, ""), 1002},
+	{"close 1015", closeFrame(1015, ""), 1002},
+	{"close 2999", closeFrame(2999, ""), 1002},
+	{"close 5000", closeFrame(5000, ""), 1002},
+
+	{"text not UTF-8", textFrame("\xff"), 1007},
+	{"text cut inside a rune", textFrame("\"\xe2\x82\""), 1007},
+	{"text not UTF-8 in fragments", join(frame(openText, "\xe2\x82"), frame(lastText, "x")), 1007},
+	{"surrogate in text", textFrame("\xed\xa0\x80"), 1007},
+	{"close reason not UTF-8", closeFrame(1000, "\xff"), 1007},
+
+	// Only headers: the payload never comes.
+	{"message over the limit", frameHeader(firstText, 1001), 1009},
+	{"binary over the limit", frameHeader(fin|byte(ws.OpBinary), 1001), 1009},
+	{"exabytes", frameHeader(firstText, 1<<62), 1009},
+	{"length without a mask yet", frameHeader(firstText, 1001)[:4], 1009},
+	{"fragments over the limit", join(frame(openText, strings.Repeat("x", 999)), frameHeader(moreText, 2)), 1009},
+
+	{"too many fragments", join(frame(openText, ""), frame(moreText, ""), frame(moreText, ""), frame(moreText, ""), []byte{lastText}), 1008},
+}
+
+func closeLimits(o *Options) { o.MaxMessageBytes, o.MaxFragments = 1000, 4 }
+
+// TestCloseCodes: the code is the right one, nobody else is touched, and the
+// server's end of the connection lasts until the peer has ended its own.
+func TestCloseCodes(t *testing.T) {
+	e, addr := start(t, closeLimits)
+	witness := open(t, addr)
+	witness.join("g")
+	for _, p := range pieces {
+		for _, test := range closeCodes {
+			t.Run(p.name+"/"+test.name, func(t *testing.T) {
+				w := open(t, addr)
+				w.join("g")
+				for b := test.sent; len(b) > 0; b = b[min(p.size, len(b)):] {
+					if w.tryWrite(b[:min(p.size, len(b))]) != nil {
+						break // closed before the last byte, as it should be
+					}
+				}
+				w.wantClose(test.code)
+				if test.sent[0] != fin|byte(ws.OpClose) || test.sent[1] == 0 { // else it has closed already
+					// The peer's part of the handshake. Where bytes came behind
+					// the mistake, the server cannot tell a close frame from
+					// them: then it is the end of the connection.
+					if p.size > 1000 {
+						w.write(closeFrame(test.code, ""))
+					} else {
+						_ = w.c.Close()
+					}
+				}
+				waitStats(t, e, "the session is gone", func(s ReactorStats) bool { return s.Sessions == 1 && s.Groups == 1 })
+			})
+		}
+	}
+	witness.sync()
+	if s := sum(t, e); s.Resets != 0 {
+		t.Errorf("%d sessions had to be reset", s.Resets)
+	}
+}
+
+// TestNothingFollowsAClose: what stands behind a close frame is not even looked at.
+func TestNothingFollowsAClose(t *testing.T) {
+	e, addr := start(t, nil)
+	witness, w := open(t, addr), open(t, addr)
+	witness.join("g")
+	w.write(join(closeFrame(3333, "x"), textFrame(`{"cmd":"send_to_group","group_id":"g","message":"late"}`), []byte{0xff}))
+	w.wantClose(3333)
+	waitStats(t, e, "the session is gone", func(s ReactorStats) bool { return s.Sessions == 1 })
+	witness.sync()
+	if s := sum(t, e); s.Published != 0 || s.CloseOther != 1 || s.CloseProtocol != 0 {
+		t.Errorf("%d published, %d echoed closes, %d protocol errors", s.Published, s.CloseOther, s.CloseProtocol)
+	}
+}
+
+// TestServerWaitsForThePeer: after its close frame the server shuts its half
+// only; the descriptor goes when the peer has gone, by its close frame or its
+// end, or is reset after CloseTimeout.
+func TestServerWaitsForThePeer(t *testing.T) {
+	violate := []byte{0xff}
+	t.Run("answers late", func(t *testing.T) {
+		e, addr := start(t, func(o *Options) { o.CloseTimeout = time.Hour })
+		for _, end := range []func(w *wire){
+			func(w *wire) { w.write(closeFrame(1002, "")) },
+			func(w *wire) { _ = w.c.Close() },
+			(*wire).reset,
+		} {
+			w := open(t, addr)
+			w.join("g")
+			w.write(violate)
+			w.wantClose(1002)
+			if s := sum(t, e); s.Sessions != 1 || s.Groups != 0 {
+				t.Errorf("while the peer has not answered: %d sessions, %d groups; want 1, 0", s.Sessions, s.Groups)
+			}
+			end(w)
+			waitEmpty(t, e)
+		}
+	})
+	t.Run("never answers", func(t *testing.T) {
+		e, addr := start(t, func(o *Options) { o.CloseTimeout = 100 * time.Millisecond })
+		files := openFiles()
+		w := open(t, addr)
+		w.write(violate)
+		w.wantClose(1002)
+		w.wantReset()
+		waitEmpty(t, e)
+		if s := sum(t, e); s.Resets != 1 {
+			t.Errorf("%d resets, want 1", s.Resets)
+		}
+		_ = w.c.Close()
+		waitFor(t, "its descriptors are gone", func() bool { return openFiles() <= files })
+	})
+	t.Run("talks on", func(t *testing.T) {
+		e, addr := start(t, func(o *Options) { o.CloseTimeout = 100 * time.Millisecond })
+		w, witness := open(t, addr), open(t, addr)
+		witness.join("g")
+		w.join("g")
+		w.write(frameHeader(firstText, 1<<40))
+		w.wantClose(1009)
+		waitFor(t, "a reset", func() bool {
+			_, err := w.c.Write(join(textFrame(`{"cmd":"send_to_group","group_id":"g","message":"after the close"}`)))
+			return err != nil
+		})
+		waitStats(t, e, "it is gone", func(s ReactorStats) bool { return s.Sessions == 1 })
+		witness.sync()
+	})
+}
+
+// TestPanic: a panic in one session's handler costs that session, also with
+// commands behind it in the same segment; it is logged once, with its stack.
+func TestPanic(t *testing.T) {
+	var log syncBuffer
+	e, addr := start(t, func(o *Options) {
+		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		o.OnMessage = func(s *Session, op ws.OpCode, payload []byte) {
+			if string(payload) == "panic" {
+				panic("injected")
+			}
+			s.Send(op, payload)
+		}
+	})
+	other := open(t, addr)
+	for i, first := range []string{"", "answered"} {
+		w := open(t, addr)
+		if first != "" {
+			w.write(textFrame(first))
+		}
+		w.write(join(textFrame("panic"), textFrame("behind"), frame(openText, "open")))
+		if first != "" {
+			w.want(first)
+		}
+		w.wantClose(1011)
+		w.write(closeFrame(1011, ""))
+		waitStats(t, e, "it is gone", func(s ReactorStats) bool { return s.Sessions == 1 && s.Panics == uint64(i+1) })
+	}
+	other.write(textFrame("still"))
+	other.want("still")
+	text := log.String()
+	if n := strings.Count(text, "injected"); n != 1 {
+		t.Errorf("logged %d times, want once:\n%s", n, text)
+	}
+	if !strings.Contains(text, "stack=") || !strings.Contains(text, "TestPanic") {
+		t.Errorf("logged without its stack: %s", text)
+	}
+}
+
+// TestPanicInAFragmentedMessage: the broken decoder is not given to another session.
+func TestPanicInAFragmentedMessage(t *testing.T) {
+	var log syncBuffer
+	_, addr := start(t, func(o *Options) {
+		o.Loops = 1
+		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		o.OnMessage = func(s *Session, op ws.OpCode, payload []byte) {
+			if string(payload) == "panic" {
+				panic("injected")
+			}
+			s.Send(op, payload)
+		}
+	})
+	for range 5 {
+		w := open(t, addr)
+		w.write(join(frame(openText, "pan"), frame(lastText, "ic")))
+		w.wantClose(1011)
+		w.reset()
+		w = open(t, addr)
+		w.write(frame(openText, "a"))
+		w.write(frame(lastText, "b"))
+		w.want("ab")
+	}
+}

@@ -1,0 +1,182 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// TestPublish from outside: orders rise, what is refused is not sent.
+func TestPublish(t *testing.T) {
+	const limit = 1000
+	e, addr := start(t, func(o *Options) { o.MaxMessageBytes, o.MaxGroupBytes = limit, 10 })
+	a, b := open(t, addr), open(t, addr)
+	a.join("g", "gggggggggg")
+	b.join("g")
+	for _, test := range []struct {
+		name, group, text string
+		want              error
+	}{
+		{"text", "g", "hello", nil},
+		{"empty", "g", "", nil},
+		{"at the limit", "g", strings.Repeat("x", limit), nil},
+		{"over the limit", "g", strings.Repeat("x", limit+1), ErrTooLarge},
+		{"over the limit once encoded", "g", strings.Repeat("\x01", limit/6+1), ErrTooLarge},
+		{"within the limit once encoded", "g", strings.Repeat("\x01", limit/6), nil},
+		{"not UTF-8", "g", "\xff", ErrNotUTF8},
+		{"no group", "", "x", ErrBadGroup},
+		{"long group", "ggggggggggg", "x", ErrBadGroup},
+		{"group not UTF-8", "\xff", "x", ErrBadGroup},
+		{"nobody there", "empty", "x", nil},
+	} {
+		order, err := e.Publish(t.Context(), test.group, []byte(test.text))
+		if !errors.Is(err, test.want) || (order > 0) != (err == nil) {
+			t.Errorf("%s: order %d, error %v, want %v", test.name, order, err, test.want)
+		}
+		if err == nil && test.group == "g" {
+			a.want(test.text)
+			b.want(test.text)
+		}
+	}
+	last := uint64(0)
+	for i := range 100 {
+		order, err := e.Publish(t.Context(), "gggggggggg", fmt.Append(nil, i))
+		if err != nil || order <= last {
+			t.Fatalf("order %d after %d, error %v", order, last, err)
+		}
+		last = order
+		a.want(fmt.Sprint(i))
+	}
+	b.sync()
+}
+
+// TestPublishDeadline: with full rings a publish waits until its ctx ends. It
+// is then told apart whether the message is still on its way, or was not taken
+// and never comes.
+func TestPublishDeadline(t *testing.T) {
+	for _, narrow := range []func(*Options){
+		func(o *Options) { o.RingSlots = 1 },
+		func(o *Options) { o.RingBytes = maxFrameBytes(*o) },
+	} {
+		e, addr := start(t, func(o *Options) {
+			o.MaxMessageBytes = 1000
+			narrow(o)
+		})
+		w := open(t, addr)
+		w.join("g")
+		held, hold := make(chan struct{}), make(chan struct{})
+		if err := e.reactors[1].execute(runnable(func() { close(held); <-hold })); err != nil {
+			t.Fatal(err)
+		}
+		<-held
+		var want []string
+		var mu sync.Mutex
+		overloaded := 0
+		var work errgroup.Group
+		for i := range 12 {
+			work.Go(func() error {
+				text := fmt.Sprintf("%02d%s", i, strings.Repeat("x", 900))
+				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+				defer cancel()
+				_, err := e.Publish(ctx, "g", []byte(text))
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case err == nil, errors.Is(err, context.DeadlineExceeded):
+					want = append(want, text)
+				case errors.Is(err, ErrOverloaded):
+					overloaded++
+				default:
+					return err
+				}
+				return nil
+			})
+		}
+		err := work.Wait()
+		close(hold)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if overloaded == 0 || len(want) == 0 {
+			t.Errorf("%d overloaded, %d taken; want some of both", overloaded, len(want))
+		}
+		got, err := collect(w, len(want))
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("delivered %.10q, want %.10q", got, want)
+		}
+		if _, err := e.Publish(t.Context(), "g", []byte("again")); err != nil {
+			t.Fatal(err)
+		}
+		w.want("again")
+		w.sync()
+	}
+}
+
+// TestPublishEndsWithTheEngine: nobody waits for an engine that is closed.
+func TestPublishEndsWithTheEngine(t *testing.T) {
+	o := DefaultOptions()
+	o.Loops, o.RingSlots = 2, 1
+	e, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, hold := make(chan struct{}), make(chan struct{})
+	if err := e.reactors[0].execute(runnable(func() { close(held); <-hold })); err != nil {
+		t.Fatal(err)
+	}
+	<-held
+	ended := make(chan error, 9)
+	for range 8 { // they fill the rings and wait
+		go func() {
+			_, err := e.Publish(context.Background(), "g", []byte("x"))
+			ended <- err
+		}()
+	}
+	waitFor(t, "the rings are full", func() bool { return len(e.broker.outside) == 1 && e.broker.state.Load() == parked })
+	closed := make(chan error, 1)
+	go func() { closed <- e.Close() }()
+	waitFor(t, "the end begins", func() bool {
+		select {
+		case <-e.stopped:
+			return true
+		default:
+			return false
+		}
+	})
+	close(hold)
+	if err := <-closed; err != nil {
+		t.Fatal(err)
+	}
+	go func() { // too late from the start
+		_, err := e.Publish(context.Background(), "g", []byte("x"))
+		ended <- err
+	}()
+	for range 9 {
+		select {
+		case err := <-ended:
+			if err != nil && !errors.Is(err, ErrClosed) {
+				t.Errorf("publish: %v, want %v", err, ErrClosed)
+			}
+		case <-time.After(patience):
+			t.Fatal("a publish waits for a closed engine")
+		}
+	}
+	if _, err := e.Stats(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("stats: %v, want %v", err, ErrClosed)
+	}
+	if err := e.Drain(t.Context(), 1001, 0); !errors.Is(err, ErrClosed) {
+		t.Errorf("drain: %v, want %v", err, ErrClosed)
+	}
+}

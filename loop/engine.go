@@ -1,0 +1,275 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+)
+
+// Engine is the reactors, the broker between them, and the way in for
+// connections. It may be used from any goroutine.
+type Engine struct {
+	opt   Options
+	log   *slog.Logger
+	start time.Time
+
+	client   *gnet.Client // its loops are the reactors; it has no listener
+	reactors []*reactor
+	byLoop   map[gnet.EventLoop]*reactor // written before the first connection, then only read
+	broker   *broker
+
+	// Counted by acceptors and reactors.
+	conns        atomic.Int64
+	handshakes   atomic.Int64
+	accepted     atomic.Uint64
+	acceptErrors atomic.Uint64
+	refused      atomic.Uint64
+	groups       atomic.Int64
+	stalls       atomic.Uint64
+	lastPanic    atomic.Int64 // when one was logged, in milliseconds since the start
+	addresses    *addressQuota
+	members      *memberQuota
+	refusals     chan struct{} // one token for each connection being refused
+
+	draining atomic.Bool
+	stopped  chan struct{}
+	stopOnce sync.Once
+	closeErr error
+	gate     sync.RWMutex // held for reading where something begins that Close must wait for
+	closed   bool         // guarded by gate
+	fatal    chan error
+	workers  sync.WaitGroup // broker, clock, writable helpers
+	serving  sync.WaitGroup // acceptors and refusals
+
+	tickEvery time.Duration
+}
+
+// New starts the reactors and the broker. It does not listen: see Serve.
+func New(o Options) (*Engine, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	e := &Engine{
+		opt:       o,
+		log:       o.Logger,
+		start:     time.Now(),
+		byLoop:    make(map[gnet.EventLoop]*reactor, o.Loops),
+		addresses: newAddressQuota(o.MaxConnsPerIP),
+		members:   newMemberQuota(o.MaxMembers),
+		refusals:  make(chan struct{}, o.MaxRefusals),
+		stopped:   make(chan struct{}),
+		fatal:     make(chan error, 1),
+		tickEvery: tickFor(&o),
+	}
+	if e.log == nil {
+		e.log = slog.Default()
+	}
+	for i := range o.Loops {
+		r, err := newReactor(e, i)
+		if err != nil {
+			e.releaseReactors()
+			return nil, err
+		}
+		e.reactors = append(e.reactors, r)
+	}
+	e.broker = newBroker(e.reactors, &e.opt, e.stopped)
+	if err := e.startLoops(); err != nil {
+		return nil, err
+	}
+	e.workers.Go(func() { e.broker.run() })
+	e.workers.Go(e.clock)
+	for _, r := range e.reactors {
+		e.workers.Go(r.writable.run)
+	}
+	return e, nil
+}
+
+// startLoops starts gnet's loops and finds them: one socket pair enrolled for
+// each, which gnet spreads one to a loop and which stays as its yield channel.
+func (e *Engine) startLoops() error {
+	client, err := gnet.NewClient(e,
+		gnet.WithNumEventLoop(e.opt.Loops),
+		gnet.WithReadBufferCap(64<<10),
+		gnet.WithTCPNoDelay(gnet.TCPDelay), // Go's listener has set it already: save the call
+		gnet.WithLogger(newGnetLogger(e.log)),
+	)
+	if err == nil {
+		err = client.Start()
+	}
+	if err != nil {
+		e.releaseReactors()
+		return fmt.Errorf("start event loops: %w", err)
+	}
+	e.client = client
+	for _, r := range e.reactors {
+		if err := e.bind(r); err != nil {
+			e.releaseReactors()
+			return errors.Join(err, client.Stop())
+		}
+	}
+	return nil
+}
+
+// bind gives r the next loop.
+func (e *Engine) bind(r *reactor) error {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return fmt.Errorf("control socket: %w", os.NewSyscallError("socketpair", err))
+	}
+	for _, fd := range pair {
+		unix.CloseOnExec(fd)
+	}
+	r.control = pair[1] // closed by release
+	if err := unix.SetNonblock(r.control, true); err != nil {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	file := os.NewFile(uintptr(pair[0]), "control")
+	conn, err := net.FileConn(file)
+	_ = file.Close()
+	if err != nil {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	c, err := e.client.EnrollContext(conn, r)
+	if err != nil {
+		return fmt.Errorf("enrol control socket: %w", err)
+	}
+	r.el = c.EventLoop()
+	if other := e.byLoop[r.el]; other != nil {
+		return fmt.Errorf("reactors %d and %d got the same event loop", other.index, r.index)
+	}
+	e.byLoop[r.el] = r
+	return nil
+}
+
+// Fatal delivers the reason why the engine cannot go on: the process should
+// exit and be restarted. A panic outside a session's own code is not caught
+// and ends the process by itself.
+func (e *Engine) Fatal() <-chan error { return e.fatal }
+
+func (e *Engine) fail(err error) {
+	select {
+	case <-e.stopped: // errors of going down
+	case e.fatal <- err:
+	default:
+	}
+}
+
+// Close ends the engine at once: the remaining connections are closed without
+// ceremony. It waits for its goroutines.
+func (e *Engine) Close() error {
+	e.stopOnce.Do(func() {
+		e.gate.Lock()
+		e.closed = true
+		e.gate.Unlock()
+		close(e.stopped)
+		for _, r := range e.reactors {
+			r.writable.stop()
+		}
+		e.serving.Wait() // an enrolment would wait for ever on a loop that is gone,
+		e.workers.Wait() // and nobody may wake one
+		e.closeErr = e.client.Stop()
+		e.releaseReactors()
+	})
+	return e.closeErr
+}
+
+func (e *Engine) releaseReactors() {
+	for _, r := range e.reactors {
+		r.release()
+	}
+}
+
+// ask runs question on every reactor's loop and collects the answers by index
+// into answers. A reactor that does not answer before ctx ends leaves its
+// place as it was and makes the error non-nil.
+func ask[T any](ctx context.Context, e *Engine, question func(*reactor) T, answers []T) error {
+	type answer struct {
+		index int
+		value T
+	}
+	select {
+	case <-e.stopped: // the loops' wake-up descriptors may be somebody else's by now
+		return ErrClosed
+	default:
+	}
+	came := make(chan answer, len(e.reactors))
+	if err := e.tell(func(r *reactor) { came <- answer{r.index, question(r)} }); err != nil {
+		return err
+	}
+	for range e.reactors {
+		select {
+		case a := <-came:
+			answers[a.index] = a.value
+		case <-e.stopped:
+			return ErrClosed
+		case <-ctx.Done():
+			return fmt.Errorf("ask reactors: %w", ctx.Err())
+		}
+	}
+	return nil
+}
+
+// tell has every reactor run f on its loop, unless the engine is closed: a loop
+// that is gone must not be woken, since the descriptor for that may by then be
+// somebody else's.
+func (e *Engine) tell(f func(*reactor)) error {
+	e.gate.RLock()
+	defer e.gate.RUnlock()
+	if e.closed {
+		return ErrClosed
+	}
+	for _, r := range e.reactors {
+		if err := r.execute(runnable(func() { f(r) })); err != nil {
+			return fmt.Errorf("ask reactor %d: %w", r.index, err)
+		}
+	}
+	return nil
+}
+
+// ErrClosed is the answer of an Engine that was closed.
+var ErrClosed = errors.New("engine closed")
+
+// stallAfter is how long a loop may leave a tick unanswered before that is
+// logged and counted; at deadAfter the engine gives up.
+const (
+	stallAfter = 5 * time.Second
+	deadAfter  = 60 * time.Second
+)
+
+// clock has every reactor advance its wheel, and notices loops that do not.
+func (e *Engine) clock() {
+	ticker := time.NewTicker(e.tickEvery)
+	defer ticker.Stop()
+	stalled := make([]bool, len(e.reactors))
+	for {
+		select {
+		case <-e.stopped:
+			return
+		case <-ticker.C:
+		}
+		for i, r := range e.reactors {
+			if r.tick() {
+				stalled[i] = false
+				continue
+			}
+			silence := time.Since(e.start) - time.Duration(r.lastTick.Load())
+			if silence >= stallAfter && !stalled[i] {
+				stalled[i] = true
+				e.stalls.Add(1)
+				e.log.Warn("an event loop does not answer", "reactor", i, "silence", silence)
+			}
+			if silence >= deadAfter {
+				e.fail(fmt.Errorf("reactor %d has not answered for %s", i, silence))
+			}
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package loop
+
+import (
+	"unsafe"
+
+	"github.com/gobwas/ws"
+
+	"groupcast/protocol"
+)
+
+// messageKind tags what a ring item is.
+type messageKind uint8
+
+const (
+	// kindPublish is a message for the members of a group.
+	kindPublish messageKind = iota
+	// kindBarrier marks the end of all that was accepted before a drain: each
+	// door sends one to the broker, and the broker sends one to every reactor
+	// once it has all of them.
+	kindBarrier
+)
+
+// messageOverhead is what a ring counts for a message beside its bytes: the
+// struct and the two allocations' headers.
+const messageOverhead = 160
+
+// message is one ring item. It is written by its publisher, stamped with its
+// order by the broker, and immutable from then on: every reactor and every
+// session that queues its frame shares it, and the garbage collector frees it.
+type message struct {
+	// frame is the bare mode's whole frame, shared by all who take it. It is
+	// private to nobody and never reused.
+	frame chunk
+	// payload aliases frame: what was sent, without the frame's header.
+	payload []byte
+	// group and reqID alias the same buffer as frame.
+	group string
+	reqID []byte // raw JSON token, nil if no ack is wanted
+
+	// order is the broker's: 1 for the first message after the start.
+	order uint64
+	// origin is the session that sent it; the zero ref for outside callers.
+	origin sessionRef
+	// reply, if set, takes the order once the broker has stamped it. Capacity one.
+	reply chan<- uint64
+
+	kind        messageKind
+	isText      bool // payload is a JSON string's characters, else raw JSON
+	excludeSelf bool
+}
+
+// newMessage copies group, payload and reqID and encodes the bare frame. It
+// allocates twice: the message, and one buffer for all its bytes.
+func newMessage(group, payload, reqID []byte, isText bool) *message {
+	header := protocol.HeaderLen(len(payload))
+	buf := make([]byte, 0, header+len(payload)+len(group)+len(reqID))
+	buf = protocol.AppendFrame(buf, ws.OpText, payload)
+	frame := len(buf)
+	buf = append(buf, group...)
+	buf = append(buf, reqID...)
+
+	m := &message{kind: kindPublish, isText: isText}
+	m.frame = chunk{buf: buf[:frame:frame], kind: chunkShared}
+	m.payload = buf[header:frame:frame]
+	if len(group) > 0 {
+		m.group = unsafe.String(&buf[frame], len(group))
+	}
+	if len(reqID) > 0 {
+		m.reqID = buf[frame+len(group):]
+	}
+	return m
+}
+
+// size is what the message counts against a ring's bytes.
+func (m *message) size() int {
+	return len(m.frame.buf) + len(m.group) + len(m.reqID) + messageOverhead
+}
+
+// overLimit says whether text, quoted and escaped as envelope mode does it, has
+// more than limit bytes. No byte becomes more than six, so that all but the
+// largest messages are not looked at.
+func overLimit(text []byte, limit int) bool {
+	return len(text) > limit/6 && protocol.MessageLen("", text, true)-protocol.MessageLen("", nil, true) > limit
+}

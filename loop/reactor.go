@@ -1,0 +1,299 @@
+package loop
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+
+	"groupcast/protocol"
+)
+
+// reactor is one event loop's world: its sessions, its groups, its two rings.
+//
+// Owner: the loop's goroutine. Other goroutines may only call execute, wake,
+// wakeParked and tick, use the producer's side of egress and the consumer's
+// side of ingress (the broker), and read index and engine.
+type reactor struct {
+	index  int
+	engine *Engine
+	opt    *Options
+	log    *slog.Logger
+	el     gnet.EventLoop
+
+	sessions sessionTable
+	groups   groupMap
+	wheel    wheel
+
+	// The way out to the broker and the way in from it.
+	ingress *ring
+	egress  *ring
+	state   atomic.Uint32 // wakeState
+	wakes   chan struct{} // capacity one: what a parked reactor waits on
+	wakeups atomic.Uint64 // Executes that the broker asked for
+	// whileFull is catchUp; the test that shows why rule R1 is needed takes it away.
+	whileFull func()
+	pushed    bool // ingress got items since the broker was last woken
+
+	// The batch being delivered: its dirty sessions, of which flushed are
+	// done, and the chunks built for it. See deliver.go.
+	dirty      []*Session
+	flushed    int
+	batch      batch
+	delivering bool
+
+	doomed  []*Session // dead, to be buried by reap
+	current *Session   // whose bytes are being read; its gnet callback buries it
+
+	// The yield channel: a byte written to control comes back as an ordinary
+	// event, behind those of other sockets. yielding is set while one is out.
+	control  int
+	yielding bool
+	traffic  int // OnTraffic calls since the egress ring was last looked at
+
+	// Scratch, and pools of what sessions need only at times.
+	scratch  []byte
+	reply    []byte
+	chunks   chunkPool // of batches
+	replies  chunkPool // private ones, all small
+	queues   queuePool
+	decoders []*protocol.Decoder
+	heads    []*[]byte
+	parser   *protocol.CommandParser
+	command  protocol.Command
+	upgrade  protocol.Handshaker
+	limits   protocol.Limits
+
+	writable *writable
+	// write is rawWrite and watch is writable.watch; sessions without a socket
+	// put their own in their places.
+	write func(fd int32, b []byte) (n int, errno unix.Errno)
+	watch func(s *Session) error
+
+	draining  bool          // publishes are refused
+	atBarrier bool          // the drain's barrier has been taken from the ring
+	drained   chan struct{} // closed once all before the barrier is flushed
+
+	// Ticks: one is in flight at most, so that a stalled loop collects none.
+	ticking  atomic.Bool
+	skipped  uint32       // ticks that were not made up for
+	lastTick atomic.Int64 // when the last one ran, in nanoseconds since the engine's start
+
+	onWake     gnet.Runnable
+	onTick     gnet.Runnable
+	onWritable gnet.Runnable
+
+	stats ReactorStats
+}
+
+func newReactor(e *Engine, index int) (*reactor, error) {
+	r := &reactor{
+		index:   index,
+		engine:  e,
+		opt:     &e.opt,
+		log:     e.log,
+		groups:  newGroupMap(),
+		ingress: newRing(e.opt.RingSlots, e.opt.RingBytes),
+		egress:  newRing(e.opt.RingSlots, e.opt.RingBytes),
+		wakes:   make(chan struct{}, 1),
+		control: -1,
+		scratch: make([]byte, 0, maxWriteBytes),
+		parser:  protocol.NewCommandParser(e.opt.MaxGroupBytes),
+		limits:  protocol.Limits{MaxMessageBytes: e.opt.MaxMessageBytes, MaxFragments: e.opt.MaxFragments},
+		drained: make(chan struct{}),
+		write:   rawWrite,
+		chunks:  chunkPool{maxEach: maxFreeChunkBytes},
+		replies: chunkPool{maxEach: maxFreeReplyBytes},
+	}
+	r.state.Store(armed)
+	r.whileFull = r.catchUp
+	r.onWake = runnable(r.turn)
+	r.onTick = runnable(r.advance)
+	r.onWritable = runnable(r.collectWritable)
+	var err error
+	if r.writable, err = newWritable(r); err != nil {
+		return nil, err
+	}
+	r.watch = r.writable.watch
+	return r, nil
+}
+
+// runnable adapts a method to gnet without an allocation a call.
+func runnable(f func()) gnet.Runnable {
+	return gnet.RunnableFunc(func(context.Context) error { f(); return nil })
+}
+
+// execute has the loop run a preallocated Runnable soon. Order among
+// executions is not kept.
+func (r *reactor) execute(run gnet.Runnable) error {
+	return r.el.Execute(context.Background(), run)
+}
+
+// wake makes sure that the reactor looks at its egress ring. Called by the broker.
+func (r *reactor) wake() {
+	switch r.state.Load() {
+	case armed:
+		if r.egress.len() > 0 && r.state.CompareAndSwap(armed, running) {
+			r.wakeups.Add(1)
+			if err := r.execute(r.onWake); err != nil {
+				r.engine.fail(fmt.Errorf("wake reactor %d: %w", r.index, err))
+			}
+		}
+	case parked:
+		r.wakeParked()
+	}
+}
+
+// wakeParked wakes a reactor that waits inside a refused push.
+func (r *reactor) wakeParked() {
+	if r.state.Load() == parked && r.state.CompareAndSwap(parked, running) {
+		select {
+		case r.wakes <- struct{}{}:
+		default: // one that left when the engine stopped has not taken its last token
+		}
+	}
+}
+
+// yield comes back to turn after other events have had theirs. An Execute
+// would not: gnet empties that queue before it polls again.
+func (r *reactor) yield() {
+	if r.yielding {
+		return
+	}
+	r.yielding = true
+	if _, errno := rawWrite(int32(r.control), []byte{0}); errno != 0 {
+		r.engine.fail(fmt.Errorf("yield reactor %d: %w", r.index, errno))
+	}
+}
+
+// publish hands m to the broker. Refused by a full ring, it follows rule R1:
+// deliver a batch of what waits here and try again; with nothing to deliver,
+// sleep until there is something or there is room. When it returns, any session
+// may have died meanwhile.
+func (r *reactor) publish(m *message) {
+	r.pushed = true
+	if r.ingress.push(m) {
+		return
+	}
+	r.stats.RingFull++
+	for {
+		r.wakeBroker()
+		r.whileFull()
+		// This loop is alive, however long it is pushed back.
+		r.lastTick.Store(int64(time.Since(r.engine.start)))
+		r.pushed = true
+		if r.ingress.push(m) {
+			return
+		}
+		r.state.Store(parked)
+		if (!r.ingress.room(uint64(m.size())) && r.egress.empty()) || !r.state.CompareAndSwap(parked, running) {
+			select {
+			case <-r.wakes:
+			case <-r.engine.stopped:
+				return
+			}
+		}
+		// Parking took the word from whoever would have woken us for the
+		// egress ring; the turn that this brings arms it again.
+		r.yield()
+	}
+}
+
+// wakeBroker tells the broker of what was pushed. Once a read, not once a message.
+func (r *reactor) wakeBroker() {
+	if r.pushed {
+		r.pushed = false
+		r.engine.broker.wakeFrom(armed)
+	}
+}
+
+// doom marks a session dead; reap buries it when nothing is being delivered.
+// It leaves its groups and lets go of its queue at once: several batches may go
+// by until then, and a chunk that it still held would be used again under it.
+// Not to be called while members are being marked.
+func (r *reactor) doom(s *Session) {
+	if s.state != stateDead {
+		s.state = stateDead
+		r.leaveAll(s)
+		s.dropQueue()
+		r.doomed = append(r.doomed, s)
+	}
+}
+
+// reap closes the connections of dead sessions. gnet calls OnClose inside.
+func (r *reactor) reap() {
+	for len(r.doomed) > 0 {
+		last := len(r.doomed) - 1
+		s := r.doomed[last]
+		r.doomed[last] = nil
+		r.doomed = r.doomed[:last]
+		if s != r.current && s.fd >= 0 {
+			_ = r.el.Close(s.conn) // an error here is about a descriptor that is gone
+		}
+	}
+}
+
+// tick is called by the engine's clock, from its goroutine.
+func (r *reactor) tick() (ran bool) {
+	if r.ticking.CompareAndSwap(false, true) {
+		return r.execute(r.onTick) == nil
+	}
+	return false
+}
+
+// advance moves the timing wheel to the present. On the loop.
+func (r *reactor) advance() {
+	r.ticking.Store(false)
+	since := time.Since(r.engine.start)
+	r.lastTick.Store(int64(since))
+	target := uint32(since/r.engine.tickEvery) - r.skipped
+	if late := int32(target - r.wheel.now); late > maxReplay {
+		// The process, or the machine, stood still. Who was silent meanwhile
+		// could not have spoken: that time does not count.
+		r.skipped += uint32(late) - maxReplay
+		target -= uint32(late) - maxReplay
+	}
+	for int32(target-r.wheel.now) > 0 {
+		r.wheel.advance(r.expire)
+	}
+	r.settle()
+}
+
+// maxReplay is how many missed ticks are made up for.
+const maxReplay = 8
+
+// ticks is how many ticks d lasts, rounded up and one more, so that a deadline
+// set in the middle of a tick is never early.
+func (r *reactor) ticks(d time.Duration) uint32 {
+	return uint32((d+r.engine.tickEvery-1)/r.engine.tickEvery) + 1
+}
+
+// settle ends any callback that is not a turn: flush what it queued unless a
+// turn is on its way to do so, and bury the dead.
+func (r *reactor) settle() {
+	r.wakeBroker()
+	if len(r.dirty) > r.flushed && !r.yielding {
+		if r.flushSlice() {
+			r.yield()
+		}
+	}
+	r.reap()
+}
+
+func (r *reactor) collectWritable() {
+	r.writable.collect(r.unblock)
+	r.settle()
+}
+
+// release closes what the reactor holds, once its loop is gone.
+func (r *reactor) release() {
+	r.writable.close()
+	if r.control >= 0 {
+		_ = unix.Close(r.control)
+		r.control = -1
+	}
+}

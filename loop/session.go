@@ -1,0 +1,158 @@
+package loop
+
+import (
+	"fmt"
+
+	"github.com/gobwas/ws"
+	"github.com/panjf2000/gnet/v2"
+
+	"groupcast/protocol"
+)
+
+// Session is one WebSocket connection. It is some 200 bytes, since there may
+// be a million: what only a busy or a misbehaving session needs is made when
+// needed and given back.
+//
+// Owner: its reactor's goroutine, from OnOpen to OnClose; every method must be
+// called there. A Session is never reused, so a stale pointer finds a dead
+// session and nothing else.
+type Session struct {
+	r    *reactor
+	conn gnet.Conn
+
+	// Inbound: nil except in the middle of a message or of a request head.
+	decoder *protocol.Decoder
+	head    *[]byte
+
+	// Outbound: one queue, in the order in which things must arrive.
+	// next is its first chunk, of which sent bytes are gone; more holds the rest.
+	next *chunk
+	more *outQueue
+	sent int32
+	// fd is the reactor's own copy of the descriptor: -1 once closed, since
+	// the number may already be somebody else's.
+	fd int32
+	// backlog is how many bytes the queue holds, without what is sent, and
+	// chunkOverhead for each chunk.
+	backlog int64
+	// pong is the pong frame waiting in the queue, if there is one.
+	pong *chunk
+
+	// Groups: the first membership lies here, since most sessions have one.
+	first membership
+	rest  *[]membership
+
+	// The timing wheel's list, and the tick at which it looks again.
+	wheelPrev, wheelNext *Session
+	due                  uint32
+	// lastSeen is the tick of the last bytes received.
+	lastSeen uint32
+
+	slot, generation uint32
+
+	// bucketMillis and tokens are the command rate's bucket.
+	bucketMillis uint32
+	tokens       float32
+	refusals     uint16 // commands refused for the rate in a row
+
+	state state
+	mode  protocol.Mode
+	flags sessionFlags
+}
+
+// state is a session's life, in order.
+type state uint8
+
+const (
+	stateHandshake state = iota // waiting for the request head
+	stateOpen
+	stateClosing // last frame queued: flush, then wait for the peer
+	stateDead    // only to be buried
+)
+
+type sessionFlags uint8
+
+const (
+	flagDirty       sessionFlags = 1 << iota // listed for the next flush
+	flagBlocked                              // the kernel took no more; waits for room
+	flagPolled                               // registered with the reactor's writable poll
+	flagPinged                               // a ping is out since lastSeen
+	flagPeerClosed                           // the peer's close frame has been seen
+	flagFinSent                              // our sending half is shut
+	flagHandshaking                          // counts for MaxHandshakes
+)
+
+func (s *Session) is(f sessionFlags) bool { return s.flags&f != 0 }
+func (s *Session) set(f sessionFlags)     { s.flags |= f }
+func (s *Session) clear(f sessionFlags)   { s.flags &^= f }
+func (s *Session) ref() sessionRef        { return sessionRef{uint16(s.r.index) + 1, s.slot, s.generation} }
+
+// ID names the session: reactor, slot and generation. It is never used again
+// while the process lives.
+func (s *Session) ID() string { return s.ref().String() }
+
+// Send queues one frame; it leaves at the end of the current turn. The payload
+// is copied. A session that is closing drops it.
+func (s *Session) Send(op ws.OpCode, payload []byte) {
+	if s.state != stateOpen {
+		return
+	}
+	c := s.replyChunk()
+	before := len(c.buf)
+	c.buf = protocol.AppendFrame(c.buf, op, payload)
+	s.queued(len(c.buf) - before)
+}
+
+// sessionRef names a session across goroutines. The zero ref is no session.
+type sessionRef struct {
+	reactor    uint16 // index + 1
+	slot       uint32
+	generation uint32
+}
+
+// String is the ref's textual form, as in the API: 0-1f-3.
+func (ref sessionRef) String() string {
+	return fmt.Sprintf("%d-%x-%x", ref.reactor-1, ref.slot, ref.generation)
+}
+
+// sessionTable gives sessions their slots. Owner: the reactor's goroutine.
+type sessionTable struct {
+	slots       []*Session
+	generations []uint32 // of each slot; a slot is retired before its generation repeats
+	free        []uint32
+	count       int
+}
+
+func (t *sessionTable) add(s *Session) {
+	if n := len(t.free); n > 0 {
+		s.slot = t.free[n-1]
+		t.free = t.free[:n-1]
+	} else {
+		s.slot = uint32(len(t.slots))
+		t.slots = append(t.slots, nil)
+		t.generations = append(t.generations, 0)
+	}
+	t.generations[s.slot]++
+	s.generation = t.generations[s.slot]
+	t.slots[s.slot] = s
+	t.count++
+}
+
+func (t *sessionTable) remove(s *Session) {
+	t.slots[s.slot] = nil
+	t.count--
+	if t.generations[s.slot] != ^uint32(0) {
+		t.free = append(t.free, s.slot)
+	}
+}
+
+// get returns the session in slot if it still has that generation, else nil.
+func (t *sessionTable) get(slot, generation uint32) *Session {
+	if int(slot) >= len(t.slots) {
+		return nil
+	}
+	if s := t.slots[slot]; s != nil && s.generation == generation {
+		return s
+	}
+	return nil
+}
