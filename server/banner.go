@@ -1,0 +1,102 @@
+package server
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// Started is what an operator wants to read when the server is up.
+type Started struct {
+	Build      Build
+	Pid        int
+	CPUs       int // usable ones
+	Loops      int
+	MaxConns   int
+	OpenFiles  int    // RLIMIT_NOFILE in force
+	ConfigFile string // empty without one
+	Listeners  []string
+}
+
+// Started gathers it; configFile is the file that the options came from.
+func (s *Server) Started(configFile string) Started {
+	return Started{
+		Build:      ReadBuild(),
+		Pid:        os.Getpid(),
+		CPUs:       runtime.GOMAXPROCS(0),
+		Loops:      s.options.loops(),
+		MaxConns:   s.maxConns,
+		OpenFiles:  s.maxFiles,
+		ConfigFile: configFile,
+		Listeners:  s.Addresses(),
+	}
+}
+
+const bannerWidth = 78
+
+// WriteBanner writes the start-up page: plain ASCII, with a little colour if
+// the reader is a terminal.
+func (st Started) WriteBanner(w io.Writer, colour bool) error {
+	bold, green := func(s string) string { return s }, func(s string) string { return s }
+	if colour {
+		bold = func(s string) string { return "\x1b[1m" + s + "\x1b[0m" }
+		green = func(s string) string { return "\x1b[32m" + s + "\x1b[0m" }
+	}
+	version := st.Build.Version
+	if st.Build.Revision != "" {
+		version += " (" + st.Build.Revision + ")"
+	}
+	config := st.ConfigFile
+	if config == "" {
+		config = "none"
+	}
+	// Column widths follow the longest address, as a socket's path may be long.
+	width := len("address")
+	for _, address := range st.Listeners {
+		width = max(width, len(address))
+	}
+	width += 2
+
+	var b strings.Builder
+	b.WriteString(bold(rule(" GROUPCAST ")) + "\n")
+	fmt.Fprintf(&b, "groupcast version: %-20s go version: %s\n", version, st.Build.Go)
+	fmt.Fprintf(&b, "pid: %-10d cpus: %-8d loops: %-8d open files: %s\n", st.Pid, st.CPUs, st.Loops, grouped(st.OpenFiles))
+	fmt.Fprintf(&b, "config file: %s\n", config)
+	b.WriteString(bold(rule(" LISTENERS ")) + "\n")
+	fmt.Fprintf(&b, "%-12s%-*s%-8s%-14s%s\n", "proto", width, "address", "loops", "connections", "state")
+	for _, address := range st.Listeners {
+		fmt.Fprintf(&b, "%-12s%-*s%-8d%-14s%s\n", "websocket", width, address, st.Loops, grouped(st.MaxConns), green("[OK]"))
+	}
+	b.WriteString(bold(rule("")) + "\n")
+	b.WriteString("Press Ctrl+C to stop. Start success.\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Log writes the same as one record, for readers that are programs.
+func (st Started) Log(log *slog.Logger) {
+	log.Info("start success",
+		"version", st.Build.Version, "revision", st.Build.Revision, "go", st.Build.Go,
+		"pid", st.Pid, "cpus", st.CPUs, "loops", st.Loops,
+		"max_conns", st.MaxConns, "open_files", st.OpenFiles,
+		"config", st.ConfigFile, "listeners", st.Listeners)
+}
+
+// rule is a line of dashes with title in its middle.
+func rule(title string) string {
+	left := (bannerWidth - len(title)) / 2
+	return strings.Repeat("-", left) + title + strings.Repeat("-", bannerWidth-len(title)-left)
+}
+
+// grouped writes 19488 as 19,488: nobody counts the digits of a million.
+func grouped(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

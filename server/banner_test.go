@@ -1,0 +1,88 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var started = Started{
+	Build:      Build{Version: "1.2.3", Revision: "0123456789ab", Go: "go1.26.8 linux/amd64"},
+	Pid:        4711,
+	CPUs:       8,
+	Loops:      8,
+	MaxConns:   1_048_012,
+	OpenFiles:  1_048_576,
+	ConfigFile: "/etc/groupcast.yaml",
+	Listeners:  []string{"0.0.0.0:1234", "[::1]:8080", "unix:/run/groupcast/groupcast.sock"},
+}
+
+func TestBannerGolden(t *testing.T) {
+	for path, colour := range map[string]bool{"testdata/banner.txt": false, "testdata/banner-colour.txt": true} {
+		var got bytes.Buffer
+		if err := started.WriteBanner(&got, colour); err != nil {
+			t.Fatal(err)
+		}
+		if *update {
+			if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got.Bytes(), want) {
+			t.Errorf("%s: got\n%s", path, got.Bytes())
+		}
+	}
+}
+
+// Without colour, it is ASCII without control characters: for files and logs.
+func TestBannerIsPlain(t *testing.T) {
+	var got bytes.Buffer
+	if err := started.WriteBanner(&got, false); err != nil {
+		t.Fatal(err)
+	}
+	for i, b := range got.Bytes() {
+		if b != '\n' && (b < ' ' || b > '~') {
+			t.Fatalf("byte %d is %#x", i, b)
+		}
+	}
+	for line := range strings.SplitSeq(got.String(), "\n") {
+		if strings.TrimRight(line, " ") != line {
+			t.Errorf("blanks at the end of %q", line)
+		}
+	}
+}
+
+func TestStartedAsOneRecord(t *testing.T) {
+	var got bytes.Buffer
+	o := DefaultOptions()
+	o.LogFormat = "json"
+	started.Log(NewLogger(&got, o))
+	var record struct {
+		Msg       string   `json:"msg"`
+		MaxConns  int      `json:"max_conns"`
+		Listeners []string `json:"listeners"`
+	}
+	if err := json.Unmarshal(got.Bytes(), &record); err != nil {
+		t.Fatalf("%v: %s", err, got.Bytes())
+	}
+	if record.Msg != "start success" || record.MaxConns != started.MaxConns || len(record.Listeners) != 3 {
+		t.Errorf("got %s", got.Bytes())
+	}
+}
+
+func TestGrouped(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 19488: "19,488", 1048576: "1,048,576", -1000: "-1,000", -100: "-100"} {
+		if got := grouped(n); got != want {
+			t.Errorf("%d: got %q", n, got)
+		}
+	}
+}

@@ -1,0 +1,210 @@
+package browser
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/coder/websocket"
+
+	"groupcast/protocol"
+	"groupcast/server"
+)
+
+// TestOriginalPage runs the original program's page, byte for byte.
+func TestOriginalPage(t *testing.T) {
+	script, err := os.ReadFile("testdata/original.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	runPage(t, string(script), "Dies ist eine Nachricht")
+}
+
+// TestReadmeSnippet runs the text that the README tells people to paste.
+func TestReadmeSnippet(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, found := strings.Cut(string(readme), "```javascript\n")
+	script, _, closed := strings.Cut(text, "```")
+	if !found || !closed {
+		t.Fatal("README.md has no javascript block")
+	}
+	runPage(t, script, "This is a message")
+}
+
+// runPage pastes script into two tabs and has a client of another library join
+// too: all of them see each other's messages.
+func runPage(t *testing.T, script, text string) {
+	t.Helper()
+	addr := startServer(t)
+	other := joinOther(t, addr)
+	ctx := startBrowser(t, addr)
+
+	first := openTab(t, ctx, script)
+	first.expect(text)
+	other.expect(text)
+
+	second := openTab(t, ctx, script)
+	second.expect(text)
+	first.expect(text, text)
+	other.expect(text)
+
+	other.send(`{"cmd":"send_to_group","group_id":"123","message":"from another library"}`)
+	first.expect(text, text, "from another library")
+	second.expect(text, "from another library")
+}
+
+func startServer(t *testing.T) (addr string) {
+	t.Helper()
+	if err := protocol.Pretouch(); err != nil {
+		t.Fatal(err)
+	}
+	o := server.DefaultOptions()
+	o.Listen = []string{"127.0.0.1:0"}
+	s, err := server.Start(o, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s.Addresses()[0]
+}
+
+// tab is a page whose console is collected in lines.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// startBrowser starts headless Chromium, in which 127.0.0.1:1234 is addr: so
+// the scripts need not be changed, nor the port be free.
+func startBrowser(t *testing.T, addr string) context.Context {
+	t.Helper()
+	var path string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("no Chromium: make test-deps installs it")
+		}
+		t.Skip("no Chromium: make test-deps installs it, or says how")
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path),
+		chromedp.NoSandbox, // Chromium refuses to run as root otherwise; it loads nothing but our own page
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("host-resolver-rules", "MAP 127.0.0.1:1234 127.0.0.1:"+port),
+		chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-gpu", true),
+		chromedp.WSURLReadTimeout(60*time.Second),
+	)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	t.Cleanup(cancel)
+	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
+	t.Cleanup(stop)
+	ctx, closeBrowser := chromedp.NewContext(ctx)
+	t.Cleanup(func() {
+		_ = chromedp.Cancel(ctx) // waits until the browser is gone, and its files with it
+		closeBrowser()
+	})
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("start the browser: %v", err)
+	}
+	return ctx
+}
+
+// openTab opens a page of the server's and pastes script into its console. The
+// page has to be on this machine: Chromium does not let others, about:blank
+// included, talk to it unless somebody allows that.
+func openTab(t *testing.T, browser context.Context, script string) *tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(browser)
+	t.Cleanup(cancel)
+	err := chromedp.Do(ctx,
+		chromedp.Navigate("http://127.0.0.1:1234/healthz"),
+		chromedp.Evaluate[chromedp.Void](`window.lines = []; console.log = (...all) => lines.push(all.join(" "))`),
+		chromedp.Evaluate[chromedp.Void](script),
+	)
+	if err != nil {
+		t.Fatalf("open a tab: %v", err)
+	}
+	return &tab{t, ctx}
+}
+
+// expect waits until the console shows exactly these lines.
+func (p *tab) expect(want ...string) {
+	p.t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		got, err := chromedp.Run(p.ctx, chromedp.Evaluate[[]string](`lines`))
+		if err != nil {
+			p.t.Fatalf("read the console: %v", err)
+		}
+		if len(got) >= len(want) {
+			if strings.Join(got, "\n") != strings.Join(want, "\n") {
+				p.t.Fatalf("the console shows %q, want %q", got, want)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("the console shows %q, want %q", got, want)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+// peer is a client of another library.
+type peer struct {
+	t *testing.T
+	c *websocket.Conn
+}
+
+func joinOther(t *testing.T, addr string) *peer {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	c, _, err := websocket.Dial(ctx, "ws://"+addr, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.CloseNow() })
+	p := &peer{t, c}
+	p.send(`{"cmd":"add_group","group_id":"123","req_id":1}`)
+	p.expect(`{"cmd":"ack","req_id":1}`)
+	return p
+}
+
+func (p *peer) send(text string) {
+	p.t.Helper()
+	if err := p.c.Write(p.t.Context(), websocket.MessageText, []byte(text)); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *peer) expect(want string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), 30*time.Second)
+	defer cancel()
+	_, got, err := p.c.Read(ctx)
+	if err != nil || string(got) != want {
+		p.t.Fatalf("received %q (%v), want %q", got, err, want)
+	}
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"groupcast/server"
+)
+
+// cli is the command line. The settings themselves are server.Options.
+type cli struct {
+	Start   startFlags `cmd:"" help:"Run the server until it is stopped."`
+	Version struct{}   `cmd:"" help:"Print the version."`
+
+	command string // the one that was chosen
+	helped  bool   // help was printed, which is all that was asked
+}
+
+type startFlags struct {
+	Options settings   `embed:""`
+	Config  configFile `name:"config" group:"process" placeholder:"FILE" help:"YAML file with any of these flags as its keys."`
+}
+
+// settings are the options without their methods: kong would call Validate, and
+// put all that is wrong into one line.
+type settings server.Options
+
+const (
+	envPrefix   = "GROUPCAST"
+	description = "A self-hosted WebSocket push server: clients join groups, and whatever is sent to a group reaches every member."
+	startDetail = `Every flag is an environment variable too, and a key of the --config file: --max-message, GROUPCAST_MAX_MESSAGE, max-message. A flag beats the environment, the environment beats the file, the file beats the default.
+
+SIZE is in bytes, or 64KiB, 1MiB, 1GiB (K, M and G mean the same). TIME is 500ms, 5s, 1m30s. A limit that is hit never loses anything in silence: a session is told by a close code or an error.`
+)
+
+var groups = []kong.Group{
+	{Key: "listen", Title: "Listening:"},
+	{Key: "conns", Title: "Limits of connections:"},
+	{Key: "sessions", Title: "Limits of one session:"},
+	{Key: "groups", Title: "Limits of groups:"},
+	{Key: "process", Title: "Process:"},
+	{Key: "tuning", Title: "Tuning (the defaults are measured; leave them alone without a benchmark):"},
+}
+
+// parse reads the command line, the environment and the configuration file.
+func parse(args []string, stdout, stderr io.Writer) (*cli, error) {
+	c := &cli{Start: startFlags{Options: settings(server.DefaultOptions())}}
+	parser, err := newParser(c, stdout, stderr)
+	if err != nil {
+		return nil, err
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	ctx, err := parser.Parse(args)
+	if c.helped {
+		return c, nil
+	}
+	if wrapped, ok := errors.AsType[*kong.ParseError](err); ok {
+		err = wrapped.Unwrap() // what is around it says nothing more
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.command = ctx.Command()
+	return c, nil
+}
+
+func newParser(c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
+	parser, err := kong.New(c,
+		kong.Name("groupcast"),
+		kong.Description(description),
+		kong.ExplicitGroups(groups),
+		kong.DefaultEnvars(envPrefix),
+		kong.PostBuild(takeDefaults),
+		kong.PostBuild(describeStart),
+		kong.ValueFormatter(describeFlag),
+		kong.TypeMapper(reflect.TypeFor[int](), number(strconv.Atoi, "a whole number")),
+		kong.TypeMapper(reflect.TypeFor[float64](), number(parseFloat, "a number")),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), number(time.ParseDuration, "a time with its unit (500ms, 5s, 1m30s)")),
+		kong.Writers(stdout, stderr),
+		kong.ConfigureHelp(kong.HelpOptions{
+			WrapUpperBound: 100,
+			// A list of commands at the top is read; every flag of each is not.
+			NoExpandSubcommands: true,
+		}),
+		// kong's --help ends the process; the exit code is run's to give.
+		kong.Exit(func(int) { c.helped = true }),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("build the command line: %w", err)
+	}
+	return parser, nil
+}
+
+// number reads one kind of value; its error says what is wanted, as those of
+// server.Options do, where kong's own would say what was expected by Go.
+func number[T any](parse func(string) (T, error), wanted string) kong.MapperFunc {
+	return func(ctx *kong.DecodeContext, target reflect.Value) error {
+		var text string
+		if err := ctx.Scan.PopValueInto("value", &text); err != nil {
+			return fmt.Errorf("wants %s", wanted)
+		}
+		value, err := parse(text)
+		if err != nil {
+			return fmt.Errorf("wants %s, got %q", wanted, text)
+		}
+		target.Set(reflect.ValueOf(value))
+		return nil
+	}
+}
+
+// parseFloat takes neither NaN nor infinity: no limit means either.
+func parseFloat(text string) (float64, error) {
+	f, err := strconv.ParseFloat(text, 64)
+	if err == nil && (math.IsNaN(f) || math.IsInf(f, 0)) {
+		err = strconv.ErrRange
+	}
+	return f, err
+}
+
+// takeDefaults makes each flag's default what its field holds now, so that
+// server.DefaultOptions is the only place where defaults are written.
+func takeDefaults(k *kong.Kong) error {
+	for _, command := range k.Model.Children {
+		for _, flag := range command.Flags {
+			text := defaultText(flag.Target)
+			flag.Default, flag.HasDefault = text, text != ""
+		}
+	}
+	return nil
+}
+
+// defaultText writes a value the way its flag is written.
+func defaultText(value reflect.Value) string {
+	if list, ok := reflect.TypeAssert[[]string](value); ok {
+		return strings.Join(list, ",")
+	}
+	return fmt.Sprint(value.Interface())
+}
+
+func describeStart(k *kong.Kong) error {
+	for _, command := range k.Model.Children {
+		if command.Name == "start" {
+			command.Detail = startDetail
+		}
+	}
+	return nil
+}
+
+// describeFlag is a flag's help with its default behind it.
+func describeFlag(value *kong.Value) string {
+	if !value.HasDefault || value.Default == "0" || value.Default == "" {
+		return value.Help
+	}
+	return strings.TrimSuffix(value.Help, ".") + " (default " + value.Default + ")."
+}
+
+// oneLine keeps a message that others wrote (a YAML parser, say) from being
+// several.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A server at the end of its descriptors goes on serving who is connected,
+// answers the others with 503 where it knows its limit, and takes new sessions
+// as soon as there is room.
+func TestFewDescriptors(t *testing.T) {
+	for name, c := range map[string]struct {
+		flags  string
+		polite bool
+	}{
+		// A quarter of 128 is its own limit: it knows when to refuse.
+		"at its limit": {"", true},
+		// Here accept itself fails, with EMFILE.
+		"beyond the system's": {"--max-conns=5000", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := launchAs(t, nil, "/bin/sh", "-c",
+				`ulimit -n 128 && exec "$0" start --listen=127.0.0.1:0 --loops=2 `+c.flags, os.Args[0])
+			address := p.ready()[0]
+
+			first := dial(t, address)
+			if status := first.upgrade(); status != http.StatusSwitchingProtocols {
+				t.Fatalf("the first: %d", status)
+			}
+			clients := []*raw{first}
+			var refused []*raw
+			for len(refused) < 5 {
+				if len(clients) > 128 {
+					t.Fatal("128 descriptors served more than 128 clients")
+				}
+				next := dial(t, address)
+				switch status := next.upgrade(); status {
+				case http.StatusSwitchingProtocols:
+					clients = append(clients, next)
+				case http.StatusServiceUnavailable, 0: // 0: no answer yet, or closed
+					refused = append(refused, next)
+					if c.polite && status == 0 {
+						t.Error("refused without a 503")
+					}
+				default:
+					t.Fatalf("status %d", status)
+				}
+			}
+			if len(clients) < 20 {
+				t.Errorf("only %d were served", len(clients))
+			}
+			for i, one := range clients {
+				if err := one.ping(fmt.Sprint(i)); err != nil {
+					t.Errorf("session %d: %v", i, err)
+				}
+			}
+			// Room again: for as many as have left.
+			for _, one := range append(refused, clients[len(clients)-10:]...) {
+				_ = one.conn.Close()
+			}
+			p.until("a new session", func() bool {
+				next := dial(t, address)
+				return next.upgrade() == http.StatusSwitchingProtocols && next.ping("new") == nil
+			})
+			if err := first.ping("first"); err != nil {
+				t.Errorf("the first session did not survive: %v", err)
+			}
+		})
+	}
+}
+
+// raw is a WebSocket client of a few lines, which can be made by the hundred.
+type raw struct {
+	conn   net.Conn
+	reader *bufio.Reader
+}
+
+func dial(t *testing.T, address string) *raw {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return &raw{c, bufio.NewReader(c)}
+}
+
+const upgradeRequest = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+// upgrade is the status that the server answers, or 0 if it does not within a
+// second.
+func (r *raw) upgrade() int {
+	_ = r.conn.SetDeadline(time.Now().Add(time.Second))
+	if _, err := r.conn.Write([]byte(upgradeRequest)); err != nil && !strings.Contains(err.Error(), "reset") {
+		return 0
+	}
+	response, err := http.ReadResponse(r.reader, nil)
+	if err != nil {
+		return 0
+	}
+	_ = response.Body.Close()
+	return response.StatusCode
+}
+
+// ping sends a ping command and checks the ack.
+func (r *raw) ping(id string) error {
+	_ = r.conn.SetDeadline(time.Now().Add(10 * time.Second))
+	command := `{"cmd":"ping","req_id":"` + id + `"}`
+	// Masked with zeros, which leaves the text as it is.
+	frame := append([]byte{0x81, 0x80 | byte(len(command)), 0, 0, 0, 0}, command...)
+	if _, err := r.conn.Write(frame); err != nil {
+		return err
+	}
+	want := `{"cmd":"ack","req_id":"` + id + `"}`
+	answer := make([]byte, 2+len(want))
+	for n := 0; n < len(answer); {
+		m, err := r.reader.Read(answer[n:])
+		if err != nil {
+			return err
+		}
+		n += m
+	}
+	if string(answer[2:]) != want {
+		return fmt.Errorf("got %q", answer)
+	}
+	return nil
+}

@@ -1,0 +1,16 @@
+package server
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Plain TCP. A client without multipath TCP gets a plain socket from either
+// kind of listener, so it is the listener that tells.
+func TestListenerIsPlainTCP(t *testing.T) {
+	d := openAt(t, address{"tcp", "127.0.0.1:0"})
+	if got := socketOption(t, d.listener, unix.SO_PROTOCOL); got != unix.IPPROTO_TCP {
+		t.Errorf("the listener's protocol is %d, want TCP's", got)
+	}
+}

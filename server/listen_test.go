@@ -1,0 +1,266 @@
+package server
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestParseAddress(t *testing.T) {
+	for text, want := range map[string]address{
+		"0.0.0.0:1234":         {"tcp", "0.0.0.0:1234"},
+		":0":                   {"tcp", ":0"},
+		"[::1]:8080":           {"tcp", "[::1]:8080"},
+		"localhost:65535":      {"tcp", "localhost:65535"},
+		"unix:/run/g.sock":     {"unix", "/run/g.sock"},
+		"unix:g.sock":          {"unix", "g.sock"},
+		"unix:@groupcast-test": {"unix", "@groupcast-test"},
+	} {
+		got, err := parseAddress(text)
+		if err != nil || got != want || got.String() != text {
+			t.Errorf("%q: got %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "1234", "host", "host:", "::1:80", "a:b", ":-1", ":65536", "unix:", "http://x:80"} {
+		if got, err := parseAddress(text); err == nil {
+			t.Errorf("%q: got %v, want an error", text, got)
+		} else if !strings.Contains(err.Error(), "wants") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func openAt(t *testing.T, a address) *door {
+	t.Helper()
+	d, err := open(a, 0o660)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.shut() })
+	return d
+}
+
+func socketPath(t *testing.T) address {
+	t.Helper()
+	// Not t.TempDir: with a long test name it can exceed what a socket may be called.
+	dir, err := os.MkdirTemp("", "groupcast") //nolint:usetesting // see above
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return address{"unix", filepath.Join(dir, "s")}
+}
+
+func TestPortZeroShowsTheRealPort(t *testing.T) {
+	d := openAt(t, address{"tcp", "127.0.0.1:0"})
+	if got := d.bound().String(); strings.HasSuffix(got, ":0") || !strings.HasPrefix(got, "127.0.0.1:") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestPortInUse(t *testing.T) {
+	first := openAt(t, address{"tcp", "127.0.0.1:0"})
+	_, err := open(first.bound(), 0)
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		t.Fatalf("got %v", err)
+	}
+	if got, want := err.Error(), "listen on "+first.bound().String()+": address already in use"; !strings.HasPrefix(got, want) {
+		t.Errorf("got %q, want %q...", got, want)
+	}
+}
+
+// A port can be taken again at once, although connections to the old one are
+// in TIME_WAIT.
+func TestPortAgain(t *testing.T) {
+	first := openAt(t, address{"tcp", "127.0.0.1:0"})
+	client, err := net.Dial("tcp", first.bound().text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted, err := first.listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The server's side closes first: then TIME_WAIT is on its side.
+	for _, c := range []net.Conn{accepted, client} {
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := first.bound()
+	if err := first.shut(); err != nil {
+		t.Fatal(err)
+	}
+	openAt(t, at)
+}
+
+// No keep-alive timers of the kernel on accepted sockets.
+func TestNoKeepAlive(t *testing.T) {
+	d := openAt(t, address{"tcp", "127.0.0.1:0"})
+	client, err := net.Dial("tcp", d.bound().text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	accepted, err := d.listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = accepted.Close() }()
+	if got := socketOption(t, accepted, unix.SO_KEEPALIVE); got != 0 {
+		t.Errorf("SO_KEEPALIVE is %d", got)
+	}
+}
+
+func socketOption(t *testing.T, socket any, option int) (value int) {
+	t.Helper()
+	raw, err := socket.(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) { value, failed = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, option) })
+	if err := errors.Join(err, failed); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+func TestUnixSocketLifeCycle(t *testing.T) {
+	at := socketPath(t)
+	// The mode is exact under any umask.
+	defer syscall.Umask(syscall.Umask(0o077))
+	d := openAt(t, at)
+	info, err := os.Lstat(at.text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode() != fs.ModeSocket|0o660 {
+		t.Errorf("mode %v", info.Mode())
+	}
+
+	// While somebody answers, it is in use, and stays.
+	if _, err := open(at, 0o660); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("a second door: %v", err)
+	}
+	if _, err := os.Lstat(at.text); err != nil {
+		t.Errorf("the live socket is gone: %v", err)
+	}
+
+	if err := d.shut(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(at.text); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the socket is still there: %v", err)
+	}
+	if err := d.shut(); err != nil {
+		t.Errorf("shut twice: %v", err)
+	}
+}
+
+// Before the socket has its name, it has its mode.
+func TestUnixSocketIsNeverTooOpen(t *testing.T) {
+	at := socketPath(t)
+	defer syscall.Umask(syscall.Umask(0))
+	var config net.ListenConfig
+	config.Control = modeBeforeBind(0o600)
+	l, err := config.Listen(t.Context(), "unix", at.text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	info, err := os.Lstat(at.text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v at birth", info.Mode().Perm())
+	}
+}
+
+func TestStaleUnixSocketIsReplaced(t *testing.T) {
+	at := socketPath(t)
+	crashed, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: at.text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	crashed.SetUnlinkOnClose(false)
+	if err := crashed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	openAt(t, at)
+	c, err := net.Dial("unix", at.text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOtherFilesAreNeverRemoved(t *testing.T) {
+	for name, create := range map[string]func(string) error{
+		"file":      func(p string) error { return os.WriteFile(p, []byte("precious"), 0o600) },
+		"directory": func(p string) error { return os.Mkdir(p, 0o700) },
+		"fifo":      func(p string) error { return unix.Mkfifo(p, 0o600) },
+		"link":      func(p string) error { return os.Symlink("/nowhere", p) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			at := socketPath(t)
+			if err := create(at.text); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := open(at, 0o660); err == nil || !strings.Contains(err.Error(), "not a socket") {
+				t.Errorf("got %v", err)
+			}
+			if _, err := os.Lstat(at.text); err != nil {
+				t.Errorf("it is gone: %v", err)
+			}
+		})
+	}
+}
+
+// A successor's socket under the same name is not ours to remove.
+func TestShutLeavesASuccessorsSocket(t *testing.T) {
+	at := socketPath(t)
+	d := openAt(t, at)
+	if err := os.Remove(at.text); err != nil {
+		t.Fatal(err)
+	}
+	successor := openAt(t, at)
+	if err := d.shut(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("unix", at.text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+	if err := successor.shut(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOpenErrorsAreOneLine(t *testing.T) {
+	for _, a := range []address{
+		{"tcp", "203.0.113.1:0"},     // not an address of this machine
+		{"tcp", "nowhere.invalid:0"}, // reserved: never resolves
+		{"unix", "/nowhere/at/all"},
+	} {
+		_, err := open(a, 0o660)
+		if err == nil {
+			t.Errorf("%v: opened", a)
+			continue
+		}
+		if strings.Contains(err.Error(), "\n") || strings.Count(err.Error(), a.String()) != 1 {
+			t.Errorf("%v: %q", a, err)
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package server
+
+import (
+	"fmt"
+	"math"
+
+	"golang.org/x/sys/unix"
+)
+
+// raiseOpenFiles raises RLIMIT_NOFILE to its hard limit and returns what is in
+// force. Go's os package raises it at start as well; this is where groupcast
+// says that it counts on it, and where the result is read.
+func raiseOpenFiles() (files int, err error) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, fmt.Errorf("read the open-files limit: %w", err)
+	}
+	if limit.Cur < limit.Max {
+		raised := unix.Rlimit{Cur: limit.Max, Max: limit.Max}
+		// Refused where the hard limit is above the kernel's fs.nr_open: then the
+		// soft limit stays in force, which is not a reason to stop.
+		if unix.Setrlimit(unix.RLIMIT_NOFILE, &raised) == nil {
+			limit = raised
+		}
+	}
+	return int(min(limit.Cur, math.MaxInt32)), nil
+}
+
+// What descriptors are needed for besides connections.
+const (
+	baseFiles     = 192 // standard streams, logs, pollers, profiles, and doors for backends
+	filesPerLoop  = 8   // epoll, eventfd, control sockets, a timer, and some to spare
+	filesPerEntry = 4   // a listener, a connection being handed over (two), and one to spare
+)
+
+// reserveFor is how many descriptors are kept from the connections.
+func reserveFor(o Options) int {
+	return baseFiles + o.loops()*filesPerLoop + len(o.Listen)*filesPerEntry + o.MaxRefusals
+}
+
+// connsWithin is the connection limit that an open-files limit allows. Under a
+// very low one a quarter is better than nothing: then it is the system that
+// refuses the rest, which costs nobody who is connected.
+func connsWithin(files int, o Options) int {
+	return max(files-reserveFor(o), files/4, 1)
+}

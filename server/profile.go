@@ -1,0 +1,62 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+)
+
+// profiler serves Go's profiles on an address of its own, for whoever looks
+// into a running server: go tool pprof http://HOST:PORT/debug/pprof/profile.
+// Owner: the Server.
+type profiler struct {
+	listener net.Listener
+	server   http.Server
+	done     chan struct{}
+}
+
+// startProfiler serves profiles on addr, which has to be a loopback address:
+// a profile tells much about a process, and taking one slows it down.
+func startProfiler(addr string) (*profiler, error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", addr, plain(err))
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	p := &profiler{
+		listener: listener,
+		server:   http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second},
+		done:     make(chan struct{}),
+	}
+	go func() {
+		defer close(p.done)
+		_ = p.server.Serve(listener) // returns when stop closes it
+	}()
+	return p, nil
+}
+
+func (p *profiler) stop() error {
+	err := p.server.Close()
+	<-p.done
+	if err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("close %s: %w", p.listener.Addr(), err)
+	}
+	return nil
+}
+
+// loopbackOnly says whether addr is a host:port on this machine's loopback.
+func loopbackOnly(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
