@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -137,13 +138,15 @@ func (e *Engine) prepare(ln net.Listener) error {
 // admit checks the limits, before any loop is touched, and hands c to a loop.
 // The error is about descriptors or memory; c is closed then.
 func (e *Engine) admit(c net.Conn) error {
-	if !e.reserve() {
+	if full := e.reserve(); full != nil {
+		full.Add(1)
 		e.refuse(c, true)
 		return nil
 	}
 	addr := c.RemoteAddr()
 	if !e.addresses.enter(addr) {
 		e.unreserve()
+		e.refusedPerIP.Add(1)
 		e.refuse(c, false)
 		return nil
 	}
@@ -168,15 +171,22 @@ func (e *Engine) admit(c net.Conn) error {
 
 var errNotTaken = errors.New("the event loop could not watch the connection")
 
-// reserve counts one more connection, unless a limit forbids it. The count goes
-// down in bury, or in unreserve.
-func (e *Engine) reserve() bool {
+// reserve counts one more connection, unless a limit forbids it: then it returns
+// that limit's counter. The count goes down in bury, or in unreserve.
+func (e *Engine) reserve() (full *atomic.Uint64) {
 	conns, handshakes := e.conns.Add(1), e.handshakes.Add(1)
-	if e.draining.Load() || conns > int64(e.opt.MaxConns) || handshakes > int64(e.opt.MaxHandshakes) {
-		e.unreserve()
-		return false
+	switch {
+	case e.draining.Load():
+		full = &e.refusedDraining
+	case conns > int64(e.opt.MaxConns):
+		full = &e.refusedConns
+	case handshakes > int64(e.opt.MaxHandshakes):
+		full = &e.refusedHandshakes
+	default:
+		return nil
 	}
-	return true
+	e.unreserve()
+	return full
 }
 
 func (e *Engine) unreserve() {
@@ -201,7 +211,6 @@ const (
 // come in anyway. Where it is only this client that may not, it is closed
 // without an answer, since its refusals must not keep the others out.
 func (e *Engine) refuse(c net.Conn, pause bool) {
-	e.refused.Add(1)
 	select {
 	case e.refusals <- struct{}{}:
 	default:

@@ -52,10 +52,17 @@ type broker struct {
 	stopped <-chan struct{}
 
 	published atomic.Uint64 // order, once a pass, for others to read
+
+	// Publications from outside: taken, those that found no room at once, and
+	// those of them that never did.
+	outsideTaken, outsideFull, overloaded atomic.Uint64
+
+	sinks   atomic.Pointer[[]*Sink] // read for every message, replaced under sinksMu
+	sinksMu sync.Mutex
 }
 
 func newBroker(reactors []*reactor, opt *Options, stopped <-chan struct{}) *broker {
-	return &broker{
+	b := &broker{
 		reactors: reactors,
 		wakes:    make(chan struct{}, 1),
 		outside:  make(chan *message, opt.RingSlots),
@@ -63,6 +70,8 @@ func newBroker(reactors []*reactor, opt *Options, stopped <-chan struct{}) *brok
 		closed:   make(chan struct{}),
 		stopped:  stopped,
 	}
+	b.sinks.Store(new([]*Sink))
+	return b
 }
 
 // run orders and fans out until the engine stops.
@@ -115,13 +124,31 @@ func (b *broker) takeOutside() bool {
 	for n := range brokerQuota {
 		select {
 		case m := <-b.outside:
-			b.bytes.Release(int64(m.size()))
-			b.fanOut(m)
+			b.bytes.Release(int64(m.allBytes()))
+			b.fanOutAll(m)
 		default:
 			return n > 0
 		}
 	}
 	return true
+}
+
+// fanOutAll takes a message from outside and what comes with it, and answers
+// with the last one's order.
+func (b *broker) fanOutAll(m *message) {
+	b.fanOut(m)
+	out := m.outside
+	if out == nil {
+		return // a barrier
+	}
+	last := m
+	for _, other := range out.also {
+		b.fanOut(other)
+		last = other
+	}
+	if out.reply != nil {
+		out.reply <- last.order
+	}
 }
 
 // fanOut stamps m and appends it to every egress ring. A barrier is held back
@@ -143,8 +170,10 @@ func (b *broker) fanOut(m *message) {
 			}
 		}
 	}
-	if m.reply != nil {
-		m.reply <- m.order
+	if m.kind == kindPublish {
+		for _, s := range *b.sinks.Load() {
+			s.offer(m)
+		}
 	}
 }
 
@@ -206,10 +235,14 @@ var (
 // publish hands in a message from outside the loops and waits for its order.
 func (b *broker) publish(ctx context.Context, m *message) (order uint64, err error) {
 	reply := make(chan uint64, 1)
-	m.reply = reply
+	m.outside.reply = reply
 	if err := b.enter(ctx, m); err != nil {
+		if errors.Is(err, ErrOverloaded) {
+			b.overloaded.Add(1)
+		}
 		return 0, err
 	}
+	b.outsideTaken.Add(1)
 	select {
 	case order := <-reply:
 		return order, nil
@@ -232,6 +265,10 @@ func (b *broker) enter(ctx context.Context, m *message) error {
 	select {
 	case <-b.closed:
 	default:
+		if b.tryEnter(m) {
+			return nil
+		}
+		b.outsideFull.Add(1)
 		select {
 		case b.outside <- m:
 			b.wakeFrom(armed)
@@ -243,17 +280,28 @@ func (b *broker) enter(ctx context.Context, m *message) error {
 			err = ErrOverloaded
 		}
 	}
-	b.bytes.Release(int64(m.size()))
+	b.bytes.Release(int64(m.allBytes()))
 	return err
+}
+
+func (b *broker) tryEnter(m *message) bool {
+	select {
+	case b.outside <- m:
+		b.wakeFrom(armed)
+		return true
+	default:
+		return false
+	}
 }
 
 // acquire waits for the bytes of m. The semaphore knows only contexts, so who
 // has to wait needs one that ends with the engine too.
 func (b *broker) acquire(ctx context.Context, m *message) error {
-	n := int64(m.size())
+	n := int64(m.allBytes())
 	if b.bytes.TryAcquire(n) {
 		return nil
 	}
+	b.outsideFull.Add(1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {

@@ -13,7 +13,6 @@ func (r *reactor) execCommand(s *Session, payload []byte, binary bool) {
 	c := &r.command
 	err := r.parser.Parse(payload, binary, c)
 	if r.opt.CommandRate > 0 && !r.takeToken(s) {
-		r.stats.RateLimited++
 		r.refuse(s, c.ReqID, protocol.CodeRateLimited, "too many commands")
 		return
 	}
@@ -34,43 +33,59 @@ func (r *reactor) execCommand(s *Session, payload []byte, binary bool) {
 }
 
 func (r *reactor) join(s *Session, c *protocol.Command) {
-	g := r.groups.findBytes(c.Group)
-	if g == nil || s.membershipOf(g) < 0 {
-		if s.groupCount() >= r.opt.MaxGroupsPerSession {
-			r.stats.LimitGroups++
-			r.refuse(s, c.ReqID, protocol.CodeTooManyGroups, "this session is in as many groups as it may be")
-			return
-		}
-		if !r.engine.members.enter(c.Group) {
-			r.stats.LimitAll++
-			r.refuse(s, c.ReqID, protocol.CodeOverloaded, "the group is full")
-			return
-		}
-		if g == nil {
-			if r.engine.groups.Add(1) > int64(r.opt.MaxGroups) {
-				r.engine.groups.Add(-1)
-				r.engine.members.exit(string(c.Group))
-				r.stats.LimitAll++
-				r.refuse(s, c.ReqID, protocol.CodeOverloaded, "there are as many groups as there may be")
-				return
-			}
-			g = r.groups.add(string(c.Group))
-		}
-		r.groups.join(s, g)
+	if err := r.enter(s, c.Group); err != nil {
+		r.refuse(s, c.ReqID, err.Code, err.Reason)
+	} else if c.ReqID != nil {
+		s.sendAck(c.ReqID)
 	}
+}
+
+// Why a session cannot join.
+var (
+	errTooManyGroups = &protocol.CommandError{Code: protocol.CodeTooManyGroups, Reason: "this session is in as many groups as it may be"}
+	errGroupFull     = &protocol.CommandError{Code: protocol.CodeOverloaded, Reason: "the group is full"}
+	errGroupsFull    = &protocol.CommandError{Code: protocol.CodeOverloaded, Reason: "there are as many groups as there may be"}
+)
+
+// enter makes s a member of the group, within the limits.
+func (r *reactor) enter(s *Session, name []byte) *protocol.CommandError {
+	g := r.groups.findBytes(name)
+	switch {
+	case g != nil && s.membershipOf(g) >= 0:
+		return nil
+	case s.groupCount() >= r.opt.MaxGroupsPerSession:
+		r.stats.LimitGroups++
+		return errTooManyGroups
+	case !r.engine.members.enter(name):
+		r.stats.LimitGroup++
+		return errGroupFull
+	}
+	if g == nil {
+		if r.engine.groups.Add(1) > int64(r.opt.MaxGroups) {
+			r.engine.groups.Add(-1)
+			r.engine.members.exit(string(name))
+			r.stats.LimitAll++
+			return errGroupsFull
+		}
+		g = r.groups.add(string(name))
+	}
+	r.groups.join(s, g)
+	return nil
+}
+
+func (r *reactor) leave(s *Session, c *protocol.Command) {
+	r.exit(s, c.Group)
 	if c.ReqID != nil {
 		s.sendAck(c.ReqID)
 	}
 }
 
-func (r *reactor) leave(s *Session, c *protocol.Command) {
-	if g := r.groups.findBytes(c.Group); g != nil {
+// exit takes s out of the group, if it is in it.
+func (r *reactor) exit(s *Session, name []byte) {
+	if g := r.groups.findBytes(name); g != nil {
 		if at := s.membershipOf(g); at >= 0 {
 			r.leaveAt(s, at)
 		}
-	}
-	if c.ReqID != nil {
-		s.sendAck(c.ReqID)
 	}
 }
 
@@ -101,14 +116,15 @@ func (r *reactor) sendToGroup(s *Session, c *protocol.Command) {
 		return
 	}
 	m := newMessage(c.Group, c.Message, c.ReqID, c.IsText)
-	m.origin = s.ref()
+	m.published = r.now
+	m.origin = s.ID()
 	m.excludeSelf = c.ExcludeSelf
 	r.stats.Published++
 	r.publish(m)
 }
 
 func (r *reactor) refuse(s *Session, reqID []byte, code protocol.Code, reason string) {
-	r.stats.CommandErrors++
+	r.stats.Errors.count(code)
 	if s.state != stateOpen {
 		return
 	}

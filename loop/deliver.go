@@ -1,6 +1,8 @@
 package loop
 
 import (
+	"time"
+
 	"github.com/gobwas/ws"
 
 	"groupcast/protocol"
@@ -12,9 +14,12 @@ import (
 // Owner: the reactor's goroutine. Between takeBatch and the end of the flush,
 // chunks belong to the batch; a session that keeps one longer says so.
 type batch struct {
-	chunks []*chunk
-	run    []*message
-	group  *group // of the run; nil if it has no members here
+	chunks   []*chunk
+	run      []*message
+	group    *group     // of the run; nil if it has no members here
+	excluded []*Session // from the run
+	// reached are when the messages that have members here were published.
+	reached []int64
 
 	messages, total, marks int
 }
@@ -24,6 +29,10 @@ type batch struct {
 // so that the other sockets of this loop have their turn; if not, the reactor
 // is armed again.
 func (r *reactor) turn() {
+	if r.current == nil { // else it is a part of reading, whose time is counted
+		began := r.clock()
+		defer func() { r.stats.BusyNanos += uint64(r.clock() - began) }()
+	}
 	r.traffic = 0
 	more := r.flushSlice()
 	if !more {
@@ -99,6 +108,7 @@ func (r *reactor) takeBatch() bool {
 		return false
 	}
 	r.stats.Batches++
+	r.stats.BatchSizes.observe(uint64(b.messages))
 	r.stats.MaxMarks = max(r.stats.MaxMarks, b.marks)
 	return true
 }
@@ -115,7 +125,7 @@ func (r *reactor) releaseEgress() {
 func (r *reactor) add(m *message) {
 	b := &r.batch
 	r.stats.Messages++
-	if len(b.run) > 0 && (b.run[0].group != m.group || m.excludeSelf) {
+	if len(b.run) > 0 && (b.run[0].group != m.group || m.excludes()) {
 		r.endRun()
 	}
 	if len(b.run) == 0 {
@@ -125,7 +135,7 @@ func (r *reactor) add(m *message) {
 		}
 	}
 	b.run = append(b.run, m)
-	if m.excludeSelf {
+	if m.excludes() {
 		r.endRun()
 		return
 	}
@@ -144,16 +154,19 @@ func (r *reactor) endRun() {
 		return
 	}
 	if g := b.group; g != nil {
-		var except *Session
-		if m := b.run[0]; m.excludeSelf {
+		if m := b.run[0]; m.excludes() {
 			b.marks += g.size()
-			except = r.origin(m)
+			r.exclude(m)
 		}
 		if list := g.members[protocol.ModeBare]; len(list) > 0 {
-			r.mark(list, r.bareChunk(b.run), except)
+			r.mark(list, r.bareChunk(b.run))
 		}
 		if list := g.members[protocol.ModeEnvelope]; len(list) > 0 {
-			r.mark(list, r.envelopeChunk(b.run), except)
+			r.mark(list, r.envelopeChunk(b.run))
+		}
+		r.includeAgain()
+		for _, m := range b.run {
+			b.reached = append(b.reached, m.published)
 		}
 	}
 	for i, m := range b.run {
@@ -165,16 +178,43 @@ func (r *reactor) endRun() {
 	b.run, b.group = b.run[:0], nil
 }
 
+// exclude notes who may not get m. Only sessions of this reactor are looked for.
+func (r *reactor) exclude(m *message) {
+	if m.excludeSelf {
+		r.excludeOne(m.origin)
+	}
+	if m.outside != nil {
+		for _, id := range m.outside.exclude {
+			r.excludeOne(id)
+		}
+	}
+}
+
+func (r *reactor) excludeOne(id SessionID) {
+	if s := r.session(id); s != nil && !s.is(flagExcluded) {
+		s.set(flagExcluded)
+		r.batch.excluded = append(r.batch.excluded, s)
+	}
+}
+
+func (r *reactor) includeAgain() {
+	for i, s := range r.batch.excluded {
+		s.clear(flagExcluded)
+		r.batch.excluded[i] = nil
+	}
+	r.batch.excluded = r.batch.excluded[:0]
+}
+
 // mark hands a reference to every member and lists it for the flush.
-func (r *reactor) mark(list []member, c *chunk, except *Session) {
+func (r *reactor) mark(list []member, c *chunk) {
 	n := uint64(len(list))
-	if except == nil {
+	if len(r.batch.excluded) == 0 {
 		for i := range list {
 			list[i].s.enqueue(c)
 		}
 	} else {
 		for i := range list {
-			if s := list[i].s; s != except {
+			if s := list[i].s; !s.is(flagExcluded) {
 				s.enqueue(c)
 			} else {
 				n--
@@ -216,12 +256,12 @@ func (r *reactor) batchChunk() *chunk {
 	return c
 }
 
-// origin is the session that sent m, if it is one of ours and still there.
-func (r *reactor) origin(m *message) *Session {
-	if int(m.origin.reactor) != r.index+1 {
+// session returns the session of that id, if it is one of ours and still there.
+func (r *reactor) session(id SessionID) *Session {
+	if int(id.reactor) != r.index+1 {
 		return nil
 	}
-	return r.sessions.get(m.origin.slot, m.origin.generation)
+	return r.sessions.get(id.slot, id.generation)
 }
 
 func (r *reactor) ownsAck(m *message) bool {
@@ -229,7 +269,7 @@ func (r *reactor) ownsAck(m *message) bool {
 }
 
 func (r *reactor) acknowledge(m *message) {
-	if s := r.origin(m); s != nil {
+	if s := r.session(m.origin); s != nil {
 		s.sendAck(m.reqID)
 	}
 }
@@ -267,6 +307,18 @@ func (r *reactor) flushSlice() (more bool) {
 // cost as much as one that does.
 const flushVisits = 16
 
+// observeLatency is at the end of a batch's flush.
+func (r *reactor) observeLatency() {
+	if len(r.batch.reached) == 0 {
+		return
+	}
+	now := int64(time.Since(r.engine.start))
+	for _, published := range r.batch.reached {
+		r.stats.Latency.observe(uint64(max(now-published, 0)) / 1000)
+	}
+	r.batch.reached = r.batch.reached[:0]
+}
+
 // endFlush forgets the batch: its chunks that no session kept are used again.
 func (r *reactor) endFlush() {
 	r.dirty, r.flushed = r.dirty[:0], 0
@@ -277,6 +329,7 @@ func (r *reactor) endFlush() {
 		r.batch.chunks[i] = nil
 	}
 	r.batch.chunks = r.batch.chunks[:0]
+	r.observeLatency()
 	if r.atBarrier {
 		r.reachBarrier()
 	}

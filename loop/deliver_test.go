@@ -54,7 +54,7 @@ func TestDeliveryModel(t *testing.T) {
 				group := fmt.Sprint(rapid.IntRange(0, 4).Draw(rt, "group"))
 				m := textMessage(group, fmt.Sprintf("%s:%d", group, i))
 				from := rapid.SampledFrom(sessions).Draw(rt, "from")
-				m.origin = from.ref()
+				m.origin = from.ID()
 				m.excludeSelf = rapid.IntRange(0, 3).Draw(rt, "exclude") == 0
 				if rapid.IntRange(0, 3).Draw(rt, "ack") == 0 {
 					m.reqID = fmt.Append(nil, i)

@@ -194,8 +194,8 @@ func TestDrainWithoutAnswers(t *testing.T) {
 		read         bool
 		want         error
 	}{
-		{"reset", 100 * time.Millisecond, true, nil},
-		{"reset, never read", 100 * time.Millisecond, false, nil},
+		{"reset", 2 * time.Second, true, nil}, // ample for the good one to read and answer
+		{"reset, never read", 2 * time.Second, false, nil},
 		{"ctx ends", time.Hour, true, context.DeadlineExceeded},
 		{"ctx ends, never read", time.Hour, false, context.DeadlineExceeded},
 	} {

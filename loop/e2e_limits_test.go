@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"groupcast/protocol"
 )
 
 // sendOf is a send_to_group command of exactly n bytes.
@@ -198,7 +200,7 @@ func TestConnectionLimits(t *testing.T) {
 		for _, w := range members {
 			w.want("all")
 		}
-		if n := e.refused.Load(); n != 21 {
+		if n := refusals(e); n != 21 {
 			t.Errorf("%d refusals counted, want 21", n)
 		}
 	})
@@ -242,6 +244,10 @@ func TestConnectionLimits(t *testing.T) {
 	})
 }
 
+func refusals(e *Engine) int {
+	return int(e.refusedConns.Load() + e.refusedHandshakes.Load() + e.refusedPerIP.Load() + e.refusedDraining.Load())
+}
+
 // TestRefusalLimit: MaxRefusals connections are being refused at a time; the
 // next is not even accepted until one of them ends, and then has its answer.
 func TestRefusalLimit(t *testing.T) {
@@ -257,7 +263,7 @@ func TestRefusalLimit(t *testing.T) {
 		}
 		refused[i].wantUnavailable()
 	}
-	waitFor(t, "all are counted", func() bool { return e.refused.Load() == 6 && len(e.refusals) == 0 })
+	waitFor(t, "all are counted", func() bool { return refusals(e) == 6 && len(e.refusals) == 0 })
 	stays.sync()
 }
 
@@ -275,7 +281,7 @@ func TestAddressOverItsLimitKeepsNobodyOut(t *testing.T) {
 		connect(t, addr) // is refused, and does not close
 	}
 	openWith(t, from("127.0.0.2"), addr).sync()
-	if held := e.refused.Load(); held != 20 {
+	if held := refusals(e); held != 20 {
 		t.Errorf("%d were refused before the other came in, want 20", held)
 	}
 	stays.sync()
@@ -312,8 +318,8 @@ func TestCommandRate(t *testing.T) {
 	if code != 1008 || len(texts) != maxRefusals-2-1 {
 		t.Errorf("closed with %d after %d answers, want 1008 after %d", code, len(texts), maxRefusals-3)
 	}
-	if s := sum(t, e); s.RateClosed != 1 || s.RateLimited != maxRefusals {
-		t.Errorf("%d closed for their rate, %d refused; want 1, %d", s.RateClosed, s.RateLimited, maxRefusals)
+	if s := sum(t, e); s.RateClosed != 1 || s.Errors.Of(protocol.CodeRateLimited) != maxRefusals {
+		t.Errorf("%d closed for their rate, %d refused; want 1, %d", s.RateClosed, s.Errors.Of(protocol.CodeRateLimited), maxRefusals)
 	}
 	other.sync()
 

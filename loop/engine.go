@@ -32,13 +32,18 @@ type Engine struct {
 	handshakes   atomic.Int64
 	accepted     atomic.Uint64
 	acceptErrors atomic.Uint64
-	refused      atomic.Uint64
-	groups       atomic.Int64
-	stalls       atomic.Uint64
-	lastPanic    atomic.Int64 // when one was logged, in milliseconds since the start
-	addresses    *addressQuota
-	members      *memberQuota
-	refusals     chan struct{} // one token for each connection being refused
+	// Connections answered 503, by the limit.
+	refusedConns      atomic.Uint64
+	refusedHandshakes atomic.Uint64
+	refusedPerIP      atomic.Uint64
+	refusedDraining   atomic.Uint64
+
+	groups    atomic.Int64
+	stalls    atomic.Uint64
+	lastPanic atomic.Int64 // when one was logged, in milliseconds since the start
+	addresses *addressQuota
+	members   *memberQuota
+	refusals  chan struct{} // one token for each connection being refused
 
 	draining atomic.Bool
 	stopped  chan struct{}
@@ -202,7 +207,7 @@ func ask[T any](ctx context.Context, e *Engine, question func(*reactor) T, answe
 	default:
 	}
 	came := make(chan answer, len(e.reactors))
-	if err := e.tell(func(r *reactor) { came <- answer{r.index, question(r)} }); err != nil {
+	if err := e.tell(e.reactors, func(r *reactor) { came <- answer{r.index, question(r)} }); err != nil {
 		return err
 	}
 	for range e.reactors {
@@ -218,16 +223,34 @@ func ask[T any](ctx context.Context, e *Engine, question func(*reactor) T, answe
 	return nil
 }
 
-// tell has every reactor run f on its loop, unless the engine is closed: a loop
+// askOne is ask for one reactor. What question finds it must return: a caller
+// that has gone away reads nothing else.
+func askOne[T any](ctx context.Context, e *Engine, r *reactor, question func(*reactor) T) (T, error) {
+	var none T
+	came := make(chan T, 1)
+	if err := e.tell([]*reactor{r}, func(r *reactor) { came <- question(r) }); err != nil {
+		return none, err
+	}
+	select {
+	case answer := <-came:
+		return answer, nil
+	case <-e.stopped:
+		return none, ErrClosed
+	case <-ctx.Done():
+		return none, fmt.Errorf("ask reactor %d: %w", r.index, ctx.Err())
+	}
+}
+
+// tell has each of the reactors run f on its loop, unless the engine is closed: a loop
 // that is gone must not be woken, since the descriptor for that may by then be
 // somebody else's.
-func (e *Engine) tell(f func(*reactor)) error {
+func (e *Engine) tell(reactors []*reactor, f func(*reactor)) error {
 	e.gate.RLock()
 	defer e.gate.RUnlock()
 	if e.closed {
 		return ErrClosed
 	}
-	for _, r := range e.reactors {
+	for _, r := range reactors {
 		if err := r.execute(runnable(func() { f(r) })); err != nil {
 			return fmt.Errorf("ask reactor %d: %w", r.index, err)
 		}

@@ -9,6 +9,7 @@ import "groupcast/protocol"
 type group struct {
 	name    string
 	members [2][]member // by protocol.Mode
+	slot    uint32      // index in the map's slots
 }
 
 // member and membership point at each other, so that leaving costs the same
@@ -34,6 +35,11 @@ func (g *group) size() int { return len(g.members[0]) + len(g.members[1]) }
 type groupMap struct {
 	byName      map[string]*group
 	memberships int
+
+	// slots holds the groups once more, nil where free: a place that does not
+	// change while a group lives, so that a listing can go on where it stopped.
+	slots []*group
+	free  []uint32
 }
 
 func newGroupMap() groupMap { return groupMap{byName: make(map[string]*group)} }
@@ -48,6 +54,14 @@ func (m *groupMap) findBytes(name []byte) *group { return m.byName[string(name)]
 func (m *groupMap) add(name string) *group {
 	g := &group{name: name}
 	m.byName[name] = g
+	if n := len(m.free); n > 0 {
+		g.slot = m.free[n-1]
+		m.free = m.free[:n-1]
+		m.slots[g.slot] = g
+	} else {
+		g.slot = uint32(len(m.slots))
+		m.slots = append(m.slots, g)
+	}
 	return g
 }
 
@@ -86,6 +100,8 @@ func (m *groupMap) leave(s *Session, at int) (vanished bool) {
 		return false
 	}
 	delete(m.byName, g.name)
+	m.slots[g.slot] = nil
+	m.free = append(m.free, g.slot)
 	return true
 }
 

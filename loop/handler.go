@@ -59,7 +59,7 @@ func (e *Engine) OnClose(c gnet.Conn, _ error) gnet.Action {
 
 // open takes in the session of a new connection. It is counted already.
 func (r *reactor) open(s *Session, c gnet.Conn) {
-	s.r, s.conn, s.fd, s.lastSeen = r, c, int32(c.Fd()), r.wheel.now
+	s.r, s.conn, s.fd, s.lastSeen, s.opened = r, c, int32(c.Fd()), r.wheel.now, r.wheel.now
 	r.sessions.add(s)
 	s.set(flagHandshaking)
 	if r.opt.CommandRate > 0 {
@@ -82,6 +82,7 @@ func (r *reactor) bury(s *Session) {
 	r.wheel.cancel(s)
 	r.sessions.remove(s)
 	s.dropQueue()
+	r.clearBlocked(s)
 	if s.decoder != nil {
 		r.putDecoder(s.decoder)
 		s.decoder = nil

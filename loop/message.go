@@ -39,14 +39,33 @@ type message struct {
 
 	// order is the broker's: 1 for the first message after the start.
 	order uint64
-	// origin is the session that sent it; the zero ref for outside callers.
-	origin sessionRef
-	// reply, if set, takes the order once the broker has stamped it. Capacity one.
-	reply chan<- uint64
+	// published is when it was handed in, in nanoseconds since the engine's start.
+	published int64
+	// origin is the session that sent it; the zero id for outside callers.
+	origin SessionID
+	// outside is what only messages from outside the loops have.
+	outside *outside
 
 	kind        messageKind
 	isText      bool // payload is a JSON string's characters, else raw JSON
 	excludeSelf bool
+}
+
+// outside is what a message from outside the loops carries beside it.
+type outside struct {
+	// reply, if set, takes the order once the broker has stamped it. Capacity one.
+	reply chan<- uint64
+	// also are the same publication's messages to further groups: they come
+	// right after this one in the order, or none of them does.
+	also    []*message
+	exclude []SessionID
+	from    *Sink
+	tag     any
+}
+
+// excludes says whether some members may not get it.
+func (m *message) excludes() bool {
+	return m.excludeSelf || m.outside != nil && len(m.outside.exclude) > 0
 }
 
 // newMessage copies group, payload and reqID and encodes the bare frame. It
@@ -74,6 +93,24 @@ func newMessage(group, payload, reqID []byte, isText bool) *message {
 // size is what the message counts against a ring's bytes.
 func (m *message) size() int {
 	return len(m.frame.buf) + len(m.group) + len(m.reqID) + messageOverhead
+}
+
+// sameTo is m for another group: it shares the frame and is counted in full.
+func (m *message) sameTo(group string) *message {
+	other := &message{kind: m.kind, isText: m.isText, published: m.published, payload: m.payload, group: group}
+	other.frame = chunk{buf: m.frame.buf, kind: chunkShared}
+	return other
+}
+
+// allBytes is what m and what comes with it count.
+func (m *message) allBytes() int {
+	n := m.size()
+	if m.outside != nil {
+		for _, other := range m.outside.also {
+			n += other.size()
+		}
+	}
+	return n
 }
 
 // overLimit says whether text, quoted and escaped as envelope mode does it, has

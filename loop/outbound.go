@@ -45,6 +45,9 @@ const chunkOverhead = messageOverhead
 // queued counts n more waiting bytes and lists the session for the next flush.
 func (s *Session) queued(n int) {
 	s.backlog += int64(n)
+	if s.is(flagBlocked) {
+		s.r.stats.BacklogBytes += n
+	}
 	if !s.is(flagDirty) {
 		s.set(flagDirty)
 		s.r.dirty = append(s.r.dirty, s)
@@ -109,7 +112,7 @@ func (r *reactor) flush(s *Session) (writes int) {
 	if s.is(flagBlocked) && int(s.backlog) > r.opt.MaxBacklogBytes {
 		// The limit is for what remains after an attempt: news of room may
 		// still be on its way to us.
-		s.clear(flagBlocked)
+		r.clearBlocked(s)
 	}
 	for s.next != nil && !s.is(flagBlocked) && s.state != stateDead {
 		b := r.gather(s)
@@ -121,6 +124,7 @@ func (r *reactor) flush(s *Session) (writes int) {
 		writes++
 		if n > 0 {
 			r.stats.BytesOut += uint64(n)
+			s.bytesOut += uint64(n)
 			s.consume(n)
 		}
 		switch {
@@ -182,6 +186,8 @@ func (s *Session) consume(n int) {
 func (r *reactor) block(s *Session) {
 	s.set(flagBlocked)
 	r.stats.Blocked++
+	r.stats.BacklogSessions++
+	r.stats.BacklogBytes += int(s.backlog)
 	s.next.retain()
 	if s.more != nil {
 		for _, c := range s.more.chunks[s.more.head:] {
@@ -194,10 +200,18 @@ func (r *reactor) block(s *Session) {
 	}
 }
 
+func (r *reactor) clearBlocked(s *Session) {
+	if s.is(flagBlocked) {
+		s.clear(flagBlocked)
+		r.stats.BacklogSessions--
+		r.stats.BacklogBytes -= int(s.backlog)
+	}
+}
+
 // unblock is the answer to block: there is room again, or the connection is
 // broken, which the next write will say.
 func (r *reactor) unblock(s *Session) {
-	s.clear(flagBlocked)
+	r.clearBlocked(s)
 	if s.next != nil && !s.is(flagDirty) {
 		s.set(flagDirty)
 		r.dirty = append(r.dirty, s)
@@ -229,6 +243,9 @@ func (r *reactor) truncate(s *Session) {
 
 // dropQueue forgets all that the session has queued.
 func (s *Session) dropQueue() {
+	if s.is(flagBlocked) {
+		s.r.stats.BacklogBytes -= int(s.backlog)
+	}
 	for s.next != nil {
 		s.dequeue()
 	}

@@ -4,30 +4,91 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 	"unicode/utf8"
 )
 
-// Publish sends text to every member of a group, from outside the loops, and
-// returns its place in the broker's order. It waits for room until ctx ends:
-// the error is then ErrOverloaded and nothing was published, or ctx's own and it
-// was, but its order is not known; ErrDraining after Drain, ErrClosed after
-// Close. Text that is not UTF-8 or over MaxMessageBytes, in either mode's
-// encoding of the payload, is refused. group and text are copied.
-func (e *Engine) Publish(ctx context.Context, group string, text []byte) (order uint64, err error) {
-	switch {
-	case len(group) == 0 || len(group) > e.opt.MaxGroupBytes || !utf8.ValidString(group):
-		return 0, fmt.Errorf("publish: %w", ErrBadGroup)
-	case len(text) > e.opt.MaxMessageBytes || overLimit(text, e.opt.MaxMessageBytes):
-		return 0, fmt.Errorf("publish: %w", ErrTooLarge)
-	case !utf8.Valid(text):
-		return 0, fmt.Errorf("publish: %w", ErrNotUTF8)
-	}
-	return e.broker.publish(ctx, newMessage([]byte(group), text, nil, true))
+// Publication is one message for one or more groups, from outside the loops.
+type Publication struct {
+	// Groups get it one after the other, with nothing of others in between. A
+	// member of two of them gets it twice, a group named twice too.
+	Groups []string
+	// Payload is a string's characters if IsText, else a JSON value's text (which
+	// the caller has checked). It is copied.
+	Payload []byte
+	IsText  bool
+	// Exclude are sessions that do not get it.
+	Exclude []SessionID
+	// From is the sink whose owner publishes, Tag what sinks get with it.
+	From *Sink
+	Tag  any
 }
 
-// Errors of Publish about its arguments.
+// Limits of one Publication.
+const (
+	MaxPublicationGroups   = 1024
+	MaxPublicationExcludes = 1024
+)
+
+// Publish sends text to every member of a group. See PublishAll.
+func (e *Engine) Publish(ctx context.Context, group string, text []byte) (order uint64, err error) {
+	return e.PublishAll(ctx, Publication{Groups: []string{group}, Payload: text, IsText: true})
+}
+
+// PublishAll sends p to all its groups or to none of them, and returns the
+// last one's place in the broker's order. It waits for room until ctx ends: the
+// error is then ErrOverloaded and nothing was published, or ctx's own and it
+// was, but its order is not known; ErrDraining after Drain, ErrClosed after
+// Close. A payload that is not UTF-8 or over MaxMessageBytes, in either mode's
+// encoding, is refused, and so is a publication that no ring could hold.
+func (e *Engine) PublishAll(ctx context.Context, p Publication) (order uint64, err error) {
+	m, err := e.newPublication(p)
+	if err != nil {
+		return 0, fmt.Errorf("publish: %w", err)
+	}
+	return e.broker.publish(ctx, m)
+}
+
+// newPublication checks p and makes its messages: the first, which holds the others.
+func (e *Engine) newPublication(p Publication) (*message, error) {
+	switch {
+	case len(p.Groups) == 0 || len(p.Groups) > MaxPublicationGroups:
+		return nil, ErrTooManyGroups
+	case len(p.Exclude) > MaxPublicationExcludes:
+		return nil, ErrTooManyExcludes
+	case len(p.Payload) > e.opt.MaxMessageBytes || p.IsText && overLimit(p.Payload, e.opt.MaxMessageBytes):
+		return nil, ErrTooLarge
+	case !utf8.Valid(p.Payload):
+		return nil, ErrNotUTF8
+	}
+	for _, group := range p.Groups {
+		if !e.validGroup(group) {
+			return nil, ErrBadGroup
+		}
+	}
+	m := newMessage([]byte(p.Groups[0]), p.Payload, nil, p.IsText)
+	m.published = int64(time.Since(e.start))
+	m.outside = &outside{exclude: p.Exclude, from: p.From, tag: p.Tag}
+	for _, group := range p.Groups[1:] {
+		other := m.sameTo(group)
+		other.outside = &outside{exclude: p.Exclude, from: p.From, tag: p.Tag}
+		m.outside.also = append(m.outside.also, other)
+	}
+	if m.allBytes() > e.opt.RingBytes {
+		return nil, ErrTooLarge
+	}
+	return m, nil
+}
+
+func (e *Engine) validGroup(name string) bool {
+	return len(name) > 0 && len(name) <= e.opt.MaxGroupBytes && utf8.ValidString(name)
+}
+
+// Errors about a Publication. They may be compared with errors.Is.
 var (
-	ErrBadGroup = errors.New("a group's name is UTF-8 and not empty, within the limit")
-	ErrTooLarge = errors.New("message over the limit")
-	ErrNotUTF8  = errors.New("message is not UTF-8")
+	ErrBadGroup        = errors.New("a group's name is UTF-8 and not empty, within the limit")
+	ErrTooLarge        = errors.New("message over the limit")
+	ErrNotUTF8         = errors.New("message is not UTF-8")
+	ErrTooManyGroups   = fmt.Errorf("a publication goes to 1 to %d groups", MaxPublicationGroups)
+	ErrTooManyExcludes = fmt.Errorf("a publication excludes %d sessions at most", MaxPublicationExcludes)
 )

@@ -87,6 +87,7 @@ type reactor struct {
 	onTick     gnet.Runnable
 	onWritable gnet.Runnable
 
+	now   int64 // when the current callback began, in nanoseconds since the engine's start
 	stats ReactorStats
 }
 
@@ -180,6 +181,8 @@ func (r *reactor) publish(m *message) {
 		return
 	}
 	r.stats.RingFull++
+	began := time.Now()
+	defer func() { r.stats.BlockedNanos += uint64(time.Since(began)) }()
 	for {
 		r.wakeBroker()
 		r.whileFull()
@@ -248,7 +251,7 @@ func (r *reactor) tick() (ran bool) {
 // advance moves the timing wheel to the present. On the loop.
 func (r *reactor) advance() {
 	r.ticking.Store(false)
-	since := time.Since(r.engine.start)
+	since := time.Duration(r.clock())
 	r.lastTick.Store(int64(since))
 	target := uint32(since/r.engine.tickEvery) - r.skipped
 	if late := int32(target - r.wheel.now); late > maxReplay {
@@ -261,6 +264,13 @@ func (r *reactor) advance() {
 		r.wheel.advance(r.expire)
 	}
 	r.settle()
+}
+
+// clock looks at the time. A callback does so when it begins and when it ends;
+// what happens in it takes r.now for the present.
+func (r *reactor) clock() int64 {
+	r.now = int64(time.Since(r.engine.start))
+	return r.now
 }
 
 // maxReplay is how many missed ticks are made up for.

@@ -20,7 +20,9 @@ const trafficBeforeTurn = 64
 // and writable until read returns. A panic in here costs this session.
 func (r *reactor) read(s *Session, b []byte) (action gnet.Action) {
 	r.current = s
+	began := r.clock()
 	r.stats.BytesIn += uint64(len(b))
+	s.bytesIn += uint64(len(b))
 	s.lastSeen = r.wheel.now
 	s.clear(flagPinged)
 	r.receive(s, b)
@@ -36,6 +38,7 @@ func (r *reactor) read(s *Session, b []byte) (action gnet.Action) {
 	if len(r.doomed) > 0 {
 		r.reap()
 	}
+	r.stats.BusyNanos += uint64(r.clock() - began)
 	if s.state == stateDead {
 		return gnet.Close
 	}
@@ -97,6 +100,7 @@ func (r *reactor) readFrames(s *Session, b []byte) {
 		if !ok {
 			break
 		}
+		r.stats.Continuations += uint64(s.decoder.Continuations())
 		r.handle(s, event)
 		// Anything may have happened to s in there.
 		if s.decoder == nil || s.state == stateDead {
@@ -116,6 +120,7 @@ func (r *reactor) readFrames(s *Session, b []byte) {
 // handle acts on one message or control frame.
 func (r *reactor) handle(s *Session, event protocol.Event) {
 	if event.Op == ws.OpClose {
+		r.stats.CloseFrames++
 		r.peerClosed(s, event.Payload)
 		return
 	}
@@ -124,9 +129,17 @@ func (r *reactor) handle(s *Session, event protocol.Event) {
 	}
 	switch event.Op {
 	case ws.OpPing:
+		r.stats.PingFrames++
 		r.sendPong(s, event.Payload)
+	case ws.OpPong:
+		r.stats.PongFrames++
 	case ws.OpText, ws.OpBinary:
 		r.stats.MessagesIn++
+		if event.Op == ws.OpText {
+			r.stats.TextFrames++
+		} else {
+			r.stats.BinaryFrames++
+		}
 		if r.opt.OnMessage != nil {
 			r.opt.OnMessage(s, event.Op, event.Payload)
 			return

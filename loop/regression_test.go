@@ -34,7 +34,7 @@ func TestDeadSessionLetsGo(t *testing.T) {
 		}
 		r.watch = func(*Session) error { return nil }
 		ack := newMessage([]byte("nobody"), []byte("x"), []byte("7"), true)
-		ack.origin = other.ref()
+		ack.origin = other.ID()
 		r.inject(textMessage("g", "one"), textMessage("g", "two"), ack, textMessage("g", "three"))
 		r.deliverAll()
 		if dead.state != stateDead || dead.next != nil || dead.groupCount() != 0 {

@@ -1,8 +1,6 @@
 package loop
 
 import (
-	"fmt"
-
 	"github.com/gobwas/ws"
 	"github.com/panjf2000/gnet/v2"
 
@@ -45,8 +43,10 @@ type Session struct {
 	// The timing wheel's list, and the tick at which it looks again.
 	wheelPrev, wheelNext *Session
 	due                  uint32
-	// lastSeen is the tick of the last bytes received.
-	lastSeen uint32
+	// lastSeen is the tick of the last bytes received, opened that of the first.
+	lastSeen, opened uint32
+	// Bytes read, and bytes that the kernel has taken.
+	bytesIn, bytesOut uint64
 
 	slot, generation uint32
 
@@ -80,16 +80,15 @@ const (
 	flagPeerClosed                           // the peer's close frame has been seen
 	flagFinSent                              // our sending half is shut
 	flagHandshaking                          // counts for MaxHandshakes
+	flagExcluded                             // from the run that is being marked
 )
 
 func (s *Session) is(f sessionFlags) bool { return s.flags&f != 0 }
 func (s *Session) set(f sessionFlags)     { s.flags |= f }
 func (s *Session) clear(f sessionFlags)   { s.flags &^= f }
-func (s *Session) ref() sessionRef        { return sessionRef{uint16(s.r.index) + 1, s.slot, s.generation} }
 
-// ID names the session: reactor, slot and generation. It is never used again
-// while the process lives.
-func (s *Session) ID() string { return s.ref().String() }
+// ID names the session, for any goroutine.
+func (s *Session) ID() SessionID { return SessionID{uint16(s.r.index) + 1, s.slot, s.generation} }
 
 // Send queues one frame; it leaves at the end of the current turn. The payload
 // is copied. A session that is closing drops it.
@@ -101,18 +100,6 @@ func (s *Session) Send(op ws.OpCode, payload []byte) {
 	before := len(c.buf)
 	c.buf = protocol.AppendFrame(c.buf, op, payload)
 	s.queued(len(c.buf) - before)
-}
-
-// sessionRef names a session across goroutines. The zero ref is no session.
-type sessionRef struct {
-	reactor    uint16 // index + 1
-	slot       uint32
-	generation uint32
-}
-
-// String is the ref's textual form, as in the API: 0-1f-3.
-func (ref sessionRef) String() string {
-	return fmt.Sprintf("%d-%x-%x", ref.reactor-1, ref.slot, ref.generation)
 }
 
 // sessionTable gives sessions their slots. Owner: the reactor's goroutine.

@@ -1,39 +1,58 @@
 package loop
 
-import "context"
+import (
+	"context"
+	"reflect"
+	"time"
+
+	"groupcast/protocol"
+)
 
 // ReactorStats are one reactor's counters since its start, and gauges. They
 // are plain fields that only the loop writes; whoever wants them asks the loop.
+//
+// A field whose name begins with Max is a maximum since the start.
 type ReactorStats struct {
 	// Gauges.
-	Sessions    int // upgraded or not
-	Groups      int
-	Memberships int
-	IngressLen  int // ring items waiting for the broker
-	EgressLen   int // ring items waiting for this reactor
+	Sessions        int // upgraded or not
+	Groups          int
+	Memberships     int
+	IngressLen      int // ring items waiting for the broker
+	EgressLen       int // ring items waiting for this reactor
+	BacklogSessions int // sessions whose socket takes no more at the moment
+	BacklogBytes    int // what they have not read, with what is kept beside it
 
 	// Inbound.
 	MessagesIn       uint64 // complete data messages
 	BytesIn          uint64
+	TextFrames       uint64 // first frames of text messages
+	BinaryFrames     uint64 // first frames of binary messages
+	Continuations    uint64 // further frames of either
+	PingFrames       uint64
+	PongFrames       uint64
+	CloseFrames      uint64
 	Upgrades         uint64
 	HandshakeErrors  uint64 // heads answered with anything but 101
 	HandshakeExpired uint64
-	CommandErrors    uint64 // commands answered with an error, all codes
-	RateLimited      uint64
+	Errors           ErrorCounts // commands answered with an error
 	Panics           uint64
 
 	// Broadcast.
-	Published  uint64 // messages this reactor's sessions sent
-	Messages   uint64 // messages taken from the egress ring
-	Deliveries uint64 // references handed to members
-	Batches    uint64
-	Coalesced  uint64 // messages that went out inside a shared chunk
-	Marks      uint64 // chunk references queued for members
-	Wakeups    uint64 // times the broker had gnet wake this loop
-	Yields     uint64 // times a fan-out let other events go first
-	RingFull   uint64 // publishes that had to wait for room
-	MaxMarks   int    // most marks of one batch
-	MaxWrites  int    // most writes of one flush slice
+	Published    uint64 // messages this reactor's sessions sent
+	Messages     uint64 // messages taken from the egress ring
+	Deliveries   uint64 // references handed to members
+	Batches      uint64
+	BatchSizes   Histogram // in messages
+	Latency      Histogram // from publish to the end of the flush, in microseconds; messages with members here
+	Coalesced    uint64    // messages that went out inside a shared chunk
+	Marks        uint64    // chunk references queued for members
+	Wakeups      uint64    // times the broker had gnet wake this loop
+	Yields       uint64    // times a fan-out let other events go first
+	RingFull     uint64    // publishes that had to wait for room
+	BlockedNanos uint64    // time spent waiting for it
+	BusyNanos    uint64    // time spent reading, delivering and flushing, BlockedNanos included
+	MaxMarks     int       // most marks of one batch
+	MaxWrites    int       // most writes of one flush slice
 
 	// Outbound.
 	Writes      uint64
@@ -48,8 +67,10 @@ type ReactorStats struct {
 	IdleClosed  uint64 // closed for silence
 	Resets      uint64 // close handshakes that ran out of time
 	RateClosed  uint64
+	Kicked      uint64 // closed by CloseSession
 	LimitGroups uint64 // joins refused by MaxGroupsPerSession
-	LimitAll    uint64 // joins refused by MaxGroups or MaxMembers
+	LimitAll    uint64 // joins refused by MaxGroups
+	LimitGroup  uint64 // joins refused by MaxMembers
 
 	// Close frames sent, by code.
 	CloseNormal    uint64 // 1000
@@ -61,21 +82,76 @@ type ReactorStats struct {
 	CloseOther     uint64 // a peer's own code, echoed
 }
 
-// Stats is a snapshot of an Engine.
-type Stats struct {
-	Conns        int    // connections now, handshaking ones included
-	Handshakes   int    // of them not upgraded yet
-	Accepted     uint64 // connections handed to a reactor
-	AcceptErrors uint64 // failed accepts and enrolments: descriptors or memory
-	Refused      uint64 // answered 503
-	Stalls       uint64 // times a loop did not answer for stallAfter
-	Order        uint64 // last order the broker gave
-	Draining     bool
+// ErrorCounts counts by the place of a code in ErrorCodes.
+type ErrorCounts [10]uint64
 
-	Reactors []ReactorStats // by index
+// ErrorCodes are the codes of the contract, in the order of ErrorCounts.
+var ErrorCodes = [len(ErrorCounts{})]protocol.Code{
+	protocol.CodeBadJSON, protocol.CodeBadCommand, protocol.CodeBadGroup, protocol.CodeBadMessage, protocol.CodeTooLarge,
+	protocol.CodeTooManyGroups, protocol.CodeNotAllowed, protocol.CodeRateLimited, protocol.CodeOverloaded, protocol.CodeDraining,
 }
 
-// Sum adds up the reactors' stats; MaxMarks and MaxWrites are the largest.
+func (c *ErrorCounts) count(code protocol.Code) {
+	for i, known := range ErrorCodes {
+		if known == code {
+			c[i]++
+			return
+		}
+	}
+}
+
+// Of is the count of one code.
+func (c *ErrorCounts) Of(code protocol.Code) uint64 {
+	for i, known := range ErrorCodes {
+		if known == code {
+			return c[i]
+		}
+	}
+	return 0
+}
+
+// Sum is the count of all codes.
+func (c *ErrorCounts) Sum() (n uint64) {
+	for _, one := range c {
+		n += one
+	}
+	return n
+}
+
+// Stats is a snapshot of an Engine.
+type Stats struct {
+	Taken        time.Time // when it was asked for
+	Conns        int       // connections now, handshaking ones included
+	Handshakes   int       // of them not upgraded yet
+	Accepted     uint64    // connections handed to a reactor
+	AcceptErrors uint64    // failed accepts and enrolments: descriptors or memory
+	Stalls       uint64    // times a loop did not answer for stallAfter
+	Order        uint64    // last order the broker gave
+	Draining     bool
+
+	// Connections answered 503, by what they were too many for.
+	RefusedConns      uint64 // MaxConns
+	RefusedHandshakes uint64 // MaxHandshakes
+	RefusedPerIP      uint64 // MaxConnsPerIP
+	RefusedDraining   uint64
+
+	// The door for publishers outside the loops.
+	OutsideLen   int    // publications waiting for the broker
+	OutsideFull  uint64 // publications that had to wait for room
+	Overloaded   uint64 // of them refused, when their time was over
+	OutsideTaken uint64 // publications taken
+
+	Sinks    []SinkStats
+	Reactors []ReactorStats  // by index
+	Silence  []time.Duration // since each reactor last answered the clock
+}
+
+// Refused are all connections answered 503.
+func (s Stats) Refused() uint64 {
+	return s.RefusedConns + s.RefusedHandshakes + s.RefusedPerIP + s.RefusedDraining
+}
+
+// Sum adds up the reactors' stats; of the maxima it takes the largest.
 func (s Stats) Sum() ReactorStats {
 	var t ReactorStats
 	for i := range s.Reactors {
@@ -85,55 +161,27 @@ func (s Stats) Sum() ReactorStats {
 }
 
 func (t *ReactorStats) add(r *ReactorStats) {
-	t.Sessions += r.Sessions
-	t.Groups += r.Groups
-	t.Memberships += r.Memberships
-	t.IngressLen += r.IngressLen
-	t.EgressLen += r.EgressLen
-	t.MaxMarks = max(t.MaxMarks, r.MaxMarks)
-	t.MaxWrites = max(t.MaxWrites, r.MaxWrites)
-	for _, c := range []struct {
-		sum *uint64
-		n   uint64
-	}{
-		{&t.MessagesIn, r.MessagesIn},
-		{&t.BytesIn, r.BytesIn},
-		{&t.Upgrades, r.Upgrades},
-		{&t.HandshakeErrors, r.HandshakeErrors},
-		{&t.HandshakeExpired, r.HandshakeExpired},
-		{&t.CommandErrors, r.CommandErrors},
-		{&t.RateLimited, r.RateLimited},
-		{&t.Panics, r.Panics},
-		{&t.Published, r.Published},
-		{&t.Messages, r.Messages},
-		{&t.Deliveries, r.Deliveries},
-		{&t.Batches, r.Batches},
-		{&t.Coalesced, r.Coalesced},
-		{&t.Marks, r.Marks},
-		{&t.Wakeups, r.Wakeups},
-		{&t.Yields, r.Yields},
-		{&t.RingFull, r.RingFull},
-		{&t.Writes, r.Writes},
-		{&t.BytesOut, r.BytesOut},
-		{&t.WriteErrors, r.WriteErrors},
-		{&t.Blocked, r.Blocked},
-		{&t.SlowReaders, r.SlowReaders},
-		{&t.Pings, r.Pings},
-		{&t.Closed, r.Closed},
-		{&t.IdleClosed, r.IdleClosed},
-		{&t.Resets, r.Resets},
-		{&t.RateClosed, r.RateClosed},
-		{&t.LimitGroups, r.LimitGroups},
-		{&t.LimitAll, r.LimitAll},
-		{&t.CloseNormal, r.CloseNormal},
-		{&t.CloseGoingAway, r.CloseGoingAway},
-		{&t.CloseProtocol, r.CloseProtocol},
-		{&t.ClosePolicy, r.ClosePolicy},
-		{&t.CloseTooBig, r.CloseTooBig},
-		{&t.CloseInternal, r.CloseInternal},
-		{&t.CloseOther, r.CloseOther},
-	} {
-		*c.sum += c.n
+	sum, one := reflect.ValueOf(t).Elem(), reflect.ValueOf(r).Elem()
+	for i := range sum.NumField() {
+		switch a := sum.Field(i).Addr().Interface().(type) {
+		case *uint64:
+			*a += one.Field(i).Uint()
+		case *int:
+			n := int(one.Field(i).Int())
+			if name := sum.Type().Field(i).Name; len(name) > 3 && name[:3] == "Max" {
+				*a = max(*a, n)
+			} else {
+				*a += n
+			}
+		case *Histogram:
+			a.Add(one.Field(i).Addr().Interface().(*Histogram))
+		case *ErrorCounts:
+			for j, n := range one.Field(i).Interface().(ErrorCounts) {
+				a[j] += n
+			}
+		default:
+			panic("a field of ReactorStats that cannot be added up: " + sum.Type().Field(i).Name)
+		}
 	}
 }
 
@@ -141,15 +189,29 @@ func (t *ReactorStats) add(r *ReactorStats) {
 // before ctx ends contributes zeros and makes the error non-nil.
 func (e *Engine) Stats(ctx context.Context) (Stats, error) {
 	s := Stats{
-		Conns:        int(e.conns.Load()),
-		Handshakes:   int(e.handshakes.Load()),
-		Accepted:     e.accepted.Load(),
-		AcceptErrors: e.acceptErrors.Load(),
-		Refused:      e.refused.Load(),
-		Stalls:       e.stalls.Load(),
-		Order:        e.broker.published.Load(),
-		Draining:     e.draining.Load(),
-		Reactors:     make([]ReactorStats, len(e.reactors)),
+		Taken:             time.Now(),
+		Conns:             int(e.conns.Load()),
+		Handshakes:        int(e.handshakes.Load()),
+		Accepted:          e.accepted.Load(),
+		AcceptErrors:      e.acceptErrors.Load(),
+		Stalls:            e.stalls.Load(),
+		Order:             e.broker.published.Load(),
+		Draining:          e.draining.Load(),
+		RefusedConns:      e.refusedConns.Load(),
+		RefusedHandshakes: e.refusedHandshakes.Load(),
+		RefusedPerIP:      e.refusedPerIP.Load(),
+		RefusedDraining:   e.refusedDraining.Load(),
+		OutsideLen:        len(e.broker.outside),
+		OutsideFull:       e.broker.outsideFull.Load(),
+		Overloaded:        e.broker.overloaded.Load(),
+		OutsideTaken:      e.broker.outsideTaken.Load(),
+		Reactors:          make([]ReactorStats, len(e.reactors)),
+	}
+	for _, sink := range *e.broker.sinks.Load() {
+		s.Sinks = append(s.Sinks, sink.Stats())
+	}
+	for _, r := range e.reactors {
+		s.Silence = append(s.Silence, time.Since(e.start)-time.Duration(r.lastTick.Load()))
 	}
 	err := ask(ctx, e, (*reactor).snapshot, s.Reactors)
 	return s, err

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/binary"
+	"errors"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -57,6 +58,18 @@ func ParseClose(payload []byte) (ws.StatusCode, *CloseError) {
 		return 0, errCloseReason
 	}
 	return code, nil
+}
+
+// ErrBadClose is the answer to a close that somebody asks for and that no close
+// frame may carry.
+var ErrBadClose = errors.New("a close has a code that may be sent, 1000 to 4999, and a reason of at most 123 bytes of UTF-8")
+
+// CheckClose returns ErrBadClose unless a close frame may carry code and reason.
+func CheckClose(code ws.StatusCode, reason string) error {
+	if !validCloseCode(code) || len(reason) > maxCloseReason || !utf8.ValidString(reason) {
+		return ErrBadClose
+	}
+	return nil
 }
 
 // validCloseCode reports whether a peer may send code. ws.CheckCloseFrameData

@@ -48,6 +48,9 @@ type Decoder struct {
 	msgOp ws.OpCode
 	// frames is the number of the open message's frames whose header is read.
 	frames int
+	// continuations is how many frames followed the first of the message
+	// returned last; only while delivered.
+	continuations int
 
 	// frame is the frame whose payload is arriving, of which got bytes have
 	// been kept so far; only while inFrame.
@@ -213,12 +216,22 @@ func (d *Decoder) endFrame() (ev Event, ok bool, err *CloseError) {
 		return Event{}, false, nil
 	}
 	ev = Event{Op: d.msgOp, Payload: d.msg}
+	d.continuations = d.frames - 1
 	d.msgOp, d.frames = 0, 0
 	d.delivered = true
 	if ev.Op == ws.OpText && !utf8.Valid(ev.Payload) {
 		return Event{}, false, errTextNotUTF8
 	}
 	return ev, true, nil
+}
+
+// Continuations is how many continuation frames the message had that Next has
+// just returned; 0 after a control frame.
+func (d *Decoder) Continuations() int {
+	if !d.delivered {
+		return 0
+	}
+	return d.continuations
 }
 
 // Idle reports whether nothing is remembered: no part of a frame and no open
