@@ -118,7 +118,7 @@ func temporary(err error) bool {
 // default, and so do unix sockets, whose default is small.
 func (e *Engine) prepare(ln net.Listener) error {
 	conn, ok := ln.(syscall.Conn)
-	if !ok || e.opt.SendBufferBytes == 0 {
+	if !ok || e.options().SendBufferBytes == 0 {
 		return nil
 	}
 	raw, err := conn.SyscallConn()
@@ -127,7 +127,7 @@ func (e *Engine) prepare(ln net.Listener) error {
 	}
 	var failed error
 	err = raw.Control(func(fd uintptr) {
-		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, e.opt.SendBufferBytes)
+		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, e.options().SendBufferBytes)
 	})
 	if err = errors.Join(err, failed); err != nil {
 		return fmt.Errorf("listener %s: set SO_SNDBUF: %w", ln.Addr(), err)
@@ -178,9 +178,9 @@ func (e *Engine) reserve() (full *atomic.Uint64) {
 	switch {
 	case e.draining.Load():
 		full = &e.refusedDraining
-	case conns > int64(e.opt.MaxConns):
+	case conns > int64(e.options().MaxConns):
 		full = &e.refusedConns
-	case handshakes > int64(e.opt.MaxHandshakes):
+	case handshakes > int64(e.options().MaxHandshakes):
 		full = &e.refusedHandshakes
 	default:
 		return nil

@@ -9,14 +9,22 @@ import (
 // addressQuota bounds the connections of each remote IP address. It does
 // nothing unless a limit is set. It may be used from anywhere.
 type addressQuota struct {
-	limit int // 0: unlimited
+	counting bool // whether there is a limit at all; never changes
 
 	mu    sync.Mutex
+	limit int
 	count map[netip.Addr]int
 }
 
 func newAddressQuota(limit int) *addressQuota {
-	return &addressQuota{limit: limit, count: make(map[netip.Addr]int)}
+	return &addressQuota{counting: limit != 0, limit: limit, count: make(map[netip.Addr]int)}
+}
+
+// setLimit replaces a limit by another; those who are over it stay.
+func (q *addressQuota) setLimit(limit int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.limit = limit
 }
 
 // enter takes a place for the address; false if there is none. Connections
@@ -53,7 +61,7 @@ func (q *addressQuota) exit(addr net.Addr) {
 // is the same client.
 func (q *addressQuota) key(addr net.Addr) (netip.Addr, bool) {
 	tcp, ok := addr.(*net.TCPAddr)
-	if q.limit == 0 || !ok {
+	if !q.counting || !ok {
 		return netip.Addr{}, false
 	}
 	return tcp.AddrPort().Addr().Unmap().WithZone(""), true

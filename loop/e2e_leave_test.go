@@ -79,7 +79,7 @@ func TestSilence(t *testing.T) {
 	go func() {
 		begin := time.Now()
 		for pings := 0; ; pings++ {
-			if pings > 0 && time.Since(begin) > 2*e.opt.CloseAfter {
+			if pings > 0 && time.Since(begin) > 2*e.options().CloseAfter {
 				answered <- nil
 				return
 			}

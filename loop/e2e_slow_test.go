@@ -97,7 +97,7 @@ func TestSlowReaderIsClosed(t *testing.T) {
 				t.Errorf("the slow one has %d messages", len(texts))
 			}
 			// What the kernel had, and the end of a frame: not the backlog too.
-			if n := len(texts) * test.size; n > e.opt.MaxBacklogBytes*3/4 {
+			if n := len(texts) * test.size; n > e.options().MaxBacklogBytes*3/4 {
 				t.Errorf("the slow one has %d bytes", n)
 			}
 			for i, text := range texts {

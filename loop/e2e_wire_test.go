@@ -92,9 +92,9 @@ func waitEmpty(tb testing.TB, e *Engine) {
 	e.addresses.mu.Lock()
 	defer e.addresses.mu.Unlock()
 	if s.Groups != 0 || s.Memberships != 0 || e.groups.Load() != 0 || e.handshakes.Load() != 0 ||
-		len(e.members.count) != 0 || len(e.addresses.count) != 0 {
-		tb.Errorf("without sessions: %d groups, %d memberships, %d counted groups, %d handshakes, members %v, addresses %v",
-			s.Groups, s.Memberships, e.groups.Load(), e.handshakes.Load(), e.members.count, e.addresses.count)
+		len(e.members.count) != 0 || len(e.addresses.count) != 0 || s.BacklogSessions != 0 || s.BacklogBytes != 0 {
+		tb.Errorf("without sessions: %d groups, %d memberships, %d counted groups, %d handshakes, members %v, addresses %v, a backlog of %d bytes in %d",
+			s.Groups, s.Memberships, e.groups.Load(), e.handshakes.Load(), e.members.count, e.addresses.count, s.BacklogBytes, s.BacklogSessions)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // Engine is the reactors, the broker between them, and the way in for
 // connections. It may be used from any goroutine.
 type Engine struct {
-	opt   Options
+	opt   atomic.Pointer[Options] // what it points to is never changed: see Reconfigure
 	log   *slog.Logger
 	start time.Time
 
@@ -45,15 +45,16 @@ type Engine struct {
 	members   *memberQuota
 	refusals  chan struct{} // one token for each connection being refused
 
-	draining atomic.Bool
-	stopped  chan struct{}
-	stopOnce sync.Once
-	closeErr error
-	gate     sync.RWMutex // held for reading where something begins that Close must wait for
-	closed   bool         // guarded by gate
-	fatal    chan error
-	workers  sync.WaitGroup // broker, clock, writable helpers
-	serving  sync.WaitGroup // acceptors and refusals
+	draining      atomic.Bool
+	stopped       chan struct{}
+	stopOnce      sync.Once
+	closeErr      error
+	reconfiguring sync.Mutex   // one Reconfigure at a time
+	gate          sync.RWMutex // held for reading where something begins that Close must wait for
+	closed        bool         // guarded by gate
+	fatal         chan error
+	workers       sync.WaitGroup // broker, clock, writable helpers
+	serving       sync.WaitGroup // acceptors and refusals
 
 	tickEvery time.Duration
 }
@@ -64,7 +65,6 @@ func New(o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		opt:       o,
 		log:       o.Logger,
 		start:     time.Now(),
 		byLoop:    make(map[gnet.EventLoop]*reactor, o.Loops),
@@ -75,6 +75,7 @@ func New(o Options) (*Engine, error) {
 		fatal:     make(chan error, 1),
 		tickEvery: tickFor(&o),
 	}
+	e.opt.Store(&o)
 	if e.log == nil {
 		e.log = slog.Default()
 	}
@@ -86,7 +87,7 @@ func New(o Options) (*Engine, error) {
 		}
 		e.reactors = append(e.reactors, r)
 	}
-	e.broker = newBroker(e.reactors, &e.opt, e.stopped)
+	e.broker = newBroker(e.reactors, &o, e.stopped)
 	if err := e.startLoops(); err != nil {
 		return nil, err
 	}
@@ -98,11 +99,14 @@ func New(o Options) (*Engine, error) {
 	return e, nil
 }
 
+// options are those in force.
+func (e *Engine) options() *Options { return e.opt.Load() }
+
 // startLoops starts gnet's loops and finds them: one socket pair enrolled for
 // each, which gnet spreads one to a loop and which stays as its yield channel.
 func (e *Engine) startLoops() error {
 	client, err := gnet.NewClient(e,
-		gnet.WithNumEventLoop(e.opt.Loops),
+		gnet.WithNumEventLoop(e.options().Loops),
 		gnet.WithReadBufferCap(64<<10),
 		gnet.WithTCPNoDelay(gnet.TCPDelay), // Go's listener has set it already: save the call
 		gnet.WithLogger(newGnetLogger(e.log)),

@@ -56,7 +56,7 @@ func (e *Engine) newPublication(p Publication) (*message, error) {
 		return nil, ErrTooManyGroups
 	case len(p.Exclude) > MaxPublicationExcludes:
 		return nil, ErrTooManyExcludes
-	case len(p.Payload) > e.opt.MaxMessageBytes || p.IsText && overLimit(p.Payload, e.opt.MaxMessageBytes):
+	case len(p.Payload) > e.options().MaxMessageBytes || p.IsText && overLimit(p.Payload, e.options().MaxMessageBytes):
 		return nil, ErrTooLarge
 	case !utf8.Valid(p.Payload):
 		return nil, ErrNotUTF8
@@ -74,14 +74,14 @@ func (e *Engine) newPublication(p Publication) (*message, error) {
 		other.outside = &outside{exclude: p.Exclude, from: p.From, tag: p.Tag}
 		m.outside.also = append(m.outside.also, other)
 	}
-	if m.allBytes() > e.opt.RingBytes {
+	if m.allBytes() > e.options().RingBytes {
 		return nil, ErrTooLarge
 	}
 	return m, nil
 }
 
 func (e *Engine) validGroup(name string) bool {
-	return len(name) > 0 && len(name) <= e.opt.MaxGroupBytes && utf8.ValidString(name)
+	return len(name) > 0 && len(name) <= e.options().MaxGroupBytes && utf8.ValidString(name)
 }
 
 // Errors about a Publication. They may be compared with errors.Is.

@@ -6,19 +6,27 @@ import "sync"
 // one thing that joins share, so it does nothing at all unless a limit is set.
 // It may be used from anywhere.
 type memberQuota struct {
-	limit int // 0: unlimited
+	counting bool // whether there is a limit at all; never changes
 
 	mu    sync.Mutex
+	limit int
 	count map[string]int
 }
 
 func newMemberQuota(limit int) *memberQuota {
-	return &memberQuota{limit: limit, count: make(map[string]int)}
+	return &memberQuota{counting: limit != 0, limit: limit, count: make(map[string]int)}
+}
+
+// setLimit replaces a limit by another; those who are over it stay.
+func (q *memberQuota) setLimit(limit int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.limit = limit
 }
 
 // enter takes a place in the group; false if there is none.
 func (q *memberQuota) enter(group []byte) bool {
-	if q.limit == 0 {
+	if !q.counting {
 		return true
 	}
 	q.mu.Lock()
@@ -33,7 +41,7 @@ func (q *memberQuota) enter(group []byte) bool {
 
 // exit gives a place back.
 func (q *memberQuota) exit(group string) {
-	if q.limit == 0 {
+	if !q.counting {
 		return
 	}
 	q.mu.Lock()

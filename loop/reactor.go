@@ -92,19 +92,20 @@ type reactor struct {
 }
 
 func newReactor(e *Engine, index int) (*reactor, error) {
+	o := e.options()
 	r := &reactor{
 		index:   index,
 		engine:  e,
-		opt:     &e.opt,
+		opt:     o,
 		log:     e.log,
 		groups:  newGroupMap(),
-		ingress: newRing(e.opt.RingSlots, e.opt.RingBytes),
-		egress:  newRing(e.opt.RingSlots, e.opt.RingBytes),
+		ingress: newRing(o.RingSlots, o.RingBytes),
+		egress:  newRing(o.RingSlots, o.RingBytes),
 		wakes:   make(chan struct{}, 1),
 		control: -1,
 		scratch: make([]byte, 0, maxWriteBytes),
-		parser:  protocol.NewCommandParser(e.opt.MaxGroupBytes),
-		limits:  protocol.Limits{MaxMessageBytes: e.opt.MaxMessageBytes, MaxFragments: e.opt.MaxFragments},
+		parser:  protocol.NewCommandParser(o.MaxGroupBytes),
+		limits:  limitsOf(o),
 		drained: make(chan struct{}),
 		write:   rawWrite,
 		chunks:  chunkPool{maxEach: maxFreeChunkBytes},

@@ -1,0 +1,300 @@
+package loop
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gobwas/ws"
+
+	"groupcast/protocol"
+)
+
+// sessionOf finds the session of w by its address.
+func sessionOf(tb testing.TB, e *Engine, w *wire) SessionID {
+	tb.Helper()
+	for _, s := range allSessions(tb, e, MaxPage) {
+		if s.Remote == w.c.LocalAddr().String() {
+			return s.ID
+		}
+	}
+	tb.Fatal("the session is not listed")
+	return SessionID{}
+}
+
+func allSessions(tb testing.TB, e *Engine, limit int) (list []SessionInfo) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var after SessionID
+	for {
+		page, next, err := e.Sessions(ctx, after, limit)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if len(page) > limit {
+			tb.Fatalf("%d sessions in a page of %d", len(page), limit)
+		}
+		list = append(list, page...)
+		if next == (SessionID{}) {
+			return list
+		}
+		after = next
+	}
+}
+
+// TestSessions: a session as it is seen from outside, and orders to it.
+func TestSessions(t *testing.T) {
+	e, addr := start(t, func(o *Options) { o.MaxGroupsPerSession = 3 })
+	w := open(t, addr)
+	w.join("x", "y")
+	id := sessionOf(t, e, w)
+	info, err := e.Session(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.ID != id || info.State != "open" || info.Envelope || info.GroupCount != 2 || !slices.Equal(info.Groups, []string{"x", "y"}) ||
+		info.BytesIn < uint64(len(upgradeHead)) || info.BytesOut == 0 || info.BacklogBytes != 0 || info.Reactor != int(id.reactor)-1 {
+		t.Errorf("%+v", info)
+	}
+
+	if err := e.Join(t.Context(), "z", id); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Join(t.Context(), "z", id); err != nil {
+		t.Errorf("joined twice: %v", err)
+	}
+	var limit *protocol.CommandError
+	if err := e.Join(t.Context(), "fourth", id); !errors.As(err, &limit) || limit.Code != protocol.CodeTooManyGroups {
+		t.Errorf("one group too many: %v", err)
+	}
+	if _, err := e.Publish(t.Context(), "z", []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	w.want("hello")
+	for range 2 { // leaving a group one is not in is no error
+		if err := e.Leave(t.Context(), "z", id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := e.Publish(t.Context(), "z", []byte("not this")); err != nil {
+		t.Fatal(err)
+	}
+	w.sync()
+
+	for name, call := range map[string]func(id SessionID) error{
+		"join":  func(id SessionID) error { return e.Join(t.Context(), "x", id) },
+		"leave": func(id SessionID) error { return e.Leave(t.Context(), "x", id) },
+		"close": func(id SessionID) error { return e.CloseSession(t.Context(), id, 1000, "") },
+		"show":  func(id SessionID) error { _, err := e.Session(t.Context(), id); return err },
+	} {
+		stale := id
+		stale.generation++
+		for _, id := range []SessionID{{}, stale, {reactor: 200, slot: 1, generation: 1}, {reactor: 1, slot: 1 << 31, generation: 1}} {
+			if err := call(id); !errors.Is(err, ErrNoSession) {
+				t.Errorf("%s of %v: %v", name, id, err)
+			}
+		}
+	}
+	for _, err := range []error{e.Join(t.Context(), "", id), e.Leave(t.Context(), strings.Repeat("g", 257), id)} {
+		if !errors.Is(err, ErrBadGroup) {
+			t.Errorf("bad group: %v", err)
+		}
+	}
+	for code, reason := range map[ws.StatusCode]string{999: "", 1005: "", 1006: "", 5000: "", 4000: strings.Repeat("r", 124), 4001: "\xff"} {
+		if err := e.CloseSession(t.Context(), id, code, reason); !errors.Is(err, protocol.ErrBadClose) {
+			t.Errorf("close with %d %.10q: %v", code, reason, err)
+		}
+	}
+	if err := e.CloseSession(t.Context(), id, 4000, strings.Repeat("r", 123)); err != nil {
+		t.Fatal(err)
+	}
+	w.wantClose(4000)
+	if err := e.CloseSession(t.Context(), id, 4000, ""); !errors.Is(err, ErrNoSession) {
+		t.Errorf("closed twice: %v", err)
+	}
+	if s := sum(t, e); s.Kicked != 1 {
+		t.Errorf("%d closed by order", s.Kicked)
+	}
+	if err := e.Join(t.Context(), "x", id); !errors.Is(err, ErrNoSession) {
+		t.Errorf("join of a closing session: %v", err)
+	}
+}
+
+// TestSessionPages: however small the pages, who stays is listed once, while
+// others come and go.
+func TestSessionPages(t *testing.T) {
+	e := startSim(t, func(o *Options) { o.Loops = 3 })
+	want := map[SessionID]bool{}
+	var passing []*Session
+	for _, r := range e.reactors {
+		onLoop(t, r, func() {
+			for i, s := range r.simulate(3*scanSlots/2, protocol.ModeBare) {
+				if i%5 == 0 {
+					passing = append(passing, s)
+				} else if i%5 == 1 {
+					r.sessions.remove(s) // holes
+				} else {
+					want[s.ID()] = true
+				}
+			}
+		})
+	}
+	for _, limit := range []int{1000, 7 * 97, 1} {
+		if limit == 1 {
+			// All pages of one would be as many questions as sessions.
+			page, next, err := e.Sessions(t.Context(), SessionID{}, 1)
+			if err != nil || len(page) != 1 || next != page[0].ID {
+				t.Errorf("%v, %v, %v", page, next, err)
+			}
+			continue
+		}
+		seen := map[SessionID]int{}
+		var after SessionID
+		for {
+			page, next, err := e.Sessions(t.Context(), after, limit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range page {
+				seen[s.ID]++
+			}
+			if n := len(passing); n > 0 {
+				s := passing[n-1]
+				passing = passing[:n-1]
+				onLoop(t, s.r, func() { s.r.sessions.remove(s); s.r.simulate(1, protocol.ModeBare) })
+			}
+			if next == (SessionID{}) {
+				break
+			}
+			after = next
+		}
+		for id, n := range seen {
+			if n != 1 {
+				t.Fatalf("%v is listed %d times", id, n)
+			}
+		}
+		for id := range want {
+			if seen[id] == 0 {
+				t.Fatalf("%v is missing", id)
+			}
+		}
+	}
+	if page, next, err := e.Sessions(t.Context(), SessionID{reactor: 77}, 10); err != nil || len(page) != 0 || next != (SessionID{}) {
+		t.Errorf("behind the last reactor: %v, %v, %v", page, next, err)
+	}
+}
+
+// TestGroups against the naive list: names in order, members over all reactors,
+// prefixes, pages; more groups than one look takes.
+func TestGroups(t *testing.T) {
+	e := startSim(t, func(o *Options) { o.Loops = 3 })
+	want := map[string]int{}
+	for i, r := range e.reactors {
+		onLoop(t, r, func() {
+			sessions := r.simulate(150, protocol.ModeBare)
+			sessions = append(sessions, r.simulate(50, protocol.ModeEnvelope)...)
+			for n, s := range sessions {
+				for k := range 60 {
+					name := fmt.Sprintf("g%d", (n*61+k*(i+1))%9000)
+					if s.membershipOf(r.groups.find(name)) < 0 || r.groups.find(name) == nil {
+						s.joinAs(name)
+						want[name]++
+					}
+				}
+				if n%7 == 0 { // and leave: slots become free
+					for _, m := range append([]membership{s.first}, *s.rest...) {
+						want[m.g.name]--
+					}
+					r.leaveAll(s)
+				}
+			}
+		})
+	}
+	var names []string
+	for name, n := range want {
+		if n > 0 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	if len(names) < scanSlots {
+		t.Fatalf("%d groups are too few for this test", len(names))
+	}
+	for _, test := range []struct {
+		prefix string
+		limit  int
+	}{{"", 1000}, {"g7", 100}, {"g77", 7}, {"nothing", 10}} {
+		var got []GroupInfo
+		after := ""
+		for more := true; more; {
+			var page []GroupInfo
+			var err error
+			if page, more, err = e.Groups(t.Context(), test.prefix, after, test.limit); err != nil {
+				t.Fatal(err)
+			}
+			if got = append(got, page...); more {
+				after = got[len(got)-1].Name
+			}
+		}
+		i := 0
+		for _, name := range names {
+			if !strings.HasPrefix(name, test.prefix) {
+				continue
+			}
+			if i >= len(got) || got[i].Name != name || got[i].Members != want[name] {
+				t.Fatalf("prefix %q: at %d not %s with %d members", test.prefix, i, name, want[name])
+			}
+			i++
+		}
+		if i != len(got) {
+			t.Errorf("prefix %q: %d groups, want %d", test.prefix, len(got), i)
+		}
+	}
+
+	largest, err := e.LargestGroups(t.Context(), 5)
+	if err != nil || len(largest) != 5 || !slices.IsSortedFunc(largest, func(a, b GroupInfo) int { return cmp.Compare(b.Members, a.Members) }) {
+		t.Errorf("%v, %v", largest, err)
+	}
+	name := largest[0].Name
+	info, err := e.Group(t.Context(), name)
+	if err != nil || info.Members != want[name] || len(info.ByReactor) != 3 || info.ByReactor[0]+info.ByReactor[1]+info.ByReactor[2] != want[name] {
+		t.Errorf("%s: %+v, %v; want %d members", name, info, err, want[name])
+	}
+	if _, err := e.Group(t.Context(), "nobody's"); !errors.Is(err, ErrNoGroup) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestDissolve: everyone leaves, of both modes, in more than one step.
+func TestDissolve(t *testing.T) {
+	e := startSim(t, func(o *Options) { o.Loops = 2 })
+	const n = dissolveStep + 100
+	for _, r := range e.reactors {
+		onLoop(t, r, func() {
+			for i, s := range append(r.simulate(n, protocol.ModeBare), r.simulate(10, protocol.ModeEnvelope)...) {
+				s.joinAs("g")
+				if i%2 == 0 {
+					s.joinAs("other")
+				}
+			}
+		})
+	}
+	left, err := e.Dissolve(t.Context(), "g")
+	if err != nil || left != 2*(n+10) {
+		t.Errorf("%d left, %v", left, err)
+	}
+	if _, err := e.Dissolve(t.Context(), "g"); !errors.Is(err, ErrNoGroup) {
+		t.Errorf("again: %v", err)
+	}
+	if g, err := e.Group(t.Context(), "other"); err != nil || g.Members != 2*(n+10)/2 {
+		t.Errorf("the other group: %+v, %v", g, err)
+	}
+	if s := sum(t, e); s.Memberships != n+10 {
+		t.Errorf("%d memberships are left", s.Memberships)
+	}
+}
