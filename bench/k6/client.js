@@ -4,8 +4,12 @@ import { clearTimeout, setTimeout } from 'k6/timers';
 
 // TARGET is the server's WebSocket address. Load is for servers that are yours: any but this machine needs REMOTE=1.
 export const TARGET = __ENV.TARGET || 'ws://127.0.0.1:1234';
-if (!/^wss?:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:|\/|$)/.test(TARGET) && __ENV.REMOTE !== '1') {
-  throw new Error(`${TARGET} is not this machine: set REMOTE=1 if it is yours to load`);
+// API is that of its HTTP API, for the scripts that use it.
+export const API = __ENV.API || 'http://127.0.0.1:1235';
+for (const address of [TARGET, API]) {
+  if (!/^(ws|http)s?:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:|\/|$)/.test(address) && __ENV.REMOTE !== '1') {
+    throw new Error(`${address} is not this machine: set REMOTE=1 if it is yours to load`);
+  }
 }
 
 // number is a setting from the environment.
