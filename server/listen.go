@@ -6,15 +6,20 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"groupcast/server/monitor"
 )
 
 // door is one address on which the server accepts connections.
 // Owner: the Server; open and shut are called by one goroutine at a time.
 type door struct {
 	address  address
+	kind     string // of the monitor's kinds
 	listener net.Listener
+	closed   atomic.Bool // it accepts nobody any more
 	socket   os.FileInfo // the socket file as it was bound; nil for TCP
 }
 
@@ -24,7 +29,7 @@ const resolveTimeout = 5 * time.Second
 // open binds a. The error is for the operator: one line, without the
 // "listen tcp: bind:" that the net package puts before it.
 func open(a address, mode FileMode) (*door, error) {
-	d := &door{address: a}
+	d := &door{address: a, kind: monitor.KindWebSocket}
 	config := net.ListenConfig{
 		// Every accepted socket would be given four keep-alive options, a system
 		// call each. Dead peers are found by the loops' own pings anyway.
@@ -58,6 +63,7 @@ func open(a address, mode FileMode) (*door, error) {
 // shut stops accepting. The socket file goes first, so that nobody finds a
 // door that is about to be closed.
 func (d *door) shut() error {
+	d.closed.Store(true)
 	err := d.unlink()
 	if closed := d.listener.Close(); !errors.Is(closed, net.ErrClosed) {
 		err = errors.Join(err, closed)
@@ -71,6 +77,15 @@ func (d *door) bound() address {
 		return d.address
 	}
 	return address{"tcp", d.listener.Addr().String()}
+}
+
+// describe is the door as it is shown.
+func (d *door) describe() monitor.Listener {
+	l := monitor.Listener{Kind: d.kind, Address: d.bound().String(), State: monitor.ListenerOK}
+	if d.closed.Load() {
+		l.State = monitor.ListenerClosed
+	}
+	return l
 }
 
 // plain is the reason at the bottom of what package net reports: the system

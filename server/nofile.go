@@ -28,15 +28,21 @@ func raiseOpenFiles() (files int, err error) {
 
 // What descriptors are needed for besides connections.
 const (
-	baseFiles     = 192 // standard streams, logs, pollers, profiles, and doors for backends
+	baseFiles     = 192 // standard streams, logs, pollers, profiles, and the control socket's connections
+	apiConns      = 256 // connections to the API
 	filesPerLoop  = 8   // epoll, eventfd, control sockets, a timer, and some to spare
 	filesPerEntry = 4   // a listener, a connection being handed over (two), and one to spare
 )
 
 // reserveFor is how many descriptors are kept from the connections.
 func reserveFor(o Options) int {
-	return baseFiles + o.loops()*filesPerLoop + len(o.Listen)*filesPerEntry + o.MaxRefusals
+	doors := len(o.Listen) + max(len(o.API), 1) + len(o.Channel)
+	return baseFiles + apiConns + o.loops()*filesPerLoop + doors*filesPerEntry + o.MaxRefusals
 }
+
+// maxAPIConns bounds the connections to the API, so that under a low open-files
+// limit backends cannot take what clients need.
+func maxAPIConns(files int) int { return min(apiConns, max(files/8, 4)) }
 
 // connsWithin is the connection limit that an open-files limit allows. Under a
 // very low one a quarter is better than nothing: then it is the system that

@@ -39,7 +39,15 @@ type Options struct {
 	MaxGroups           int           `name:"max-groups" group:"groups" placeholder:"N" help:"Groups in all."`
 	MaxMembers          int           `name:"max-members" group:"groups" placeholder:"N" help:"Members of one group. 0 is unlimited."`
 
+	API          []string `name:"api" group:"backends" placeholder:"ADDR" help:"HTTP API: HOST:PORT, :PORT, unix:/PATH, or none. By default 127.0.0.1:1235, unless somebody else has that. Where other machines can reach it, it wants a token."`
+	APIToken     string   `name:"api-token" group:"backends" secret:"" placeholder:"TOKEN" help:"Token that API requests must present. Command lines can be seen by others: rather use the environment, or a file."`
+	APITokenFile string   `name:"api-token-file" group:"backends" placeholder:"FILE" help:"File with such tokens, one a line. Read again at a reload."`
+	Channel      []string `name:"channel" group:"backends" placeholder:"ADDR" help:"Workerman Channel server, for PHP programs: HOST:PORT, :PORT or unix:/PATH. Off by default."`
+	ChannelJoin  string   `name:"channel-join" group:"backends" placeholder:"HOST:PORT" help:"Workerman Channel server to join, in place of one of its workers."`
+
+	Control   string        `name:"control" group:"process" placeholder:"PATH" help:"Unix socket for the commands (status, stop, reload ...): its path, a directory for it, or none. By default in /run/groupcast for root, in $$XDG_RUNTIME_DIR/groupcast for others."`
 	Drain     time.Duration `name:"drain" group:"process" placeholder:"TIME" help:"From SIGTERM or Ctrl+C to the end, at most. Many closes are spread over 80 % of it. 0 closes at once."`
+	LogFile   string        `name:"log-file" group:"process" placeholder:"FILE" help:"Where the log goes instead of standard error. Opened again at a reload, for logrotate."`
 	LogLevel  string        `name:"log-level" group:"process" placeholder:"LEVEL" help:"debug, info, warn or error."`
 	LogFormat string        `name:"log-format" group:"process" placeholder:"FORMAT" help:"text or json. With json, the banner is one JSON record instead."`
 

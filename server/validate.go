@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"groupcast/loop"
+	"groupcast/server/api"
 )
 
 // OptionError is a value that an option cannot have.
@@ -37,15 +38,22 @@ func (o Options) Validate() error {
 		}
 	}
 	wants(len(o.Listen) > 0, "--listen", "wants at least one address")
-	for i, text := range o.Listen {
-		a, err := parseAddress(text)
-		if err != nil {
-			errs = append(errs, &OptionError{"--listen", err.Error()})
-			continue
+	errs = append(errs, checkAddresses("--listen", o.Listen)...)
+	if !slices.Equal(o.API, []string{none}) {
+		errs = append(errs, checkAddresses("--api", o.API)...)
+		for _, text := range o.API {
+			if err := api.CheckBind(text, o.APIToken != "" || o.APITokenFile != ""); err != nil {
+				errs = append(errs, &OptionError{"--api", err.Error() + " (--api-token, --api-token-file)"})
+			}
 		}
-		twice := slices.Contains(o.Listen[:i], text) && !a.anyPort()
-		wants(!twice, "--listen", "wants each address once, got %q twice", text)
 	}
+	errs = append(errs, checkAddresses("--channel", o.Channel)...)
+	if o.ChannelJoin != "" {
+		a, err := parseAddress(o.ChannelJoin)
+		wants(err == nil && a.network == "tcp" && !strings.HasPrefix(o.ChannelJoin, ":"), "--channel-join", "wants HOST:PORT, got %q", o.ChannelJoin)
+	}
+	wants(len(o.Control) <= maxUnixPath, "--control", "wants a path of at most %d bytes, got %d", maxUnixPath, len(o.Control))
+	wants(!strings.HasPrefix(o.Control, "@") && !strings.HasPrefix(o.Control, "unix:"), "--control", "wants a path, got %q", o.Control)
 	wants(o.SocketMode <= 0o777, "--socket-mode", "wants 0000 to 0777, got %s", o.SocketMode)
 	wants(o.Drain >= 0 && o.Drain <= maxDrain, "--drain", "wants 0s to %s, got %s", maxDrain, o.Drain)
 	wants(o.Pprof == "" || loopbackOnly(o.Pprof), "--pprof", "wants HOST:PORT on loopback, got %q", o.Pprof)
@@ -59,6 +67,24 @@ func (o Options) Validate() error {
 		conns = 1
 	}
 	return errors.Join(append(errs, inFlags(o.loopOptions(conns).Validate()))...)
+}
+
+// none as an address is none at all, where there would be one by default.
+const none = "none"
+
+// checkAddresses reports what cannot be listened on, and what is there twice.
+func checkAddresses(flag string, texts []string) (errs []error) {
+	for i, text := range texts {
+		a, err := parseAddress(text)
+		if err != nil {
+			errs = append(errs, &OptionError{flag, err.Error()})
+			continue
+		}
+		if slices.Contains(texts[:i], text) && !a.anyPort() {
+			errs = append(errs, &OptionError{flag, fmt.Sprintf("wants each address once, got %q twice", text)})
+		}
+	}
+	return errs
 }
 
 // inFlags translates the loops' complaints about fields into complaints about
