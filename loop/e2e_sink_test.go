@@ -198,6 +198,13 @@ func TestPublishAll(t *testing.T) {
 		}
 	}
 
+	if _, err := e.Publish(t.Context(), "a", []byte("for all again")); err != nil {
+		t.Fatal(err)
+	}
+	both.want("for all again")
+	left.want("for all again")
+	next(t, sink)
+
 	big := make([]byte, 1000)
 	for name, test := range map[string]struct {
 		p    Publication
@@ -214,7 +221,7 @@ func TestPublishAll(t *testing.T) {
 		}
 	}
 	both.sync()
-	if n := sink.Stats().Taken; n != 3 {
+	if n := sink.Stats().Taken; n != 4 {
 		t.Errorf("%d messages in all; what was refused was published", n)
 	}
 	if _, err := e.PublishAll(t.Context(), Publication{Groups: slices.Repeat([]string{"c"}, 20)}); err != nil {
