@@ -27,11 +27,12 @@ K6_VERSION       := v1.8.1
 K6               := $(BIN)/k6-$(K6_VERSION)
 BENCHSTAT        := $(BIN)/benchstat
 
-# A command with the server beside it, on a port that is free: $(call beside,COMMAND),
-# which says $$port. The server is ended by its own pid, whatever becomes of the command.
+# A command with the server beside it, on ports that are free: $(call beside,COMMAND),
+# which says $$port, and $$api for its API. The server is ended by its own pid, whatever
+# becomes of the command.
 define beside
-	port=$$((20000 + RANDOM % 10000)); \
-	$(BIN)/groupcast start --log-level warn --listen 127.0.0.1:$$port $(2) >/dev/null & pid=$$!; \
+	port=$$((20000 + RANDOM % 5000)); api=$$((25000 + RANDOM % 5000)); \
+	$(BIN)/groupcast start --log-level warn --listen 127.0.0.1:$$port --api 127.0.0.1:$$api --control none $(2) >/dev/null & pid=$$!; \
 	trap 'kill $$pid; wait $$pid || true' EXIT; \
 	for i in {1..100}; do \
 		if (: </dev/tcp/127.0.0.1/$$port) 2>/dev/null; then break; fi; \
@@ -159,22 +160,24 @@ profile: build $(BIN)/load ## CPU, heap and trace of a scenario into bin/profile
 
 .PHONY: k6-smoke
 k6-smoke: build $(K6) ## Every promise once, and a short load, by k6
-	@$(call beside,export K6_NO_USAGE_REPORT=true TARGET=ws://127.0.0.1:$$port; \
+	@$(call beside,export K6_NO_USAGE_REPORT=true TARGET=ws://127.0.0.1:$$port API=http://127.0.0.1:$$api; \
 		$(K6) run --quiet bench/k6/smoke.js; \
+		$(K6) run --quiet -e MEMBERS=20 -e RATE=30 -e DURATION=3 -e RAMP=1 -e P95=1000 bench/k6/publish.js; \
 		$(K6) run --quiet -e ROOMS=3 -e MEMBERS=5 -e RATE=20 -e DURATION=3 -e RAMP=1 -e P95=1000 bench/k6/load.js)
 
 .PHONY: wrk-smoke
-wrk-smoke: build ## What is not an upgrade, by wrk (Debian: apt-get install wrk)
+wrk-smoke: build ## What is not an upgrade, and publishing over HTTP, by wrk (Debian: apt-get install wrk)
 	@if ! command -v wrk >/dev/null; then echo "NO WRK: not run; to run it: sudo apt-get install wrk"; exit 0; fi; \
 	$(call beside,for script in healthz refused; do \
 		wrk -t1 -c8 -d1s -s bench/wrk/$$script.lua http://127.0.0.1:$$port; \
-	done)
+	done; \
+	wrk -t1 -c8 -d1s -s bench/wrk/publish.lua http://127.0.0.1:$$api)
 
 # What tests need from Debian: command:package.
-DEBIAN := chromium:chromium wrk:wrk
+DEBIAN := chromium:chromium wrk:wrk php:php-cli nginx:libnginx-mod-nchan
 
 .PHONY: test-deps
-test-deps: ## Chromium and wrk, from Debian's packages
+test-deps: ## Chromium, wrk, PHP and nginx, from Debian's packages
 	@missing=(); for pair in $(DEBIAN); do command -v $${pair%%:*} >/dev/null || missing+=("$${pair##*:}"); done; \
 	if [ $${#missing[@]} = 0 ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
