@@ -1,0 +1,139 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/gobwas/ws"
+
+	"groupcast/loop"
+	"groupcast/server/monitor"
+)
+
+// Engine is what the API asks of the loops; *loop.Engine is one. See there for
+// what each method promises.
+type Engine interface {
+	PublishAll(ctx context.Context, p loop.Publication) (order uint64, err error)
+	Sessions(ctx context.Context, after loop.SessionID, limit int) ([]loop.SessionInfo, loop.SessionID, error)
+	Session(ctx context.Context, id loop.SessionID) (loop.SessionInfo, error)
+	CloseSession(ctx context.Context, id loop.SessionID, code ws.StatusCode, reason string) error
+	Join(ctx context.Context, group string, id loop.SessionID) error
+	Leave(ctx context.Context, group string, id loop.SessionID) error
+	Groups(ctx context.Context, prefix, after string, limit int) ([]loop.GroupInfo, bool, error)
+	Group(ctx context.Context, name string) (loop.GroupInfo, error)
+	Dissolve(ctx context.Context, name string) (left int, err error)
+}
+
+// Monitor is who knows how the server is doing without asking a loop: both
+// methods answer at once, from the last sample.
+type Monitor interface {
+	Status() monitor.Status
+	Stats() loop.Stats
+}
+
+// Options are what an API is made of. Engine and Monitor are required.
+type Options struct {
+	Engine  Engine
+	Monitor Monitor
+	// Page serves / and what belongs to it, to whoever asks: it must not hold
+	// anything that is worth a token. nil is no page.
+	Page http.Handler
+	// Metrics answers GET /metrics; nil is 404.
+	Metrics http.Handler
+	// Limits are in force from the start; see SetLimits.
+	Limits Limits
+	// Tokens that may be presented; see SetTokens.
+	Tokens []string
+	// AllowedHosts are names, without port, that requests without a token may
+	// have in their Host header beside localhost and IP addresses.
+	AllowedHosts []string
+	// Logger gets each request at level debug, and what goes wrong at warn; nil
+	// is slog.Default.
+	Logger *slog.Logger
+}
+
+// API is groupcast's HTTP API. It may be used from any goroutine.
+type API struct {
+	engine  Engine
+	monitor Monitor
+	page    http.Handler
+	metrics http.Handler
+	hosts   map[string]bool
+	log     *slog.Logger
+
+	mux        *http.ServeMux
+	operations map[string]*operation // by the mux's pattern
+	noRoute    *operation            // stands for what no route leads to
+	pageRoute  *operation            // stands for what Page serves
+	document   []byte                // openapi.json
+
+	limits   atomic.Pointer[Limits] // what it points to is never changed
+	tokens   tokens
+	draining atomic.Bool
+	requests gauge // in flight, health left out
+	listings *listingGate
+	warnings warnings
+	counters counters
+	crossing *http.CrossOriginProtection
+}
+
+// New makes an API. The error says which option is wrong.
+func New(o Options) (*API, error) {
+	if o.Engine == nil || o.Monitor == nil {
+		return nil, errors.New("api: Engine and Monitor are required")
+	}
+	a := &API{
+		engine:     o.Engine,
+		monitor:    o.Monitor,
+		page:       o.Page,
+		metrics:    o.Metrics,
+		hosts:      make(map[string]bool),
+		log:        o.Logger,
+		mux:        http.NewServeMux(),
+		operations: make(map[string]*operation),
+		noRoute:    &operation{kind: kind{id: "none", public: true}},
+		pageRoute:  &operation{kind: kind{id: "page", public: true}},
+		listings:   newListingGate(),
+		crossing:   http.NewCrossOriginProtection(),
+	}
+	if a.log == nil {
+		a.log = slog.Default()
+	}
+	for _, host := range o.AllowedHosts {
+		a.hosts[hostName(host)] = true
+	}
+	if err := errors.Join(a.SetLimits(o.Limits), a.SetTokens(o.Tokens)); err != nil {
+		return nil, err
+	}
+	return a, a.register()
+}
+
+// SetDraining makes /readyz answer 503 from now on, so that load balancers look
+// elsewhere before the doors close.
+func (a *API) SetDraining() { a.draining.Store(true) }
+
+// OpenAPI is the API's description, a JSON document. It is not to be changed.
+func (a *API) OpenAPI() []byte { return a.document }
+
+// Stats is a snapshot of what the API counts.
+func (a *API) Stats() Stats {
+	s := a.counters.snapshot()
+	s.InFlight = a.requests.now()
+	add := func(op *operation) {
+		for class := range op.counts {
+			s.Requests = append(s.Requests, RequestCount{op.id, classNames[class], op.counts[class].Load()})
+		}
+	}
+	for _, op := range a.operations {
+		add(op)
+	}
+	add(a.noRoute)
+	if a.page != nil {
+		add(a.pageRoute)
+	}
+	sortRequests(s.Requests)
+	return s
+}

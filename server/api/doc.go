@@ -1,0 +1,115 @@
+// Package api is groupcast's HTTP API: publishing, groups, sessions, status,
+// health and metrics, on net/http. The contract is in protocol/WIRE.md, its
+// machine-readable form in testdata/openapi.json, which is served at
+// /openapi.json and made from the same table as the routes.
+//
+// # Reading order
+//
+//	api.go         what an API is made of
+//	operations.go  the table of operations, and the description made of it
+//	serve.go       the way of a request, from its id to its log line
+//	admit.go       tokens, or else: not from another site's page
+//	tokens.go      the tokens, and the file they come from
+//	body.go        reading bodies and queries
+//	item.go        what stands in the body of POST /v1/publish
+//	publish.go groups.go sessions.go health.go   the operations
+//	problem.go     errors, as clients get them
+//	limits.go      what requests may cost
+//	counters.go    what is counted
+//	httpserver.go  timeouts, and how many connections there may be
+//
+// # The way of a request
+//
+// An id (X-Request-Id, if it is well-formed). A route: what leads nowhere is 404 or
+// 405. Admission: the token, or where none is required the origin. Room: one of
+// MaxInFlight, since each publication may wait for the ring. The query and the
+// body, whole and within their limits. Then the operation; and at last, whatever
+// came of it, it is counted by operation and class, and logged: at debug, or at
+// warn if it was refused admission or failed here, a few of these a second.
+//
+// Room is taken before the body is read, so that bodies cannot take more memory
+// than MaxInFlight times MaxBatchBytes; who sends a body slowly occupies a place
+// for ReadTimeout at most, and had to have a token for it.
+//
+// # huma
+//
+// huma reads the parameters, checks them, writes answers, and makes the
+// description from the same structs. It does not read bodies: it takes a body of
+// exactly the limit for too large, and messages are verbatim. It does not
+// choose between forms of answers: all is JSON. It serves no documentation page,
+// because that page would load its script from somebody else's server. Its errors
+// become problems of our form in stamp, so that its package variables stay as they
+// are; the value that was wrong is left out, as everywhere.
+//
+// # Admission
+//
+// An address that other machines can reach wants a token (CheckBind). On loopback
+// there need not be one: whoever has an account on the machine may publish. But a
+// browser on that machine is also the hands of every page that is open in it,
+// wherever it came from. Without a token therefore:
+//
+//   - A page of another site that sends a request here is known by Sec-Fetch-Site,
+//     or by an Origin that is not our own. What changes something is refused
+//     (net/http's CrossOriginProtection). What only reads goes through, and the
+//     browser does not show the answer to the page, since no answer has CORS
+//     headers. A page on another port is another site.
+//   - A page whose own name was made to point to 127.0.0.1 (DNS rebinding) is, for
+//     the browser, of the same origin. It is known by its name in Host: only
+//     localhost, IP addresses and AllowedHosts are let in. An address cannot be
+//     rebound.
+//   - Programs send neither Origin nor Sec-Fetch-Site and are not hindered; nor is
+//     the dashboard, which comes from here.
+//
+// With a token none of it is needed: a page cannot know it, and to send it anywhere
+// else than to its own origin a browser first asks with OPTIONS, which gets 405. On a
+// unix socket Host is not looked at: no browser gets there.
+//
+// Health, the page's files and the description want no token. They are the same
+// for every groupcast.
+//
+// # Decisions
+//
+// 2026-11-23: /metrics wants a token where the rest does, without an exception for
+// requests from loopback: behind a proxy on the same machine everybody comes from
+// there. Prometheus can send one (authorization.credentials_file).
+//
+// 2026-11-23: a publication whose time was over after it had entered the ring is
+// answered 202 with "pending" and no order: it will be delivered. 503 would make
+// the client send it twice, and waiting longer would not tell more than that.
+// 503 always means that it was not published.
+//
+// 2026-11-23: a request that has arrived whole is carried out even if its client
+// has gone. Programs that write a request and close are common (PHP's fsockopen
+// without a read), and net/http would cancel them at random.
+//
+// 2026-11-23: the body of POST /v1/groups/{group}/messages is the message whatever
+// its Content-Type is. curl -d calls everything a form, and must work. A body called
+// application/json is delivered as its characters too, not as its value: one rule,
+// and what arrives is what was sent. Only what would surely be a mistake is
+// refused: multipart forms, other charsets, Content-Encoding.
+//
+// 2026-11-23: POST /v1/publish wants to be called application/json, or nothing. It
+// is stricter with its JSON than the WebSocket commands are (a name that stands
+// twice, unknown names, half a surrogate pair are mistakes): a misspelt "exclude"
+// would deliver a message to those who must not have it, and a program can be
+// told.
+//
+// 2026-11-23: in a batch what is wrong with the JSON refuses all of it, what is
+// wrong with one item refuses that item. A batch is read to its end before the first
+// item is published, so a body that was cut off publishes nothing.
+//
+// 2026-11-23: requests are not redirected to a clean form of their path, as
+// net/http's mux would: a client follows such a redirect with GET, without its body.
+// They are 404. (The mux does not match a segment that is %2F and nothing else, so a
+// group whose name is a single slash can be published to by POST /v1/publish only.)
+//
+// 2026-11-23: DELETE of a session closes with 1008 unless told otherwise: clients
+// that come back by themselves do so after 1001 and 1006, and who is thrown out is
+// not meant to.
+//
+// 2026-11-23: readiness looks at the monitor's last sample and asks no loop: while
+// one does not answer, the question would not be answered either.
+//
+// 2026-11-23: connections over the limit are answered 503 and closed, instead of
+// left in the kernel's queue: who has to wait does not know what for.
+package api

@@ -1,0 +1,178 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	stdlog "log"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// ServerOptions bound what a connection may cost before a request of it is known.
+type ServerOptions struct {
+	// MaxHeaderBytes bounds a request's line and headers; net/http lets 4 KiB more
+	// pass.
+	MaxHeaderBytes int
+	// ReadHeaderTimeout is how long these may take from the first byte on, or from the
+	// connection.
+	ReadHeaderTimeout time.Duration
+	// ReadTimeout is how long a whole request may take to arrive.
+	ReadTimeout time.Duration
+	// WriteTimeout is how long it may take from there until the answer is sent: what
+	// Limits allow, and time for a client that reads slowly.
+	WriteTimeout time.Duration
+	// IdleTimeout is how long a connection may wait for its next request.
+	IdleTimeout time.Duration
+	// Logger gets what net/http has to say; nil is slog.Default.
+	Logger *slog.Logger
+}
+
+// DefaultServerOptions are for Limits as they are by default, and for any others.
+func DefaultServerOptions() ServerOptions {
+	return ServerOptions{
+		MaxHeaderBytes:    16 << 10,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       60 * time.Second,
+	}
+}
+
+// NewHTTPServer makes a server for a handler of an API. It speaks HTTP/1.1 alone:
+// over HTTP/2 one connection has a hundred requests at a time, which nobody needs
+// here. What is no HTTP at all, and heads over the limit, are refused by net/http
+// with a line of text.
+func NewHTTPServer(handler http.Handler, o ServerOptions) *http.Server {
+	log := o.Logger
+	if log == nil {
+		log = slog.Default()
+	}
+	s := &http.Server{
+		Handler:           handler,
+		MaxHeaderBytes:    o.MaxHeaderBytes,
+		ReadHeaderTimeout: o.ReadHeaderTimeout,
+		ReadTimeout:       o.ReadTimeout,
+		WriteTimeout:      o.WriteTimeout,
+		IdleTimeout:       o.IdleTimeout,
+		ErrorLog:          stdlog.New(serverLog{log}, "", 0),
+		Protocols:         new(http.Protocols),
+	}
+	s.Protocols.SetHTTP1(true)
+	return s
+}
+
+// serverLog takes net/http's log lines. What keeps it from accepting is for the
+// operator; anything else is some client's doing.
+type serverLog struct{ log *slog.Logger }
+
+func (l serverLog) Write(line []byte) (int, error) {
+	level, text := slog.LevelDebug, strings.TrimSpace(string(line))
+	if strings.HasPrefix(text, "http: Accept error") {
+		level = slog.LevelWarn
+	}
+	l.log.Log(context.Background(), level, "api server", "message", text)
+	return len(line), nil
+}
+
+// DefaultMaxConns is what LimitConns may be given.
+const DefaultMaxConns = 1024
+
+// maxRefusals bounds the connections that are being told that they are too many.
+const maxRefusals = 64
+
+// LimitConns bounds the connections that l gives out at one time to limit. What
+// is beyond it gets a 503 and is closed, without a look at what it asks for.
+func (a *API) LimitConns(l net.Listener, limit int) net.Listener {
+	body, err := json.Marshal(problemf(http.StatusServiceUnavailable, codeBusy, "too many connections"))
+	if err != nil {
+		panic(err) // strings and numbers
+	}
+	return &limitedListener{
+		Listener: l,
+		api:      a,
+		slots:    make(chan struct{}, max(limit, 1)),
+		refusing: make(chan struct{}, maxRefusals),
+		refusal: fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: %s\r\nContent-Length: %d\r\nRetry-After: %d\r\nConnection: close\r\n\r\n%s",
+			problemType, len(body), retryAfter, body),
+	}
+}
+
+type limitedListener struct {
+	net.Listener
+	api      *API
+	slots    chan struct{}
+	refusing chan struct{}
+	refusal  []byte
+}
+
+// Accept waits for the next connection within the limit.
+func (l *limitedListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case l.slots <- struct{}{}:
+			l.api.counters.conns.Add(1)
+			return &limitedConn{Conn: c, leave: sync.OnceFunc(func() {
+				l.api.counters.conns.Add(-1)
+				<-l.slots
+			})}, nil
+		default:
+			l.api.counters.refusedConns.Add(1)
+			l.refuse(c)
+		}
+	}
+}
+
+// refuse tells c so if not too many are being told, and closes it. What c has
+// sent is read for a moment: closing on it would be a reset, which can overtake
+// the answer.
+func (l *limitedListener) refuse(c net.Conn) {
+	select {
+	case l.refusing <- struct{}{}:
+	default:
+		_ = c.Close()
+		return
+	}
+	go func() {
+		defer func() {
+			_ = c.Close()
+			<-l.refusing
+		}()
+		_ = c.SetDeadline(time.Now().Add(time.Second))
+		if _, err := c.Write(l.refusal); err != nil {
+			return
+		}
+		if half, ok := c.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+			_, _ = io.CopyN(io.Discard, c, 64<<10)
+		}
+	}()
+}
+
+type limitedConn struct {
+	net.Conn
+	leave func()
+}
+
+// Close gives the place back.
+func (c *limitedConn) Close() error {
+	defer c.leave()
+	return c.Conn.Close()
+}
+
+// CloseWrite is what net/http does before it closes on a request that it has not
+// read to its end.
+func (c *limitedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}

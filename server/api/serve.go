@@ -1,0 +1,321 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// The way of a request: an id, a route, admission (token or origin, room), the
+// body, the handler; then it is counted and logged, whatever came of it.
+
+// call is what is known of a request while it is worked on.
+// Owner: its goroutine.
+type call struct {
+	id    string
+	op    *operation
+	body  []byte
+	began time.Time
+	cause error // what the log should know and the client not
+}
+
+type callKey struct{}
+
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	if c == nil {
+		return &call{}
+	}
+	return c
+}
+
+// kind is what tells operations apart before they begin.
+type kind struct {
+	id     string
+	public bool // asks for no token and no origin
+	health bool // answers although MaxInFlight others are being worked on
+	body   bodyKind
+}
+
+// operation is one request that the API knows.
+type operation struct {
+	kind
+
+	counts classCounts
+}
+
+// Handler answers all that the API knows. With requireToken, everything but
+// health, the page and the description wants a token, and nobody gets in while
+// there is none. Without it, requests over TCP must not come from another site's
+// page: see doc.go.
+func (a *API) Handler(requireToken bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, requireToken) })
+}
+
+func (a *API) serve(w http.ResponseWriter, r *http.Request, requireToken bool) {
+	c := &call{id: requestID(r), op: a.noRoute, began: time.Now()}
+	out := &recorder{ResponseWriter: w}
+	defer a.finish(c, out, r)
+	h := w.Header()
+	h.Set("X-Request-Id", c.id)
+	h.Set("X-Content-Type-Options", "nosniff")
+
+	op, p := a.route(r)
+	if p != nil {
+		p.write(out, c)
+		return
+	}
+	c.op = op
+	if op == a.pageRoute {
+		a.servePage(out, r, c)
+		return
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	if !op.public {
+		if p := a.admit(r, requireToken); p != nil {
+			p.write(out, c)
+			return
+		}
+	}
+	limits := a.limits.Load()
+	if !op.health {
+		if !a.requests.enter(limits.MaxInFlight) {
+			a.counters.busy.Add(1)
+			problemf(http.StatusServiceUnavailable, codeBusy, "too many requests are being worked on").write(out, c)
+			return
+		}
+		defer a.requests.leave()
+	}
+	if p := checkQuery(r); p != nil {
+		p.write(out, c)
+		return
+	}
+	if op.body != noBody {
+		var p *problem
+		if c.body, p = readBody(w, r, op.body, limits); p != nil {
+			p.write(out, c)
+			return
+		}
+	}
+	if op.id != "metrics" {
+		r.Header.Del("Accept") // JSON it is; huma would look for something close to it
+	}
+	a.mux.ServeHTTP(out, r.WithContext(context.WithValue(r.Context(), callKey{}, c)))
+}
+
+// requestID is the client's own, if it can stand in a header and a log line as
+// it is, or a new one.
+func requestID(r *http.Request) string {
+	if id := r.Header.Get("X-Request-Id"); wellFormedID(id) {
+		return id
+	}
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+const maxRequestID = 64
+
+func wellFormedID(id string) bool {
+	for _, c := range []byte(id) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_', c == '.':
+		default:
+			return false
+		}
+	}
+	return id != "" && len(id) <= maxRequestID
+}
+
+// route finds the operation. The mux would redirect a path like //x or /a/../b to
+// a clean one, and a client would follow with GET and without its body: here
+// such a path leads nowhere.
+func (a *API) route(r *http.Request) (*operation, *problem) {
+	escaped := r.URL.EscapedPath()
+	handler, pattern := a.mux.Handler(r)
+	switch {
+	case escaped != path.Clean(escaped):
+	case a.operations[pattern] != nil:
+		return a.operations[pattern], nil
+	case a.page != nil && !strings.HasPrefix(escaped, "/v1/"):
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			return a.pageRoute, nil
+		}
+		if escaped == "/" {
+			return nil, notAllowed("GET, HEAD")
+		}
+		fallthrough
+	default:
+		// What the mux itself would say: 404, or 405 with the methods there are.
+		probe := &recorder{ResponseWriter: discard{make(http.Header)}}
+		handler.ServeHTTP(probe, r)
+		if probe.status == http.StatusMethodNotAllowed {
+			return nil, notAllowed(probe.Header().Get("Allow"))
+		}
+	}
+	return nil, problemf(http.StatusNotFound, codeNotFound, "there is nothing at this path; /openapi.json describes what there is")
+}
+
+func notAllowed(allow string) *problem {
+	return problemf(http.StatusMethodNotAllowed, codeNotAllowed, "this path takes %s", allow).setHeader("Allow", allow)
+}
+
+// servePage lets the page answer, and says in the API's own form what it does
+// not have.
+func (a *API) servePage(out *recorder, r *http.Request, c *call) {
+	w := &pageWriter{ResponseWriter: out, header: make(http.Header)}
+	a.page.ServeHTTP(w, r)
+	if w.missing {
+		problemf(http.StatusNotFound, codeNotFound, "there is nothing at this path; /openapi.json describes what there is").write(out, c)
+	} else if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+}
+
+// pageWriter holds back a 404.
+type pageWriter struct {
+	http.ResponseWriter
+	header  http.Header
+	status  int
+	missing bool
+}
+
+func (w *pageWriter) Header() http.Header { return w.header }
+
+func (w *pageWriter) WriteHeader(status int) {
+	if w.status != 0 {
+		return
+	}
+	w.status, w.missing = status, status == http.StatusNotFound
+	if !w.missing {
+		maps.Copy(w.ResponseWriter.Header(), w.header)
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+func (w *pageWriter) Write(b []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	if w.missing {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// finish counts and logs a request, and catches what went wrong in it.
+func (a *API) finish(c *call, out *recorder, r *http.Request) {
+	failure := recover()
+	switch {
+	case failure == nil:
+	case out.failed != nil: // huma panics when the client is gone
+		c.cause = out.failed
+		failure = http.ErrAbortHandler
+	case failure == http.ErrAbortHandler: //nolint:errorlint // a panic's value, compared as net/http does
+	default:
+		a.counters.panics.Add(1)
+		c.cause = fmt.Errorf("panic: %v", failure)
+		a.log.Error("api: a request panicked", "request_id", c.id, "operation", c.op.id, "panic", failure, "stack", string(debug.Stack()))
+		if out.status == 0 {
+			problemf(http.StatusInternalServerError, codeInternal, "the log knows more, under this request's id").write(out, c)
+			failure = nil
+		} else {
+			failure = http.ErrAbortHandler // half an answer: cut it, so that nobody takes it for a whole one
+		}
+	}
+	switch {
+	case out.status != 0:
+	case failure == nil:
+		out.status = http.StatusOK // net/http's own
+	default:
+		out.status = statusGone
+	}
+	c.op.counts.count(out.status)
+	a.logCall(c, out, r)
+	if failure != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// statusGone is what the log and the counters say of a client that left before
+// there was an answer.
+const statusGone = 499
+
+func (a *API) logCall(c *call, out *recorder, r *http.Request) {
+	level, message := slog.LevelDebug, "api request"
+	suppressed := 0
+	if out.status >= http.StatusInternalServerError || out.status == http.StatusUnauthorized || out.status == http.StatusForbidden {
+		var ok bool
+		if ok, suppressed = a.warnings.allow(c.began); ok {
+			level, message = slog.LevelWarn, "api request refused"
+		}
+	}
+	if !a.log.Enabled(r.Context(), level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("request_id", c.id),
+		slog.String("operation", c.op.id),
+		slog.String("method", r.Method),
+		slog.String("path", r.URL.EscapedPath()),
+		slog.Int("status", out.status),
+		slog.Int64("bytes", out.bytes),
+		slog.Duration("took", time.Since(c.began)),
+		slog.String("remote", r.RemoteAddr),
+	}
+	if c.cause != nil {
+		attrs = append(attrs, slog.String("error", c.cause.Error()))
+	}
+	if suppressed > 0 {
+		attrs = append(attrs, slog.Int("suppressed", suppressed))
+	}
+	a.log.LogAttrs(r.Context(), level, message, attrs...)
+}
+
+// recorder remembers what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+	failed error // of the first write that did not get through
+}
+
+// Unwrap is for http.ResponseController.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status != 0 {
+		return
+	}
+	if status >= http.StatusOK {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	if err != nil && !errors.Is(err, http.ErrBodyNotAllowed) {
+		w.failed = err
+	}
+	return n, err
+}
+
+// discard is nobody.
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header         { return d.header }
+func (d discard) WriteHeader(int)             {}
+func (d discard) Write(b []byte) (int, error) { return len(b), nil }
