@@ -60,8 +60,7 @@ func TestReconfigureKeeps(t *testing.T) {
 	err := e.Reconfigure(t.Context(), o)
 	var fields []string
 	for _, err := range flat(err) {
-		var option *OptionError
-		if errors.As(err, &option) {
+		if option, ok := errors.AsType[*OptionError](err); ok {
 			fields = append(fields, option.Field)
 		}
 	}

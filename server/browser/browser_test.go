@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -83,52 +82,15 @@ type tab struct {
 	ctx context.Context
 }
 
-// startBrowser starts headless Chromium, in which 127.0.0.1:1234 is addr: so
-// the scripts need not be changed, nor the port be free.
+// startBrowser starts Chromium, in which 127.0.0.1:1234 is addr: so the scripts
+// need not be changed, nor the port be free.
 func startBrowser(t *testing.T, addr string) context.Context {
 	t.Helper()
-	var path string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
-			break
-		}
-	}
-	if path == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no Chromium: make test-deps installs it")
-		}
-		t.Skip("no Chromium: make test-deps installs it, or says how")
-	}
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path),
-		chromedp.NoSandbox, // Chromium refuses to run as root otherwise; it loads nothing but our own page
-		chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("host-resolver-rules", "MAP 127.0.0.1:1234 127.0.0.1:"+port),
-		chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true),
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-gpu", true),
-		chromedp.WSURLReadTimeout(60*time.Second),
-	)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	t.Cleanup(cancel)
-	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(stop)
-	ctx, closeBrowser := chromedp.NewContext(ctx)
-	t.Cleanup(func() {
-		_ = chromedp.Cancel(ctx) // waits until the browser is gone, and its files with it
-		closeBrowser()
-	})
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("start the browser: %v", err)
-	}
-	return ctx
+	return Start(t, chromedp.Flag("host-resolver-rules", "MAP 127.0.0.1:1234 127.0.0.1:"+port))
 }
 
 // openTab opens a page of the server's and pastes script into its console. The
