@@ -1,0 +1,30 @@
+// Package monitor knows how a running server is doing: once a second it asks the
+// loops, and everybody else (the API, the metrics, the page, `groupcast status`)
+// reads what it found. So a hundred dashboards cost the loops as much as none,
+// and a loop that hangs keeps nobody waiting.
+//
+//   - status.go: the snapshot, as the API answers it
+//   - monitor.go: taking samples
+//   - rates.go: what two samples say about the time between them
+//   - groups.go: the largest groups, looked at less often
+//   - process_*.go: what the system knows of this process
+//
+// # Decisions
+//
+// 2026-11-23: a reactor is stalled if its loop has been silent for five seconds
+// (the engine's own watch says so), or has answered no question for that long. One
+// unanswered question is not enough: a loop that publishes into a full ring is
+// alive, delivers, and answers when it is through.
+//
+// 2026-11-23: what a reactor does not answer is taken from its last answer, so
+// that no counter ever falls. Whoever computes rates from counters would take a
+// fall for a restart.
+//
+// 2026-11-23: percentiles come from the difference of two states of a histogram
+// that only grows, ten seconds apart. A second histogram that forgets would have
+// to live on the loops.
+//
+// 2026-11-23: the search for the largest groups looks at every group there is,
+// so it rests for a hundred times as long as it took: at most one per cent of
+// the time goes into it, however many groups there are.
+package monitor
