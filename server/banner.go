@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
@@ -8,6 +9,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+
+	"groupcast/server/monitor"
 )
 
 // Started is what an operator wants to read when the server is up.
@@ -19,20 +22,24 @@ type Started struct {
 	MaxConns   int
 	OpenFiles  int    // RLIMIT_NOFILE in force
 	ConfigFile string // empty without one
-	Listeners  []string
+	LogFile    string // likewise
+	Daemon     bool
+	Listeners  []monitor.Listener
 }
 
-// Started gathers it; configFile is the file that the options came from.
-func (s *Server) Started(configFile string) Started {
+// Started gathers it.
+func (s *Server) Started() Started {
 	return Started{
 		Build:      ReadBuild(),
 		Pid:        os.Getpid(),
 		CPUs:       runtime.GOMAXPROCS(0),
-		Loops:      s.options.loops(),
-		MaxConns:   s.maxConns,
+		Loops:      s.loops,
+		MaxConns:   s.maxConnections(),
 		OpenFiles:  s.maxFiles,
-		ConfigFile: configFile,
-		Listeners:  s.Addresses(),
+		ConfigFile: s.program.ConfigFile,
+		LogFile:    s.Options().LogFile,
+		Daemon:     s.program.Daemon,
+		Listeners:  s.listeners(),
 	}
 }
 
@@ -50,14 +57,14 @@ func (st Started) WriteBanner(w io.Writer, colour bool) error {
 	if st.Build.Revision != "" {
 		version += " (" + st.Build.Revision + ")"
 	}
-	config := st.ConfigFile
-	if config == "" {
-		config = "none"
+	config := cmp.Or(st.ConfigFile, "none")
+	if st.LogFile != "" || st.Daemon {
+		config += "    log file: " + cmp.Or(st.LogFile, "none (--log-file)")
 	}
 	// Column widths follow the longest address, as a socket's path may be long.
 	width := len("address")
-	for _, address := range st.Listeners {
-		width = max(width, len(address))
+	for _, l := range st.Listeners {
+		width = max(width, len(l.Address))
 	}
 	width += 2
 
@@ -68,22 +75,35 @@ func (st Started) WriteBanner(w io.Writer, colour bool) error {
 	fmt.Fprintf(&b, "config file: %s\n", config)
 	b.WriteString(bold(rule(" LISTENERS ")) + "\n")
 	fmt.Fprintf(&b, "%-12s%-*s%-8s%-14s%s\n", "proto", width, "address", "loops", "connections", "state")
-	for _, address := range st.Listeners {
-		fmt.Fprintf(&b, "%-12s%-*s%-8d%-14s%s\n", "websocket", width, address, st.Loops, grouped(st.MaxConns), green("[OK]"))
+	for _, l := range st.Listeners {
+		loops, conns := "-", "-"
+		if l.Kind == monitor.KindWebSocket {
+			loops, conns = strconv.Itoa(st.Loops), grouped(st.MaxConns)
+		}
+		fmt.Fprintf(&b, "%-12s%-*s%-8s%-14s%s\n", l.Kind, width, l.Address, loops, conns, green("[OK]"))
 	}
 	b.WriteString(bold(rule("")) + "\n")
-	b.WriteString("Press Ctrl+C to stop. Start success.\n")
+	if st.Daemon {
+		b.WriteString("Runs in the background: groupcast stop ends it. Start success.\n")
+	} else {
+		b.WriteString("Press Ctrl+C to stop. Start success.\n")
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
 // Log writes the same as one record, for readers that are programs.
 func (st Started) Log(log *slog.Logger) {
+	addresses := make(map[string][]string)
+	for _, l := range st.Listeners {
+		addresses[l.Kind] = append(addresses[l.Kind], l.Address)
+	}
 	log.Info("start success",
 		"version", st.Build.Version, "revision", st.Build.Revision, "go", st.Build.Go,
 		"pid", st.Pid, "cpus", st.CPUs, "loops", st.Loops,
 		"max_conns", st.MaxConns, "open_files", st.OpenFiles,
-		"config", st.ConfigFile, "listeners", st.Listeners)
+		"config", st.ConfigFile, "log_file", st.LogFile, "daemon", st.Daemon, "listeners", addresses[monitor.KindWebSocket],
+		"api", addresses[monitor.KindAPI], "channel", addresses[monitor.KindChannel], "control", addresses[monitor.KindControl])
 }
 
 // rule is a line of dashes with title in its middle.

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"groupcast/server/monitor"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -19,13 +21,31 @@ var started = Started{
 	MaxConns:   1_048_012,
 	OpenFiles:  1_048_576,
 	ConfigFile: "/etc/groupcast.yaml",
-	Listeners:  []string{"0.0.0.0:1234", "[::1]:8080", "unix:/run/groupcast/groupcast.sock"},
+	Listeners: []monitor.Listener{
+		{Kind: monitor.KindWebSocket, Address: "0.0.0.0:1234"},
+		{Kind: monitor.KindWebSocket, Address: "[::1]:8080"},
+		{Kind: monitor.KindWebSocket, Address: "unix:/run/groupcast/groupcast.sock"},
+		{Kind: monitor.KindAPI, Address: "127.0.0.1:1235"},
+		{Kind: monitor.KindControl, Address: "unix:/run/groupcast/1234.sock"},
+	},
 }
 
 func TestBannerGolden(t *testing.T) {
-	for path, colour := range map[string]bool{"testdata/banner.txt": false, "testdata/banner-colour.txt": true} {
+	background := started
+	background.Daemon, background.LogFile = true, "/var/log/groupcast.log"
+	silent := background
+	silent.LogFile = ""
+	for path, c := range map[string]struct {
+		started Started
+		colour  bool
+	}{
+		"testdata/banner.txt":        {started, false},
+		"testdata/banner-colour.txt": {started, true},
+		"testdata/banner-daemon.txt": {background, false},
+		"testdata/banner-silent.txt": {silent, false},
+	} {
 		var got bytes.Buffer
-		if err := started.WriteBanner(&got, colour); err != nil {
+		if err := c.started.WriteBanner(&got, c.colour); err != nil {
 			t.Fatal(err)
 		}
 		if *update {
@@ -70,11 +90,12 @@ func TestStartedAsOneRecord(t *testing.T) {
 		Msg       string   `json:"msg"`
 		MaxConns  int      `json:"max_conns"`
 		Listeners []string `json:"listeners"`
+		Control   []string `json:"control"`
 	}
 	if err := json.Unmarshal(got.Bytes(), &record); err != nil {
 		t.Fatalf("%v: %s", err, got.Bytes())
 	}
-	if record.Msg != "start success" || record.MaxConns != started.MaxConns || len(record.Listeners) != 3 {
+	if record.Msg != "start success" || record.MaxConns != started.MaxConns || len(record.Listeners) != 3 || len(record.Control) != 1 {
 		t.Errorf("got %s", got.Bytes())
 	}
 }

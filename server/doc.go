@@ -7,24 +7,42 @@
 //   - validate.go: what a setting may be; errors name the flag
 //   - address.go, listen.go, unixsocket.go: the doors
 //   - nofile.go: how many connections the machine allows
-//   - server.go: Start, Drain, Close
+//   - program.go, server.go: Start, Leave, Drain, Close
+//   - service.go: the doors for backends, and the order in which they end; apiservice.go
+//   - control.go: the control socket; reload.go: settings that change while it runs
+//   - log.go: the log, its level and its file
 //   - profile.go: profiles, for whoever looks into a running server
 //   - banner.go: what is shown when it is up
-//   - cmd/groupcast: the command line, the configuration file, signals
+//   - monitor: how the server is doing, once a second
+//   - control: what goes over the control socket, on both sides
+//   - api: the HTTP API
+//   - cmd/groupcast: the command line, the configuration file, signals, the commands
 //
 // # Start
 //
 // Check the options; raise the open-files limit; open every door; start the
-// loops; accept. Doors are opened before any loop runs: a port in use is the
-// most likely failure, and then there is nothing to be taken back.
+// loops, the monitor, the services and the control socket; accept. The clients'
+// doors are opened before any loop runs: a port in use is the most likely failure,
+// and then there is nothing to be taken back.
 //
 // # Stop
 //
-// SIGTERM or Ctrl+C: shut the doors (and unlink the socket files), refuse new
-// publishes, deliver what was accepted, close each session with 1001, wait for
-// the close handshakes, stop the loops. All of it ends within --drain: who is
-// still there then is cut, and the log says how many. A second signal ends the
-// process at once.
+// SIGTERM, Ctrl+C or groupcast stop, in this order:
+//
+//  1. Shut the clients' doors (and unlink the socket files); tell the services,
+//     which from now on say that they are not ready.
+//  2. Refuse new publishes, deliver what was accepted, close each session with 1001
+//     (1012 before a restart), wait for the close handshakes.
+//  3. Let the services get out what they have, and close them.
+//  4. Stop the monitor and the loops, and last the control socket: up to here,
+//     groupcast status shows how it goes.
+//
+// All of it ends within --drain: who is still there then is cut, and the log says
+// how many. A second signal ends the process at once.
+//
+// groupcast stop -g waits, before step 2, until all sessions have left by
+// themselves: no time limit, and nothing is refused to those who are still there. A
+// signal, or a stop without -g, ends that wait and goes on with step 2.
 //
 // The closes are spread over 80 % of --drain, so that the clients do not all come
 // back within the same second; the loops do not spread a few, though: whoever
@@ -56,4 +74,38 @@
 // A socket file is created with its final mode: fchmod before bind. The usual
 // way, chmod after bind, lets everybody connect for a moment; the other usual
 // way, umask, is the whole process's and races with every other file made.
+//
+// 2026-11-23: without --api, the API's address is a wish: somebody else may have
+// 127.0.0.1:1235, another groupcast mostly, and then this one starts without an
+// HTTP API, with a warning. An address that was asked for is not a wish. Any other
+// port instead would be one that nobody finds; no default at all would hide the
+// status page from whoever looks for the first time. The commands do not depend on
+// it: the control socket leads to the same API.
+//
+// 2026-11-23: both stops deliver what was accepted. Workerman's plain stop does
+// not, and its stop -g is the drain; here the drain is the plain one, and -g the
+// patient one, for clients that cannot come back.
+//
+// 2026-11-23: a reload changes what can change without losing a session and names
+// what cannot. If a single setting is wrong, nothing changes: half a
+// configuration is one that nobody has written.
+//
+// 2026-11-23: SIGHUP reloads, but it is also what a closing terminal sends. A
+// server that has a terminal, was not started under nohup, and finds the terminal
+// gone, stops: nobody wants one that lives on unseen and keeps the port.
+//
+// 2026-11-23: a server in the background reports through a pipe when it is up, and
+// ends if nobody is there to be told. Until then it shares its parent's standard
+// error, so that every complaint of the start is seen. A pid file is not needed:
+// the control socket says who is there.
+//
+// 2026-11-23: a restart is a stop and a new start by the command itself, which
+// becomes the new server, and not a hand-over of listeners: two processes that
+// share no groups at the same time would break the promise of one order. The new
+// settings are checked before the old server is stopped. A service manager that
+// starts servers is to be told, instead.
+//
+// 2026-11-23: services are a list with one interface, because their end has phases
+// that all of them must go through together: told first, flushed when the
+// sessions are gone, closed in the opposite order of their start.
 package server

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/gobwas/ws"
 )
 
 // The original page: join, send, and the message comes back bare; to another
@@ -246,7 +247,7 @@ func TestDrainLosesNothing(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	cut, err := s.Drain(ctx)
+	cut, err := s.Drain(ctx, ws.StatusGoingAway)
 	if err != nil || cut != 0 {
 		t.Errorf("drain: %d cut, %v", cut, err)
 	}
@@ -286,7 +287,7 @@ func TestDrainCutsTheStubborn(t *testing.T) {
 	connect(t, s.Addresses()[0]).join("g")
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if cut, err := s.Drain(ctx); cut != 2 || err != nil {
+	if cut, err := s.Drain(ctx, ws.StatusGoingAway); cut != 2 || err != nil {
 		t.Errorf("%d cut, %v; want 2", cut, err)
 	}
 }
@@ -294,7 +295,7 @@ func TestDrainCutsTheStubborn(t *testing.T) {
 func TestDrainOfNobodyIsQuick(t *testing.T) {
 	s := startServer(t, func(o *Options) { o.Drain = time.Minute })
 	began := time.Now()
-	if cut, err := s.Drain(t.Context()); cut != 0 || err != nil {
+	if cut, err := s.Drain(t.Context(), ws.StatusGoingAway); cut != 0 || err != nil {
 		t.Errorf("%d cut, %v", cut, err)
 	}
 	if took := time.Since(began); took > 5*time.Second {
@@ -324,6 +325,7 @@ func TestFailedStartLeavesNothing(t *testing.T) {
 	before := openFiles()
 	o := DefaultOptions()
 	o.Listen = []string{"127.0.0.1:0", "unix:" + socket, "203.0.113.1:1"}
+	o.API, o.Control = []string{none}, none
 	if _, err := Start(o, nil); err == nil || !strings.Contains(err.Error(), "203.0.113.1") {
 		t.Fatalf("got %v", err)
 	}

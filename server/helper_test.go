@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +26,8 @@ func startServer(t *testing.T, change func(*Options)) *Server {
 	o.Listen = []string{"127.0.0.1:0"}
 	o.Loops = 2
 	o.Drain = patience
+	o.API = []string{none}
+	o.Control = filepath.Join(shortDir(t), "control.sock")
 	if change != nil {
 		change(&o)
 	}
@@ -37,6 +41,18 @@ func startServer(t *testing.T, change func(*Options)) *Server {
 		}
 	})
 	return s
+}
+
+// shortDir is a directory for sockets: t.TempDir has the test's name in it, and
+// with a long one exceeds what a socket may be called.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "groupcast") //nolint:usetesting // see above
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // client is one WebSocket connection of a test.

@@ -28,10 +28,11 @@ func raiseOpenFiles() (files int, err error) {
 
 // What descriptors are needed for besides connections.
 const (
-	baseFiles     = 192 // standard streams, logs, pollers, profiles, and the control socket's connections
-	apiConns      = 256 // connections to the API
-	filesPerLoop  = 8   // epoll, eventfd, control sockets, a timer, and some to spare
-	filesPerEntry = 4   // a listener, a connection being handed over (two), and one to spare
+	baseFiles     = 192  // standard streams, logs, pollers, profiles, and the control socket's connections
+	apiConns      = 256  // connections to the API
+	channelConns  = 4096 // connections to the Channel server, where there is one
+	filesPerLoop  = 8    // epoll, eventfd, control sockets, a timer, and some to spare
+	filesPerEntry = 4    // a listener, a connection being handed over (two), and one to spare
 )
 
 // reserveFor is how many descriptors are kept from the connections.
@@ -44,9 +45,16 @@ func reserveFor(o Options) int {
 // limit backends cannot take what clients need.
 func maxAPIConns(files int) int { return min(apiConns, max(files/8, 4)) }
 
+// maxChannelConns bounds the connections to the Channel server likewise.
+func maxChannelConns(files int) int { return min(channelConns, max(files/4, 4)) }
+
 // connsWithin is the connection limit that an open-files limit allows. Under a
 // very low one a quarter is better than nothing: then it is the system that
 // refuses the rest, which costs nobody who is connected.
 func connsWithin(files int, o Options) int {
-	return max(files-reserveFor(o), files/4, 1)
+	reserve := reserveFor(o)
+	if len(o.Channel) > 0 {
+		reserve += maxChannelConns(files)
+	}
+	return max(files-reserve, files/4, 1)
 }

@@ -87,6 +87,15 @@ func TestValidateNamesTheFlag(t *testing.T) {
 		{"message beyond ring", func(o *Options) { o.MaxMessageBytes, o.MaxBacklogBytes = 32<<20, 64<<20 }, "--ring-bytes: wants at least"},
 		{"message beyond backlog", func(o *Options) { o.MaxBacklogBytes = 64 << 10 }, "--max-backlog: wants at least"},
 		{"close before ping", func(o *Options) { o.CloseAfter = o.PingAfter }, "--close-after: wants more than --ping-after (55s), got 55s"},
+		{"api address", func(o *Options) { o.API = []string{"here"} }, `--api: wants HOST:PORT, :PORT or unix:/PATH, got "here"`},
+		{"api twice", func(o *Options) { o.API = []string{"127.0.0.1:1", "127.0.0.1:1"} }, `--api: wants each address once, got "127.0.0.1:1" twice`},
+		{"api none and some", func(o *Options) { o.API = []string{"none", "127.0.0.1:1"} }, `--api: wants HOST:PORT, :PORT or unix:/PATH, got "none"`},
+		{"api for all", func(o *Options) { o.API = []string{":1235"} }, "--api: :1235 can be reached from other machines, and the API has no token"},
+		{"channel address", func(o *Options) { o.Channel = []string{"2206"} }, `--channel: wants HOST:PORT, :PORT or unix:/PATH, got "2206"`},
+		{"channel without a host", func(o *Options) { o.ChannelJoin = ":2206" }, `--channel-join: wants HOST:PORT, got ":2206"`},
+		{"channel at a socket", func(o *Options) { o.ChannelJoin = "unix:/x" }, `--channel-join: wants HOST:PORT, got "unix:/x"`},
+		{"control as an address", func(o *Options) { o.Control = "unix:/x" }, `--control: wants a path, got "unix:/x"`},
+		{"control too long", func(o *Options) { o.Control = strings.Repeat("x", 108) }, "--control: wants a path of at most 107 bytes, got 108"},
 		{"ring slots", func(o *Options) { o.RingSlots = 1000 }, "--ring-slots: wants a power of two, got 1000"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -97,6 +106,26 @@ func TestValidateNamesTheFlag(t *testing.T) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// What may be: nothing at all, and with a token everything.
+func TestValidateOfBackends(t *testing.T) {
+	for name, set := range map[string]func(*Options){
+		"none":            func(o *Options) { o.API = []string{"none"} },
+		"loopback":        func(o *Options) { o.API = []string{"127.0.0.1:0", "[::1]:0", "localhost:1", "unix:/x"} },
+		"token":           func(o *Options) { o.API, o.APIToken = []string{":1235"}, "0123456789abcdef" },
+		"token file":      func(o *Options) { o.API, o.APITokenFile = []string{"0.0.0.0:1235"}, "/x" },
+		"channel":         func(o *Options) { o.Channel, o.ChannelJoin = []string{":2206", "unix:/x"}, "other:2206" },
+		"control":         func(o *Options) { o.Control = "relative" },
+		"control, none":   func(o *Options) { o.Control = "none" },
+		"control, folder": func(o *Options) { o.Control = "/run/x/" },
+	} {
+		o := DefaultOptions()
+		set(&o)
+		if err := o.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -5,36 +5,62 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
 
 	"groupcast/loop"
+	"groupcast/server/api"
+	"groupcast/server/channel"
+	"groupcast/server/control"
+	"groupcast/server/monitor"
 )
 
 // Server is a running groupcast: the loops, the doors that lead to them, and
 // the order in which they start and stop.
-// Owner: whoever called Start; Drain and Close may be called from any goroutine.
+// Owner: whoever started it. Drain and Close may be called from any goroutine, and
+// so may what asks.
 type Server struct {
-	options  Options
-	log      *slog.Logger
-	engine   *loop.Engine
-	maxConns int
-	maxFiles int
-	failed   chan error
-	profiler *profiler // nil without --pprof
+	program   Program
+	log       *slog.Logger
+	engine    *loop.Engine
+	monitor   *monitor.Monitor
+	api       *api.API
+	node      *channel.Node // what the next two share
+	channel   atomic.Pointer[channel.Server]
+	joined    atomic.Pointer[channel.Client]
+	loops     int
+	maxFiles  int
+	startedAt time.Time
+	failed    chan error
+	profiler  *profiler    // nil without --pprof
+	doors     []*door      // in the order of --listen; set at the start, like services and control
+	services  []service    // in the order of their start
+	control   *controlDoor // nil without one
+	stops     chan control.Stop
 
-	mu      sync.Mutex // guards doors and closing
-	doors   []*door
-	closing bool
-	serving sync.WaitGroup
+	sampling    sync.WaitGroup
+	endSampling context.CancelFunc // nil before it has begun
+	serving     sync.WaitGroup
+	closing     atomic.Bool // the doors are shut, or about to be
+
+	mu       sync.Mutex // guards options and maxConns
+	options  Options    // those in force
+	maxConns int        // settled: never 0
+
+	reloading sync.Mutex // one Reload at a time
+	ending    sync.Mutex // one end at a time; guards ended and the shutting of doors
+	ended     bool
 }
 
 // Start checks o, opens every door and starts the loops. The error is for the
 // operator and stands on its own: what was wanted, and why it was not to be had.
 // Nothing is left behind by a failed Start.
-func Start(o Options, log *slog.Logger) (*Server, error) {
+func (p Program) Start(o Options) (*Server, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
@@ -42,25 +68,15 @@ func Start(o Options, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{options: o, log: log, maxConns: o.MaxConns, maxFiles: files, failed: make(chan error, len(o.Listen))}
-	s.limitConns()
-
-	// Doors first: a port in use is the most likely failure, and the cheapest to
-	// find before any goroutine runs.
-	for _, text := range o.Listen {
-		if err := s.openDoor(text); err != nil {
-			return nil, errors.Join(err, s.shutDoors())
-		}
+	s := &Server{
+		program: p, options: o, log: p.Log.Logger, maxFiles: files, startedAt: time.Now(), loops: o.loops(),
+		failed: make(chan error, len(o.Listen)),
+		stops:  make(chan control.Stop, 1),
+		node:   channel.NewNode(),
 	}
-	if o.Pprof != "" {
-		if s.profiler, err = startProfiler(o.Pprof); err != nil {
-			return nil, errors.Join(err, s.shutDoors())
-		}
-	}
-	settings := o.loopOptions(s.maxConns)
-	settings.Logger = log
-	if s.engine, err = loop.New(settings); err != nil {
-		return nil, errors.Join(fmt.Errorf("start the loops: %w", inFlags(err)), s.stopProfiler(), s.shutDoors())
+	s.maxConns = s.settleConns(o)
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	for _, d := range s.doors {
 		s.serving.Go(func() { s.serve(d) })
@@ -68,46 +84,100 @@ func Start(o Options, log *slog.Logger) (*Server, error) {
 	return s, nil
 }
 
-// limitConns settles how many connections there may be, and says so where the
+// open opens what must be open before anybody is let in. What an error leaves
+// behind, Close takes back.
+func (s *Server) open() error {
+	// Doors first: a port in use is the most likely failure, and the cheapest to
+	// find before any goroutine runs.
+	o := s.options
+	var err error
+	if s.doors, err = openDoors("--listen", monitor.KindWebSocket, o.Listen, o.SocketMode); err != nil {
+		return err
+	}
+	if o.Pprof != "" {
+		if s.profiler, err = startProfiler(o.Pprof); err != nil {
+			return err
+		}
+	}
+	settings := o.loopOptions(s.maxConns)
+	settings.Logger = s.log
+	if s.engine, err = loop.New(settings); err != nil {
+		return fmt.Errorf("start the loops: %w", inFlags(err))
+	}
+	s.monitor = monitor.New(s.engine, s.monitorInfo())
+	if s.api, err = s.newAPI(); err != nil {
+		return err
+	}
+	if err := s.openServices(); err != nil {
+		return err
+	}
+	if err := s.openControl(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.endSampling = cancel
+	s.sampling.Go(func() { s.monitor.Run(ctx) })
+	return nil
+}
+
+// settleConns is how many connections there may be under o. It says so where the
 // machine grants less than was asked for.
-func (s *Server) limitConns() {
-	within := connsWithin(s.maxFiles, s.options)
-	if reserve := reserveFor(s.options); s.maxFiles < 2*reserve {
+func (s *Server) settleConns(o Options) int {
+	o.Loops = s.loops // what 0 means may change
+	within := connsWithin(s.maxFiles, o)
+	if reserve := reserveFor(o); s.maxFiles < 2*reserve {
 		s.log.Warn("the open-files limit is low: raise it (ulimit -n, LimitNOFILE=)",
 			"open_files", s.maxFiles, "reserve", reserve, "connections", within)
 	}
-	switch {
-	case s.maxConns == 0:
-		s.maxConns = within
-	case s.maxConns > within:
+	if o.MaxConns == 0 {
+		return within
+	}
+	if o.MaxConns > within {
 		s.log.Warn("--max-conns is more than the open-files limit allows: the system will refuse the rest",
-			"max_conns", s.maxConns, "open_files", s.maxFiles, "allowed", within)
+			"max_conns", o.MaxConns, "open_files", s.maxFiles, "allowed", within)
+	}
+	return o.MaxConns
+}
+
+// monitorInfo is what the monitor has to be told.
+func (s *Server) monitorInfo() monitor.Info {
+	build := ReadBuild()
+	host, err := os.Hostname()
+	if err != nil {
+		s.log.Debug("this machine's name is not to be had", "error", err)
+	}
+	return monitor.Info{
+		Version: build.Version, Go: build.Go, PID: os.Getpid(), Host: host,
+		StartedAt: s.startedAt, CPUs: runtime.GOMAXPROCS(0),
+		MaxConnections: s.maxConnections,
+		Listeners:      s.listeners,
+		Draining:       s.closing.Load,
+		Channel:        s.channelStatus,
+		ChannelJoin:    s.joinStatus,
 	}
 }
 
-func (s *Server) openDoor(text string) error {
-	a, err := parseAddress(text)
-	if err != nil {
-		return &OptionError{"--listen", err.Error()}
-	}
-	d, err := open(a, s.options.SocketMode)
-	if err != nil {
-		return err
-	}
-	s.doors = append(s.doors, d)
-	return nil
+func (s *Server) maxConnections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.maxConns
+}
+
+// Options are the settings in force.
+func (s *Server) Options() Options {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.options
 }
 
 // serve accepts at one door until it is shut. An end that nobody asked for is
 // reported: a server that looks alive behind a dead door helps nobody.
 func (s *Server) serve(d *door) {
 	err := s.engine.Serve(d.listener)
-	s.mu.Lock()
-	closing := s.closing
-	s.mu.Unlock()
-	if closing {
+	if s.closing.Load() {
 		return
 	}
+	d.closed.Store(true)
 	if err == nil {
 		err = errors.New("accepting ended")
 	}
@@ -122,8 +192,15 @@ func (s *Server) Failed() <-chan error { return s.failed }
 // nothing is left to be drained: the process must end.
 func (s *Server) Fatal() <-chan error { return s.engine.Fatal() }
 
+// Stops are requests to stop that came through the control socket: the program
+// is to call Leave, if it is to be graceful, and Drain.
+func (s *Server) Stops() <-chan control.Stop { return s.stops }
+
 // Stats asks the engine for its counters; see loop.Engine.Stats.
 func (s *Server) Stats(ctx context.Context) (loop.Stats, error) { return s.engine.Stats(ctx) }
+
+// Status is the last snapshot of everything that an operator looks at.
+func (s *Server) Status() monitor.Status { return s.monitor.Status() }
 
 // Conns is how many connections there are now. It does not wait for a loop that
 // has no time to answer.
@@ -137,10 +214,9 @@ func (s *Server) Conns() int {
 	return stats.Conns // counted outside the loops: right in any case
 }
 
-// Addresses are the doors' addresses as they are bound, in the order of --listen.
+// Addresses are the WebSocket doors' addresses as they are bound, in the order of
+// --listen.
 func (s *Server) Addresses() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	addresses := make([]string, len(s.doors))
 	for i, d := range s.doors {
 		addresses[i] = d.bound().String()
@@ -148,23 +224,86 @@ func (s *Server) Addresses() []string {
 	return addresses
 }
 
-// Drain stops accepting, has everything that was accepted delivered, closes every
-// session with 1001 and waits for the close handshakes. The closes are spread
-// over 80 % of --drain, so that the clients do not all come back at once (the
-// loops do not spread a few). Where ctx ends before the last connection is gone,
-// the rest is cut: the number of these is the result. The loops are stopped in
-// any case.
-func (s *Server) Drain(ctx context.Context) (cut int, err error) {
-	err = s.shutDoors()
+// listeners are all that this server listens on.
+func (s *Server) listeners() []monitor.Listener {
+	var all []monitor.Listener
+	for _, d := range s.doors {
+		all = append(all, d.describe())
+	}
+	for _, one := range s.services {
+		all = append(all, one.listeners()...)
+	}
+	if s.control != nil {
+		all = append(all, s.control.door.describe())
+	}
+	return all
+}
+
+// leaveEvery is how often Leave looks whether everybody has gone.
+const leaveEvery = 100 * time.Millisecond
+
+// Leave stops accepting and waits until every session has gone by itself, or ctx
+// ends: then its error is ctx's. Meanwhile the sessions are served as before.
+// Drain is in order afterwards.
+func (s *Server) Leave(ctx context.Context) error {
+	err := s.beginEnd()
 	s.waitServing(ctx)
-	drained := s.engine.Drain(ctx, ws.StatusGoingAway, s.options.Drain/5*4)
+	ticker := time.NewTicker(leaveEvery)
+	defer ticker.Stop()
+	for s.Conns() > 0 {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		}
+	}
+	return err
+}
+
+// flushAtLeast is what services have to flush, even if the sessions took all of
+// the drain's time.
+const flushAtLeast = time.Second
+
+// Drain stops accepting, has everything that was accepted delivered, closes every
+// session with code (1001, or 1012 before a restart) and waits for the close
+// handshakes. The closes are spread over 80 % of --drain, so that the clients do
+// not all come back at once (the loops do not spread a few). Where ctx ends before
+// the last connection is gone, the rest is cut: the number of these is the result.
+// The loops are stopped in any case. The control socket is the last to go, so that
+// one can look on.
+func (s *Server) Drain(ctx context.Context, code ws.StatusCode) (cut int, err error) {
+	err = s.beginEnd()
+	s.waitServing(ctx)
+	drained := s.engine.Drain(ctx, code, s.Options().Drain/5*4)
 	if drained != nil {
 		cut = s.Conns()
 		if ctx.Err() == nil {
 			err = errors.Join(err, fmt.Errorf("drain: %w", drained))
 		}
 	}
-	return cut, errors.Join(err, s.stopLoops())
+	flushing := ctx
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < flushAtLeast {
+		longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushAtLeast)
+		defer cancel()
+		flushing = longer
+	}
+	return cut, errors.Join(err, s.flushServices(flushing), s.end())
+}
+
+// beginEnd shuts the doors, and has the services say that the server goes.
+func (s *Server) beginEnd() error {
+	if s.closing.CompareAndSwap(false, true) {
+		for _, one := range s.services {
+			one.drain()
+		}
+	}
+	return s.shutDoors()
+}
+
+func (s *Server) shutDoors() error {
+	s.ending.Lock()
+	defer s.ending.Unlock()
+	return shutAll(s.doors)
 }
 
 // waitServing waits until no acceptor can hand over another connection: one of
@@ -183,18 +322,32 @@ func (s *Server) waitServing(ctx context.Context) {
 
 // Close stops at once: connections are cut, nothing is waited for.
 func (s *Server) Close() error {
-	err := s.shutDoors()
-	err = errors.Join(err, s.stopLoops())
+	s.closing.Store(true)
+	err := errors.Join(s.shutDoors(), s.end())
 	s.serving.Wait()
 	return err
 }
 
-func (s *Server) stopLoops() error {
-	err := s.stopProfiler()
-	if closed := s.engine.Close(); closed != nil {
-		err = errors.Join(err, fmt.Errorf("stop the loops: %w", closed))
+// end ends all that is behind the doors, in the order that leaves nobody waiting
+// for somebody who is gone. It may be done twice.
+func (s *Server) end() error {
+	s.ending.Lock()
+	defer s.ending.Unlock()
+	if s.ended {
+		return nil
 	}
-	return err
+	s.ended = true
+	err := errors.Join(s.closeServices(), s.stopProfiler())
+	if s.endSampling != nil {
+		s.endSampling()
+		s.sampling.Wait()
+	}
+	if s.engine != nil {
+		if closed := s.engine.Close(); closed != nil {
+			err = errors.Join(err, fmt.Errorf("stop the loops: %w", closed))
+		}
+	}
+	return errors.Join(err, s.closeControl())
 }
 
 func (s *Server) stopProfiler() error {
@@ -202,18 +355,4 @@ func (s *Server) stopProfiler() error {
 		return nil
 	}
 	return s.profiler.stop()
-}
-
-// shutDoors closes every listener, once.
-func (s *Server) shutDoors() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closing = true
-	var errs []error
-	for _, d := range s.doors {
-		if err := d.shut(); err != nil {
-			errs = append(errs, fmt.Errorf("close %s: %w", d.bound(), err))
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -17,8 +17,14 @@ import (
 
 // cli is the command line. The settings themselves are server.Options.
 type cli struct {
-	Start   startFlags `cmd:"" help:"Run the server until it is stopped."`
-	Version struct{}   `cmd:"" help:"Print the version."`
+	Start       startFlags       `cmd:"" help:"Run the server until it is stopped."`
+	Stop        stopFlags        `cmd:"" help:"Stop a running server, and wait until it is gone."`
+	Restart     restartFlags     `cmd:"" help:"Stop a running server and start it again, as it was started."`
+	Reload      reloadFlags      `cmd:"" help:"Have a running server read its configuration file again."`
+	Status      statusFlags      `cmd:"" help:"Show how a running server is doing."`
+	Connections connectionsFlags `cmd:"" help:"List the sessions of a running server."`
+	Publish     publishFlags     `cmd:"" help:"Send a message to a group of a running server."`
+	Version     struct{}         `cmd:"" help:"Print the version."`
 
 	command string // the one that was chosen
 	helped  bool   // help was printed, which is all that was asked
@@ -27,6 +33,54 @@ type cli struct {
 type startFlags struct {
 	Options settings   `embed:""`
 	Config  configFile `name:"config" group:"process" placeholder:"FILE" help:"YAML file with any of these flags as its keys."`
+	Daemon  bool       `name:"daemon" short:"d" env:"-" group:"process" help:"Run in the background. The command ends when the server is up, or has failed."`
+	Check   bool       `name:"check" env:"-" group:"process" help:"Check the settings, and start nothing."`
+}
+
+// where is the part of a command line that says which server is meant.
+type where struct {
+	Control string `name:"control" placeholder:"PATH" help:"The server's control socket, or a directory with it. Needed only if several servers run."`
+}
+
+type stopFlags struct {
+	where `embed:""`
+
+	Graceful bool          `name:"graceful" short:"g" env:"-" help:"Let no new client in, and wait until all sessions have left by themselves, however long that takes."`
+	Timeout  time.Duration `name:"timeout" env:"-" placeholder:"TIME" help:"Wait that long for the end, at most. 0 is what --drain of the server allows; with -g, for ever."`
+}
+
+type restartFlags struct {
+	where `embed:""`
+
+	Graceful bool          `name:"graceful" short:"g" env:"-" help:"As for stop."`
+	Timeout  time.Duration `name:"timeout" env:"-" placeholder:"TIME" help:"As for stop."`
+}
+
+type reloadFlags struct {
+	where `embed:""`
+
+	JSON bool `name:"json" env:"-" help:"Print JSON, for scripts."`
+}
+
+type statusFlags struct {
+	where `embed:""`
+
+	Live bool `name:"live" short:"d" env:"-" help:"Show it anew every second, until Ctrl+C."`
+	JSON bool `name:"json" env:"-" help:"Print JSON, for scripts: one line for each snapshot."`
+}
+
+type connectionsFlags struct {
+	where `embed:""`
+
+	Limit int  `name:"limit" env:"-" placeholder:"N" help:"List that many sessions, at most. 0 is all."`
+	JSON  bool `name:"json" env:"-" help:"Print JSON, for scripts: one line for each session."`
+}
+
+type publishFlags struct {
+	where `embed:""`
+
+	Group   string `arg:"" help:"The group."`
+	Message string `arg:"" help:"The message; - is standard input, as it is, to its end."`
 }
 
 // settings are the options without their methods: kong would call Validate, and
@@ -46,6 +100,7 @@ var groups = []kong.Group{
 	{Key: "conns", Title: "Limits of connections:"},
 	{Key: "sessions", Title: "Limits of one session:"},
 	{Key: "groups", Title: "Limits of groups:"},
+	{Key: "backends", Title: "Backends:"},
 	{Key: "process", Title: "Process:"},
 	{Key: "tuning", Title: "Tuning (the defaults are measured; leave them alone without a benchmark):"},
 }
@@ -70,7 +125,7 @@ func parse(args []string, stdout, stderr io.Writer) (*cli, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.command = ctx.Command()
+	c.command, _, _ = strings.Cut(ctx.Command(), " ")
 	return c, nil
 }
 
@@ -83,6 +138,7 @@ func newParser(c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
 		kong.PostBuild(takeDefaults),
 		kong.PostBuild(describeStart),
 		kong.ValueFormatter(describeFlag),
+		kong.TypeMapper(reflect.TypeFor[string](), kong.MapperFunc(verbatim)),
 		kong.TypeMapper(reflect.TypeFor[int](), number(strconv.Atoi, "a whole number")),
 		kong.TypeMapper(reflect.TypeFor[float64](), number(parseFloat, "a number")),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), number(time.ParseDuration, "a time with its unit (500ms, 5s, 1m30s)")),
@@ -99,6 +155,21 @@ func newParser(c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
 		return nil, fmt.Errorf("build the command line: %w", err)
 	}
 	return parser, nil
+}
+
+// verbatim takes a text as it is. kong's own way is by JSON, which replaces what
+// is not UTF-8: a message would be sent that nobody has written.
+func verbatim(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("value")
+	if err != nil {
+		return errors.New("wants a value")
+	}
+	text, ok := token.Value.(string)
+	if !ok {
+		return fmt.Errorf("wants a text, got %v", token.Value)
+	}
+	target.SetString(text)
+	return nil
 }
 
 // number reads one kind of value; its error says what is wanted, as those of
@@ -131,7 +202,13 @@ func parseFloat(text string) (float64, error) {
 // server.DefaultOptions is the only place where defaults are written.
 func takeDefaults(k *kong.Kong) error {
 	for _, command := range k.Model.Children {
+		if command.Name != "start" {
+			continue
+		}
 		for _, flag := range command.Flags {
+			if flag.IsBool() {
+				continue
+			}
 			text := defaultText(flag.Target)
 			flag.Default, flag.HasDefault = text, text != ""
 		}

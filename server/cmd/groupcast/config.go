@@ -114,9 +114,11 @@ func scalars(n *yaml.Node) ([]string, error) {
 func (c *config) checkKeys(command *kong.Node) error {
 	var names []string
 	for _, flag := range command.Flags {
-		names = append(names, flag.Name)
+		// What is no setting has no variable either.
+		if flag.Name != "config" && flag.Name != "help" && len(flag.Envs) > 0 {
+			names = append(names, flag.Name)
+		}
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return name == "config" || name == "help" })
 	var errs []error
 	for key, set := range c.settings {
 		if !slices.Contains(names, key) {

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -131,4 +133,63 @@ func (r *raw) ping(id string) error {
 		return fmt.Errorf("got %q", answer)
 	}
 	return nil
+}
+
+// join makes it a member of group, and waits for the ack.
+func (r *raw) join(t *testing.T, group string) {
+	t.Helper()
+	command := `{"cmd":"add_group","group_id":"` + group + `","req_id":1}`
+	if _, err := r.conn.Write(append([]byte{0x81, 0x80 | byte(len(command)), 0, 0, 0, 0}, command...)); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.message(t); got != `{"cmd":"ack","req_id":1}` {
+		t.Fatalf("got %q", got)
+	}
+}
+
+// message is the next short message that arrives.
+func (r *raw) message(t *testing.T) string {
+	t.Helper()
+	_, payload, err := r.frame()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(payload)
+}
+
+// closing is the code of the close frame that it waits for, or what came instead.
+func (r *raw) closing() string {
+	op, payload, err := r.frame()
+	if err != nil || op != 8 || len(payload) < 2 {
+		return fmt.Sprintf("opcode %d, %q, %v", op, payload, err)
+	}
+	return fmt.Sprint(int(payload[0])<<8 | int(payload[1]))
+}
+
+// frame reads one frame of less than 126 bytes.
+func (r *raw) frame() (op byte, payload []byte, err error) {
+	_ = r.conn.SetDeadline(time.Now().Add(30 * time.Second))
+	var head [2]byte
+	if _, err := io.ReadFull(r.reader, head[:]); err != nil {
+		return 0, nil, err
+	}
+	payload = make([]byte, head[1])
+	_, err = io.ReadFull(r.reader, payload)
+	return head[0] & 0xf, payload, err
+}
+
+// freePort is a port that nobody had a moment ago, and that the kernel gives to
+// nobody by itself.
+func freePort(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		port := fmt.Sprint(10000 + rand.IntN(9000))
+		l, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			_ = l.Close()
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }

@@ -1,17 +1,31 @@
 // Command groupcast is a WebSocket push server: clients join groups, and
 // whatever is sent to a group reaches every member.
 //
-//	groupcast start [flags]
+//	groupcast start [-d] [flags]
+//	groupcast stop [-g] | restart | reload
+//	groupcast status [-d] | connections
+//	groupcast publish GROUP MESSAGE
 //	groupcast version
+//
+// # Reading order
+//
+//   - main.go, cli.go, config.go: what was asked for
+//   - start.go, hangup.go, processors.go: the server's life; daemon.go: in the background
+//   - connect.go: which running server is meant
+//   - stop.go, restart.go, reload.go, publish.go: telling it something
+//   - status.go, statusview.go, screen.go, connections.go: looking at it
+//   - table.go, text.go: how that is written
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"groupcast/protocol"
-	"groupcast/server"
 )
 
 // What the process ends with; package server's documentation explains them.
@@ -42,18 +56,42 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if parsed.helped {
 		return exitStopped
 	}
-	switch parsed.command {
-	case "start":
-		return start(server.Options(parsed.Start.Options), string(parsed.Start.Config), stdout, stderr)
-	case "version":
-		return version(stdout, stderr)
+	if parsed.command == "start" {
+		return start(parsed.Start, args, stdout, stderr)
 	}
-	complain(stderr, fmt.Errorf("no such command: %s", parsed.command))
-	return exitRefused
+	if err := parsed.run(stdout); err != nil {
+		complain(stderr, err)
+		return exitRefused
+	}
+	return exitStopped
+}
+
+// run does what is not starting a server. It ends with SIGINT or SIGTERM.
+func (c *cli) run(stdout io.Writer) error {
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer cancel()
+	switch c.command {
+	case "stop":
+		return stop(ctx, c.Stop, stdout)
+	case "restart":
+		return restart(ctx, c.Restart, stdout)
+	case "reload":
+		return reload(ctx, c.Reload, stdout)
+	case "status":
+		return status(ctx, c.Status, stdout)
+	case "connections":
+		return connections(ctx, c.Connections, stdout)
+	case "publish":
+		return publish(ctx, c.Publish, os.Stdin, stdout)
+	case "version":
+		return version(stdout)
+	}
+	return fmt.Errorf("no such command: %s", c.command)
 }
 
 // complain writes one line per error, each under the program's name: what a
-// person, a log collector and a script can all read.
+// person, a log collector and a script can all read. What others wrote may be in
+// it, so nothing that a terminal would obey gets through.
 func complain(stderr io.Writer, err error) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
@@ -61,5 +99,5 @@ func complain(stderr io.Writer, err error) {
 		}
 		return
 	}
-	fmt.Fprintf(stderr, "groupcast: %s\n", oneLine(err.Error()))
+	fmt.Fprintf(stderr, "groupcast: %s\n", printable(oneLine(err.Error())))
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -60,7 +61,24 @@ func launch(t *testing.T, env []string, args ...string) *process {
 	return launchAs(t, env, os.Args[0], args...)
 }
 
+// launchWith gives it a standard input.
+func launchWith(t *testing.T, env []string, stdin io.Reader, args ...string) *process {
+	t.Helper()
+	return launchChanged(t, env, os.Args[0], func(c *exec.Cmd) { c.Stdin = stdin }, args...)
+}
+
+// launchIn starts it in a directory.
+func launchIn(t *testing.T, dir string, env []string, args ...string) *process {
+	t.Helper()
+	return launchChanged(t, env, os.Args[0], func(c *exec.Cmd) { c.Dir = dir }, args...)
+}
+
 func launchAs(t *testing.T, env []string, program string, args ...string) *process {
+	t.Helper()
+	return launchChanged(t, env, program, func(*exec.Cmd) {}, args...)
+}
+
+func launchChanged(t *testing.T, env []string, program string, change func(*exec.Cmd), args ...string) *process {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	p := &process{
@@ -73,7 +91,11 @@ func launchAs(t *testing.T, env []string, program string, args ...string) *proce
 			p.cmd.Env = append(p.cmd.Env, kv)
 		}
 	}
-	p.cmd.Env = append(append(p.cmd.Env, asProgram+"=1"), env...)
+	// Nothing that two tests, or a test and this machine's own server, would meet at.
+	p.cmd.Env = append(p.cmd.Env, asProgram+"=1", "GROUPCAST_API=none", "GROUPCAST_CONTROL=none")
+	p.cmd.Env = append(p.cmd.Env, env...)
+	p.cmd.WaitDelay = 10 * time.Second // whoever has inherited an output must not keep the test from its end
+	change(p.cmd)
 	if err := p.cmd.Start(); err != nil {
 		cancel()
 		t.Fatal(err)
@@ -93,14 +115,14 @@ func launchAs(t *testing.T, env []string, program string, args ...string) *proce
 	return p
 }
 
-// ready waits for the banner and returns the addresses in its table.
+// ready waits for the banner and returns the WebSocket addresses in its table.
 func (p *process) ready() []string {
 	p.t.Helper()
 	p.until("the banner", func() bool { return strings.Contains(p.out.String(), "Start success.") })
 	var addresses []string
 	lines := bufio.NewScanner(strings.NewReader(p.out.String()))
 	for lines.Scan() {
-		if words := strings.Fields(lines.Text()); len(words) == 5 && words[4] == "[OK]" {
+		if words := strings.Fields(lines.Text()); len(words) == 5 && words[0] == "websocket" && words[4] == "[OK]" {
 			addresses = append(addresses, words[1])
 		}
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -9,51 +11,184 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gobwas/ws"
 	"golang.org/x/term"
 
 	"groupcast/server"
+	"groupcast/server/control"
 )
 
-// start runs the server until a signal, or a failure, ends it. configPath is
-// the file that o came from, if any.
-func start(o server.Options, configPath string, stdout, stderr io.Writer) int {
+// start runs the server until a signal, a request or a failure ends it. args are
+// those that the flags were read from.
+func start(flags startFlags, args []string, stdout, stderr io.Writer) int {
+	o := server.Options(flags.Options)
+	if flags.Check {
+		return check(o, stdout, stderr)
+	}
+	report := takeReport()
+	if flags.Daemon && report == nil {
+		return startInBackground(args, o, stdout, stderr)
+	}
 	// Before anything is opened: a signal that arrives during the start then
 	// stops the server properly, as soon as it is up.
-	signals := make(chan os.Signal, 2)
+	terminal := findTerminal()
+	signals, hangups := make(chan os.Signal, 2), make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	// Where the reader of the log goes away, the log is lost, and not the server.
 	signal.Ignore(syscall.SIGPIPE)
 
-	log := server.NewLogger(stderr, o)
-	s, err := server.Start(o, log)
+	s, log, err := startServer(flags, args, report != nil, stderr)
 	if err != nil {
 		complain(stderr, err)
 		return exitRefused
 	}
-	started := s.Started(configPath) // with the CPUs as they are
-	announce(started, o, stdout, log)
+	defer log.Close()
+	started := s.Started() // with the CPUs as they are
+	if report != nil {
+		started.Log(log.Logger)
+		if err := report.send(started); err != nil {
+			log.Error("nobody is there to be told that the server is up: stopping", "error", err)
+			return drain(s, ws.StatusGoingAway, signals, log.Logger, exitRefused)
+		}
+	} else {
+		announce(started, o, stdout, log.Logger)
+	}
 	addProcessors(started.Loops)
+	return live(s, signals, hangups, terminal, log.Logger)
+}
 
-	select {
-	case got := <-signals:
-		log.Info("stopping", "signal", got.String(), "connections", s.Conns(), "drain", o.Drain)
-		return drain(s, o.Drain, signals, log, exitStopped)
-	case err := <-s.Failed():
-		log.Error("a listener failed: stopping", "error", err, "connections", s.Conns())
-		return drain(s, o.Drain, signals, log, exitRefused)
-	case err := <-s.Fatal():
-		log.Error("internal failure: ending at once", "error", err)
-		return exitFatal
+// check says whether a server could be started with o, as far as that can be
+// known without starting it.
+func check(o server.Options, stdout, stderr io.Writer) int {
+	err := o.Validate()
+	if err == nil {
+		_, err = fmt.Fprintln(stdout, "The settings are valid.")
+	}
+	if err != nil {
+		complain(stderr, err)
+		return exitRefused
+	}
+	return exitStopped
+}
+
+// startServer starts the server with all that it has to know of this program.
+func startServer(flags startFlags, args []string, daemon bool, stderr io.Writer) (*server.Server, *server.Log, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, nil, err
+	}
+	o := server.Options(flags.Options)
+	if err := o.Validate(); err != nil { // before a log file is made
+		return nil, nil, err
+	}
+	log, err := server.OpenLog(o, stderr)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := server.Program{
+		ConfigFile: string(flags.Config),
+		Daemon:     daemon,
+		Command:    control.Command{Args: append([]string{os.Args[0]}, args...), Env: os.Environ(), Dir: dir},
+		Log:        log,
+		Load: func() (server.Options, error) {
+			again, err := parse(args, io.Discard, io.Discard)
+			if err != nil {
+				return o, err
+			}
+			return server.Options(again.Start.Options), nil
+		},
+	}.Start(o)
+	if err != nil {
+		return nil, nil, errors.Join(err, log.Close())
+	}
+	return s, log, nil
+}
+
+// reloadWithin bounds a reload that a signal has asked for.
+const reloadWithin = 30 * time.Second
+
+// live waits for the server's end, and sees to it that it is an orderly one. The
+// result is the exit code.
+func live(s *server.Server, signals, hangups <-chan os.Signal, terminal terminal, log *slog.Logger) int {
+	for {
+		select {
+		case got := <-signals:
+			log.Info("stopping", "signal", got.String(), "connections", s.Conns(), "drain", s.Options().Drain)
+			return drain(s, ws.StatusGoingAway, signals, log, exitStopped)
+		case got := <-hangups:
+			if terminal.hungUp() {
+				log.Info("stopping: the terminal is gone", "signal", got.String(), "connections", s.Conns(), "drain", s.Options().Drain)
+				return drain(s, ws.StatusGoingAway, signals, log, exitStopped)
+			}
+			go reloadNow(s, log)
+		case wanted := <-s.Stops():
+			log.Info("stopping", "asked", "control socket", "graceful", wanted.Graceful, "code", int(wanted.Code),
+				"connections", s.Conns(), "drain", s.Options().Drain)
+			if wanted.Graceful {
+				wanted.Code = leave(s, wanted.Code, signals, log)
+			}
+			return drain(s, wanted.Code, signals, log, exitStopped)
+		case err := <-s.Failed():
+			log.Error("a listener failed: stopping", "error", err, "connections", s.Conns())
+			return drain(s, ws.StatusGoingAway, signals, log, exitRefused)
+		case err := <-s.Fatal():
+			log.Error("internal failure: ending at once", "error", err)
+			return exitFatal
+		}
+	}
+}
+
+func reloadNow(s *server.Server, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), reloadWithin)
+	defer cancel()
+	if _, err := s.Reload(ctx); err != nil {
+		log.Error("not reloaded", "error", oneLine(err.Error()))
+	}
+}
+
+// leave waits until all sessions have left by themselves, or somebody has lost
+// patience: a signal, or a request that is not graceful. The result is the code
+// for those who are still there.
+func leave(s *server.Server, code ws.StatusCode, signals <-chan os.Signal, log *slog.Logger) ws.StatusCode {
+	ctx, cancel := context.WithCancel(context.Background())
+	left := make(chan error, 1)
+	go func() { left <- s.Leave(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-left; err != nil && !errors.Is(err, context.Canceled) {
+			log.Error("while waiting for the sessions to leave", "error", err)
+		}
+	}()
+	for {
+		select {
+		case err := <-left:
+			left <- err
+			return code
+		case got := <-signals:
+			log.Info("not waiting any longer", "signal", got.String(), "connections", s.Conns())
+			return code
+		case wanted := <-s.Stops():
+			if !wanted.Graceful {
+				log.Info("not waiting any longer", "asked", "control socket", "connections", s.Conns())
+				return wanted.Code
+			}
+		case err := <-s.Fatal():
+			log.Error("internal failure", "error", err)
+			return code // the drain will notice, too
+		}
 	}
 }
 
 // hungAfter is how much longer than --drain the end may take.
 const hungAfter = 5 * time.Second
 
-// drain ends the server within limit, or at once if another signal comes.
+// drain ends the server within --drain, or at once if another signal comes.
 // It returns code, or a worse one.
-func drain(s *server.Server, limit time.Duration, signals <-chan os.Signal, log *slog.Logger, code int) int {
+func drain(s *server.Server, closeCode ws.StatusCode, signals <-chan os.Signal, log *slog.Logger, code int) int {
+	limit := s.Options().Drain
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	type result struct {
@@ -63,7 +198,7 @@ func drain(s *server.Server, limit time.Duration, signals <-chan os.Signal, log 
 	done := make(chan result, 1)
 	began := time.Now()
 	go func() {
-		cut, err := s.Drain(ctx)
+		cut, err := s.Drain(ctx, closeCode)
 		done <- result{cut, err}
 	}()
 	// Cutting the rest takes no time unless a loop hangs; then nothing but the end
@@ -116,6 +251,10 @@ func wantsColour(w io.Writer) bool {
 	if os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
 		return false
 	}
+	return isTerminal(w)
+}
+
+func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }

@@ -7,10 +7,7 @@ import (
 	"groupcast/server"
 )
 
-func version(stdout, stderr io.Writer) int {
-	if _, err := fmt.Fprintln(stdout, server.ReadBuild()); err != nil {
-		complain(stderr, err)
-		return exitRefused
-	}
-	return exitStopped
+func version(stdout io.Writer) error {
+	_, err := fmt.Fprintln(stdout, server.ReadBuild())
+	return err
 }

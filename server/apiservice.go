@@ -1,0 +1,187 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"groupcast/server/api"
+	"groupcast/server/dashboard"
+	"groupcast/server/metrics"
+	"groupcast/server/monitor"
+)
+
+// defaultAPI is where the API listens if nobody has said where, and nobody else
+// does.
+const defaultAPI = "127.0.0.1:1235"
+
+// apiService is the API behind its listeners. The control socket leads to the
+// same API.
+type apiService struct {
+	api     *api.API
+	log     *slog.Logger
+	doors   []*door
+	servers []*http.Server
+	serving sync.WaitGroup
+}
+
+// newAPI makes the API, which has no listener yet.
+func (s *Server) newAPI() (*api.API, error) {
+	tokens, err := apiTokens(s.options, s.log)
+	if err != nil {
+		return nil, err
+	}
+	var a *api.API // asked only once it serves
+	build := ReadBuild()
+	m, err := metrics.New(metrics.Sources{
+		Stats:       s.monitor.Stats,
+		MaxConns:    s.maxConnections,
+		API:         func() api.Stats { return a.Stats() },
+		Channel:     s.channelMetrics,
+		ChannelJoin: s.joinMetrics,
+		Build:       metrics.Build{Version: build.Version, Revision: build.Revision, Go: build.Go},
+		Logger:      s.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start the metrics: %w", err)
+	}
+	a, err = api.New(api.Options{
+		Engine:  s.engine,
+		Monitor: s.monitor,
+		Page:    dashboard.Handler(),
+		Metrics: m.Handler(),
+		Limits:  apiLimits(s.options),
+		Tokens:  tokens,
+		Logger:  s.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start the API: %w", err)
+	}
+	return a, nil
+}
+
+// openAPI serves the API where --api says. The default address is only a wish:
+// several servers on one machine are not to be kept from starting by it.
+func (s *Server) openAPI() (service, error) {
+	addresses, wish := s.options.API, len(s.options.API) == 0
+	switch {
+	case wish:
+		addresses = []string{defaultAPI}
+	case slices.Equal(addresses, []string{none}):
+		addresses = nil
+	}
+	doors, err := openDoors("--api", monitor.KindAPI, addresses, s.options.SocketMode)
+	if err != nil && wish {
+		s.log.Warn("no HTTP API: its default address is not to be had; --api gives it another, --api none is no API", "error", err)
+		doors, err = nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range doors {
+		if err := api.CheckBind(d.bound().String(), s.api.HasTokens()); err != nil {
+			return nil, errors.Join(&OptionError{"--api", err.Error()}, shutAll(doors))
+		}
+	}
+	service := &apiService{api: s.api, log: s.log, doors: doors}
+	open, guarded := s.api.Handler(false), s.api.Handler(true)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.api.HasTokens() {
+			guarded.ServeHTTP(w, r)
+		} else {
+			open.ServeHTTP(w, r)
+		}
+	})
+	settings := api.DefaultServerOptions()
+	settings.Logger = s.log
+	for _, d := range doors {
+		h := api.NewHTTPServer(handler, settings)
+		service.servers = append(service.servers, h)
+		listener := s.api.LimitConns(d.listener, maxAPIConns(s.maxFiles))
+		service.serving.Go(func() {
+			if err := h.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				d.closed.Store(true)
+				s.log.Error("the API's listener failed", "address", d.bound().String(), "error", err)
+			}
+		})
+	}
+	return service, nil
+}
+
+// apiTokens are those of o. What makes them less of a secret is logged.
+func apiTokens(o Options, log *slog.Logger) (tokens []string, err error) {
+	if o.APIToken != "" {
+		tokens = append(tokens, o.APIToken)
+		if len(o.APIToken) < api.MinTokenBytes {
+			log.Warn("--api-token is short, and could be guessed", "want_characters", api.MinTokenBytes)
+		}
+	}
+	if o.APITokenFile != "" {
+		more, warnings, err := api.ReadTokens(o.APITokenFile)
+		if err != nil {
+			return nil, &OptionError{"--api-token-file", err.Error()}
+		}
+		for _, warning := range warnings {
+			log.Warn(warning)
+		}
+		tokens = append(tokens, more...)
+	}
+	return tokens, nil
+}
+
+func apiLimits(o Options) api.Limits {
+	l := api.DefaultLimits()
+	l.MaxMessageBytes = int(o.MaxMessageBytes)
+	l.MaxBatchBytes = max(l.MaxBatchBytes, min(2*l.MaxMessageBytes, 1<<30))
+	return l
+}
+
+func (a *apiService) listeners() []monitor.Listener {
+	var all []monitor.Listener
+	for _, d := range a.doors {
+		all = append(all, d.describe())
+	}
+	return all
+}
+
+func (a *apiService) reload(o Options) error {
+	tokens, err := apiTokens(o, a.log)
+	if err != nil {
+		return err
+	}
+	// Validate knows the addresses as they were asked for; these are bound.
+	for _, d := range a.doors {
+		if err := api.CheckBind(d.bound().String(), len(tokens) > 0); err != nil {
+			return &OptionError{"--api", err.Error()}
+		}
+	}
+	return errors.Join(a.api.SetTokens(tokens), a.api.SetLimits(apiLimits(o)))
+}
+
+// drain only makes it say that it is not ready: who asks how the drain is going
+// is to be answered until its end.
+func (a *apiService) drain() { a.api.SetDraining() }
+
+func (a *apiService) flush(context.Context) error { return nil }
+
+// apiCloseWithin is how long an answer that is being written may still take.
+const apiCloseWithin = 500 * time.Millisecond
+
+func (a *apiService) close() error {
+	var errs []error
+	for _, h := range a.servers {
+		ctx, cancel := context.WithTimeout(context.Background(), apiCloseWithin)
+		if err := h.Shutdown(ctx); err != nil {
+			errs = append(errs, h.Close())
+		}
+		cancel()
+	}
+	errs = append(errs, shutAll(a.doors))
+	a.serving.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"io"
+	"strings"
+
+	"groupcast/loop"
+	"groupcast/server/control"
+)
+
+// connections lists sessions, page by page: the first are printed before the
+// last are asked for.
+func connections(ctx context.Context, flags connectionsFlags, stdout io.Writer) error {
+	client, _, err := flags.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	list := newSessionList(paperOf(stdout))
+	after := ""
+	for {
+		limit := loop.MaxPage
+		if flags.Limit > 0 {
+			limit = min(limit, flags.Limit-list.printed)
+		}
+		page, next, err := askSessions(ctx, client, after, limit)
+		if err != nil {
+			return err
+		}
+		text := ""
+		if flags.JSON {
+			text = list.json(page)
+		} else {
+			text = list.table(page)
+		}
+		if _, err := io.WriteString(stdout, text); err != nil {
+			return err
+		}
+		after = next
+		if next == "" || flags.Limit > 0 && list.printed >= flags.Limit {
+			return nil
+		}
+	}
+}
+
+func askSessions(ctx context.Context, client *control.Client, after string, limit int) ([]control.Session, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	return client.Sessions(ctx, after, limit)
+}
+
+// sessionList prints pages of sessions as one table.
+type sessionList struct {
+	paper
+	printed int
+	widths  layout // nil before the first page
+}
+
+func newSessionList(p paper) *sessionList { return &sessionList{paper: p} }
+
+var sessionColumns = []column{
+	{title: "id"},
+	{title: "loop", right: true, rank: 7},
+	{title: "remote", least: 8},
+	{title: "groups", right: true, rank: 2},
+	{title: "queued", right: true, rank: 1},
+	{title: "in", right: true, rank: 4},
+	{title: "out", right: true, rank: 5},
+	{title: "idle", right: true, rank: 3},
+	{title: "age", right: true, rank: 6},
+	{title: "state"},
+}
+
+// json is one line for each session, as the API wrote it.
+func (l *sessionList) json(page []control.Session) string {
+	var b strings.Builder
+	for _, s := range page {
+		b.WriteString(jsonLine(s.Raw))
+	}
+	l.printed += len(page)
+	return b.String()
+}
+
+// table is one row for each session, under the titles if it is the first page.
+// The columns stay where they are; where there is no edge, they may get wider.
+func (l *sessionList) table(page []control.Session) string {
+	rows := make([][]cell, len(page))
+	for i, s := range page {
+		rows[i] = sessionRow(s.SessionInfo)
+	}
+	var b strings.Builder
+	switch {
+	case l.widths == nil:
+		l.widths = l.arrange(sessionColumns, rows, nil)
+		l.writeHead(&b, sessionColumns, l.widths)
+	case l.width == 0:
+		l.widths = l.arrange(sessionColumns, rows, l.widths)
+	}
+	for _, row := range rows {
+		l.writeRow(&b, sessionColumns, l.widths, row)
+	}
+	l.printed += len(page)
+	return b.String()
+}
+
+func sessionRow(s loop.SessionInfo) []cell {
+	state := cell{printable(s.State), plain}
+	switch {
+	case s.State == "open" && s.Blocked:
+		state = cell{"blocked", yellow} // its socket takes no more at the moment
+	case s.State == "open":
+		state.colour = green
+	}
+	row := []cell{{text: s.ID.String()}}
+	for _, text := range []string{
+		thousands(s.Reactor), printable(s.Remote), thousands(s.GroupCount), size(s.BacklogBytes),
+		size(s.BytesIn), size(s.BytesOut), span(s.Idle), span(s.Age),
+	} {
+		row = append(row, cell{text: text})
+	}
+	return append(row, state)
+}

@@ -1,0 +1,193 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"groupcast/loop"
+	"groupcast/server/monitor"
+)
+
+// Client asks one server over its control socket. Its methods may be called from
+// any goroutine. Each error is for the operator; what the server has refused is
+// a *RequestError.
+type Client struct {
+	Path string
+	http *http.Client
+}
+
+// NewClient makes a client of the socket at path. Nothing is connected yet.
+func NewClient(path string) *Client {
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		},
+		MaxIdleConns: 1,
+	}
+	return &Client{Path: path, http: &http.Client{
+		Transport: transport,
+		// Nothing of ours redirects; a group called ".." must not become another path.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// Close lets go of idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Info asks which server it is.
+func (c *Client) Info(ctx context.Context) (info Info, err error) {
+	return info, c.call(ctx, http.MethodGet, "/control/v1/info", nil, &info)
+}
+
+// Command asks how it was started.
+func (c *Client) Command(ctx context.Context) (command Command, err error) {
+	return command, c.call(ctx, http.MethodGet, "/control/v1/command", nil, &command)
+}
+
+// Stop has it begin to stop.
+func (c *Client) Stop(ctx context.Context, s Stop) (stopping Stopping, err error) {
+	body, err := json.Marshal(s)
+	if err != nil {
+		return stopping, err
+	}
+	return stopping, c.call(ctx, http.MethodPost, "/control/v1/stop", bytes.NewReader(body), &stopping)
+}
+
+// Reload has it read its settings again.
+func (c *Client) Reload(ctx context.Context) (done Reloaded, err error) {
+	return done, c.call(ctx, http.MethodPost, "/control/v1/reload", nil, &done)
+}
+
+// Status asks how it is doing. raw is the answer as it came.
+func (c *Client) Status(ctx context.Context) (status monitor.Status, raw json.RawMessage, err error) {
+	if err := c.call(ctx, http.MethodGet, "/v1/status", nil, &raw); err != nil {
+		return status, nil, err
+	}
+	if err := json.Unmarshal(raw, &status); err != nil {
+		return status, nil, fmt.Errorf("the answer from %s: %w", c.Path, err)
+	}
+	return status, raw, nil
+}
+
+// Session is a session, and the answer that it was read from.
+type Session struct {
+	loop.SessionInfo
+
+	Raw json.RawMessage
+}
+
+// UnmarshalJSON keeps the text.
+func (s *Session) UnmarshalJSON(text []byte) error {
+	s.Raw = bytes.Clone(text)
+	return json.Unmarshal(text, &s.SessionInfo)
+}
+
+// Sessions lists up to limit sessions behind after; an empty one is the beginning.
+// next is where to go on, empty at the end.
+func (c *Client) Sessions(ctx context.Context, after string, limit int) (page []Session, next string, err error) {
+	query := url.Values{"limit": {strconv.Itoa(limit)}}
+	if after != "" {
+		query.Set("after", after)
+	}
+	var answer struct {
+		Sessions []Session `json:"sessions"`
+		Next     string    `json:"next"`
+	}
+	err = c.call(ctx, http.MethodGet, "/v1/sessions?"+query.Encode(), nil, &answer)
+	return answer.Sessions, answer.Next, err
+}
+
+// Publish sends a message to a group, and is its place in the order.
+func (c *Client) Publish(ctx context.Context, group string, message []byte) (order uint64, err error) {
+	var answer struct {
+		Order uint64 `json:"order"`
+	}
+	path, contentType, body := "/v1/groups/"+escape(group)+"/messages", "text/plain; charset=utf-8", message
+	if group == "/" {
+		// Go's routes take a segment that is %2F for the end of the path.
+		path, contentType = "/v1/publish", "application/json"
+		body, err = json.Marshal(map[string]any{"groups": []string{group}, "message": string(message)})
+	}
+	if err == nil {
+		err = c.callWith(ctx, http.MethodPost, path, contentType, bytes.NewReader(body), &answer)
+	}
+	return answer.Order, err
+}
+
+// escape is a path's segment. A dot by itself is a path's own affair, too.
+func escape(segment string) string {
+	if strings.Trim(segment, ".") == "" {
+		return strings.ReplaceAll(segment, ".", "%2E")
+	}
+	return url.PathEscape(segment)
+}
+
+// maxAnswerBytes bounds what is read of one answer; the longest page of sessions
+// has less than half a megabyte.
+const maxAnswerBytes = 64 << 20
+
+// call does one request and reads the JSON of its answer into result.
+func (c *Client) call(ctx context.Context, method, path string, body io.Reader, result any) error {
+	return c.callWith(ctx, method, path, "application/json", body, result)
+}
+
+func (c *Client) callWith(ctx context.Context, method, path, contentType string, body io.Reader, result any) error {
+	request, err := http.NewRequestWithContext(ctx, method, "http://groupcast"+path, body)
+	if err != nil {
+		return err
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", contentType)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return c.explain(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
+	if err != nil {
+		return c.explain(err)
+	}
+	if response.StatusCode >= http.StatusMultipleChoices {
+		problem := &RequestError{Status: response.StatusCode, Title: http.StatusText(response.StatusCode)}
+		_ = json.Unmarshal(text, problem) // if it is none, the status says it
+		return problem
+	}
+	if err := json.Unmarshal(text, result); err != nil {
+		return fmt.Errorf("the answer from %s: %w", c.Path, err)
+	}
+	return nil
+}
+
+// ErrGone means that no server answers on the socket.
+var ErrGone = errors.New("no server is running there")
+
+// explain says what an error of net/http means.
+func (c *Client) explain(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
+	}
+	switch {
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%s: %w", c.Path, ErrGone)
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		return fmt.Errorf("%s: permission denied: it is another user's server", c.Path)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: the server does not answer", c.Path)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return fmt.Errorf("%s: the server ended during the question: %w", c.Path, ErrGone)
+	case errors.Is(err, context.Canceled):
+		return err
+	}
+	return fmt.Errorf("%s: %w", c.Path, reason(err))
+}

@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"groupcast/server/monitor"
+)
+
+// service is a door for backends: it runs beside the WebSocket listeners and has
+// listeners of its own. The server's goroutine calls drain, flush and close, in
+// this order and once each (after a failed start, close alone); reload and
+// listeners may be called by others at any time before close.
+type service interface {
+	// listeners are shown to the operator; an outgoing connection has none.
+	listeners() []monitor.Listener
+	// reload takes what of o may change while it runs.
+	reload(o Options) error
+	// drain is told when the server begins to go away: from now on it is not
+	// ready, and takes nobody new where that makes sense. It does not wait.
+	// Publications need not be refused: the loops do that.
+	drain()
+	// flush gets out what the broker had in its order before the end. The
+	// sessions have gone, or their time is over; the engine still answers.
+	flush(ctx context.Context) error
+	// close ends it at once, and waits for its goroutines.
+	close() error
+}
+
+// openServices starts what backends use, in this order; they end in the opposite
+// one. Each of these returns nil for what was not asked for.
+func (s *Server) openServices() error {
+	for _, open := range []func() (service, error){
+		s.openChannel,
+		s.joinChannel,
+		s.openAPI,
+	} {
+		one, err := open()
+		if err != nil {
+			return err
+		}
+		if one != nil {
+			s.services = append(s.services, one)
+		}
+	}
+	if s.program.more != nil {
+		s.services = append(s.services, s.program.more(s)...)
+	}
+	return nil
+}
+
+// flushServices lets all get out what they have.
+func (s *Server) flushServices(ctx context.Context) error {
+	var errs []error
+	for _, one := range slices.Backward(s.services) {
+		errs = append(errs, one.flush(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// closeServices ends all.
+func (s *Server) closeServices() error {
+	var errs []error
+	for _, one := range slices.Backward(s.services) {
+		errs = append(errs, one.close())
+	}
+	return errors.Join(errs...)
+}
+
+// openDoors opens a listener at each of addresses, or none of them.
+func openDoors(flag, kind string, addresses []string, mode FileMode) (doors []*door, err error) {
+	for _, text := range addresses {
+		a, err := parseAddress(text)
+		if err != nil {
+			return nil, errors.Join(&OptionError{flag, err.Error()}, shutAll(doors))
+		}
+		d, err := open(a, mode)
+		if err != nil {
+			return nil, errors.Join(err, shutAll(doors))
+		}
+		d.kind = kind
+		doors = append(doors, d)
+	}
+	return doors, nil
+}
+
+// shutAll closes every one of doors; it may be done twice.
+func shutAll(doors []*door) error {
+	var errs []error
+	for _, d := range doors {
+		if err := d.shut(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", d.bound(), err))
+		}
+	}
+	return errors.Join(errs...)
+}
