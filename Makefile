@@ -118,7 +118,7 @@ endif
 # The server on one processor, the generator on the other, where there are two.
 # The generator puts a free port in.
 PINNED := $(if $(filter-out 1,$(shell nproc)),--server-cpus 0 --load-cpus 1)
-SERVER := $(BIN)/groupcast start --log-level warn --listen 127.0.0.1:{port} --loops 1
+SERVER := $(BIN)/groupcast start --log-level warn --listen 127.0.0.1:{port} --api none --control none --loops 1
 
 .PHONY: load
 load: build $(BIN)/load ## The server under the load generator: every scenario (LOADFLAGS=)
@@ -132,7 +132,7 @@ peers: build $(BIN)/load $(BIN)/limit peers-build ## Compare with the peers and 
 		echo "== $$*"; \
 		$(BIN)/peers/peers --load bin/load \
 			--ahead "c-$$1=bin/limit -p {port} -m $$1" \
-			--ahead 'groupcast=bin/groupcast start --log-level warn --listen 127.0.0.1:{port} --loops 1' \
+			--ahead 'groupcast=bin/groupcast start --log-level warn --listen 127.0.0.1:{port} --api none --control none --loops 1' \
 			-- --reference "c-$$1" --rounds 5 $(PEERFLAGS) "$${@:2}"; \
 	}; \
 	compare plain big-room; \

@@ -19,7 +19,7 @@ import (
 // Every run is a process of its own, generator and server, on a fresh port: no run inherits another one's heap, sockets
 // or warm caches.
 type compare struct {
-	Candidate  []string      `help:"A server and how to start it; {port} is replaced. Repeat the flag." placeholder:"NAME=CMD" required:"" sep:"none"`
+	Candidate  []string      `help:"A server and how to start it; {port} is replaced. @DIALECT before the command says what it speaks. Repeat the flag." placeholder:"NAME=CMD" required:"" sep:"none"`
 	Reference  string        `help:"The candidate that the others are compared with; the first one unless told." placeholder:"NAME"`
 	Rounds     int           `help:"How often each candidate is run." default:"9"`
 	Pause      time.Duration `help:"Rest between two runs." default:"500ms"`
@@ -34,6 +34,7 @@ type compare struct {
 type candidate struct {
 	Name    string `json:"name"`
 	Command string `json:"command"`
+	Dialect string `json:"dialect,omitempty"` // groupcast's own, unless told
 }
 
 // Run runs the rounds and prints what came of them. Runs that failed are told of, and make it an error at the end.
@@ -94,7 +95,13 @@ func (c *compare) candidates() ([]candidate, error) {
 				return nil, fmt.Errorf("two candidates are named %q", name)
 			}
 		}
-		all = append(all, candidate{name, command})
+		one := candidate{Name: name, Command: command}
+		if strings.HasPrefix(command, "@") {
+			if one.Dialect, one.Command, ok = strings.Cut(command[1:], " "); !ok || dialects[one.Dialect] == nil {
+				return nil, fmt.Errorf("--candidate %q: no such dialect", text)
+			}
+		}
+		all = append(all, one)
 		found = found || name == c.Reference
 	}
 	if !found {
@@ -111,6 +118,9 @@ func (c *compare) candidates() ([]candidate, error) {
 func (c *compare) once(ctx context.Context, self string, s candidate) (*result, error) {
 	args := append([]string{}, c.Scenario...)
 	args = append(args, "--json", "--quiet", "--server", s.Command, "--server-cpus", c.ServerCPUs, "--load-cpus", c.LoadCPUs)
+	if s.Dialect != "" {
+		args = append(args, "--dialect", s.Dialect)
+	}
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C comes here, and is passed on once
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

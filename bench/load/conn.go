@@ -43,7 +43,7 @@ type conn struct {
 	since     int64 // when connecting began
 }
 
-const upgradeRequest = "GET / HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+const upgradeRequest = "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 
 // upgradeAccept answers that key, which is the one of RFC 6455, section 1.3.
@@ -53,7 +53,11 @@ const upgradeAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 func (l *loop) dial(i int32) error {
 	c := &l.conns[i]
 	family := unix.AF_INET
-	if _, ok := l.target.(*unix.SockaddrInet6); ok {
+	target := l.target
+	if c.role == poster {
+		target = l.api
+	}
+	if _, ok := target.(*unix.SockaddrInet6); ok {
 		family = unix.AF_INET6
 	}
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -62,7 +66,7 @@ func (l *loop) dial(i int32) error {
 	}
 	c.fd, c.stage, c.since = int32(fd), connecting, clock()
 	l.dialing++
-	if c.publisher != nil {
+	if c.publisher != nil || c.role == poster {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	}
 	if c.role == sleeper { // so that it is full soon
@@ -77,7 +81,7 @@ func (l *loop) dial(i int32) error {
 			return fmt.Errorf("bind to source address %v: %w", source.Addr, err)
 		}
 	}
-	switch err := unix.Connect(fd, l.target); {
+	switch err := unix.Connect(fd, target); {
 	case err == nil:
 		if err := l.watch(c, i, unix.EPOLL_CTL_ADD, unix.EPOLLIN); err != nil {
 			return err
@@ -120,8 +124,16 @@ func (l *loop) connected(c *conn) {
 }
 
 func (l *loop) upgrade(c *conn) {
+	if c.role == poster {
+		l.posts(c)
+		return
+	}
 	c.stage = upgrading
-	c.out = append(c.out, l.request...)
+	path := "/"
+	if l.dialect != nil {
+		path = l.dialect.path(l.plan.names[l.plan.seats[c.seat].groups[0]])
+	}
+	c.out = fmt.Appendf(c.out, upgradeRequest, path, l.addr)
 	l.flush(c)
 }
 
@@ -147,6 +159,10 @@ func (l *loop) upgraded(c *conn, b []byte) int {
 // join asks for all of the seat's groups at once; the acks tell when it is done.
 func (l *loop) join(c *conn) {
 	c.stage = joining
+	if l.dialect != nil {
+		l.dialect.opened(l, c)
+		return
+	}
 	groups := l.plan.seats[c.seat].groups
 	for _, g := range groups {
 		c.out = l.appendCommand(c.out, "add_group", g)
@@ -237,6 +253,9 @@ func (l *loop) receive(c *conn) {
 
 // take works off what has come and returns the rest, which is the beginning of a frame.
 func (l *loop) take(c *conn, b []byte) []byte {
+	if c.role == poster {
+		return l.answers(b)
+	}
 	if c.stage == upgrading {
 		n := l.upgraded(c, b)
 		if n == 0 {
@@ -254,7 +273,9 @@ func (l *loop) take(c *conn, b []byte) []byte {
 			return nil
 		}
 		b = b[n:]
-		if f.head == finText && len(f.body) > 0 && f.body[0] != '{' {
+		if l.dialect != nil && f.head == finText {
+			l.dialect.heard(l, c, f.body)
+		} else if f.head == finText && len(f.body) > 0 && f.body[0] != '{' {
 			l.deliver(c, f.body)
 		} else {
 			l.special(c, f)
@@ -328,5 +349,7 @@ func (l *loop) lost(c *conn, errno syscall.Errno) {
 func (l *loop) hangUp(c *conn) {
 	_ = unix.Close(int(c.fd))
 	c.fd, c.stage, c.writing, c.partial, c.out, c.closeCode = -1, closed, false, nil, nil, 0
-	l.stats.Ready--
+	if c.role != poster {
+		l.stats.Ready--
+	}
 }

@@ -25,8 +25,11 @@ type loop struct {
 	plan     *plan
 	control  *control
 	target   unix.Sockaddr
-	request  []byte
-	prefixes [][]byte // by group: the command up to the message's text
+	api      unix.Sockaddr // where posters go
+	addr     string
+	dialect  *dialect // nil: groupcast's own
+	prefixes [][]byte // by group: what stands before a message's payload
+	suffix   string   // what stands behind it
 	padding  string
 
 	acks           bool
@@ -63,7 +66,8 @@ func newLoop(p *plan, c *control, o options, target unix.Sockaddr, seats []int32
 	}
 	l := &loop{
 		plan: p, control: c, target: target, epoll: epoll,
-		request:        fmt.Appendf(nil, upgradeRequest, o.Addr),
+		addr:           o.Addr,
+		dialect:        o.dialect,
 		acks:           o.Acks,
 		closeWhenReady: o.closeWhenReady,
 		sources:        o.Sources,
@@ -74,10 +78,14 @@ func newLoop(p *plan, c *control, o options, target unix.Sockaddr, seats []int32
 		conns:          make([]conn, len(seats)),
 	}
 	for _, name := range p.names {
-		l.prefixes = append(l.prefixes, fmt.Appendf(nil, `{"cmd":"send_to_group","group_id":%q,"message":"`, name))
+		before, behind := o.around(name)
+		l.prefixes, l.suffix = append(l.prefixes, []byte(before)), behind
 	}
 	for i, seat := range seats {
 		l.seat(&l.conns[i], seat, o)
+	}
+	if o.PublishAPI != "" {
+		l.addPosters()
 	}
 	if o.stepRate > 0 {
 		l.stepInterval = 1e9 / (o.stepRate / float64(o.Threads))
@@ -308,7 +316,7 @@ func (l *loop) snapshot() stats {
 func (l *loop) lostTail() (n uint64) {
 	for i := range l.conns {
 		c := &l.conns[i]
-		if c.stage != ready || c.role == visitor {
+		if c.stage != ready || c.role == visitor || c.role == poster {
 			continue
 		}
 		for _, g := range l.plan.seats[c.seat].groups {

@@ -15,6 +15,8 @@ type common struct {
 	PID         int    `name:"pid" help:"Measure this process (and its children): CPU per delivery, memory." group:"server"`
 	ServerCPUs  string `name:"server-cpus" help:"Pin the server that is started, e.g. 0." placeholder:"LIST" group:"server"`
 	Acks        bool   `help:"Wait for the acks of joins. Without, joins count as done a second later." default:"true" negatable:"" group:"server"`
+	Dialect     string `help:"What the server speaks: groupcast, centrifuge, socketio or nchan." default:"groupcast" group:"server"`
+	PublishAPI  string `name:"publish-api" help:"Publish to groupcast's HTTP API at this address instead; with --server, {api} is a free port in both." placeholder:"ADDR" group:"server"`
 	Remote      bool   `help:"Allow an address that is not loopback." group:"server"`
 	LoadCPUs    string `name:"load-cpus" help:"Pin this program, e.g. 1." placeholder:"LIST" group:"generator"`
 	Threads     int    `help:"Event loops of this program." default:"1" group:"generator"`
@@ -38,7 +40,8 @@ type options struct {
 	scenario    string
 	description string
 	plan        *plan
-	traffic     bool // with messages
+	dialect     *dialect // nil: groupcast's own
+	traffic     bool     // with messages
 
 	size                    int
 	rate                    float64 // messages/s of all publishers together; 0: windowed
@@ -64,6 +67,9 @@ const maxPayloadBytes = 64<<10 - 512
 const portsPerSource = 25000
 
 func (o *options) validate() error {
+	if err := errors.Join(o.useDialect(), o.useAPI()); err != nil {
+		return err
+	}
 	switch {
 	case o.Server != "" && o.PID != 0:
 		return errors.New("--server and --pid exclude each other")

@@ -12,6 +12,7 @@ const (
 	member  role = iota // reads, and must miss nothing
 	sleeper             // joins, then does not read until the drain
 	visitor             // joins, leaves and reconnects all the time
+	poster              // publishes to the HTTP API, and is no seat
 )
 
 // seat is one connection to be: its groups, its part, and the publisher on it if there is one.

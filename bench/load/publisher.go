@@ -10,6 +10,7 @@ package main
 // Owner: its loop's goroutine.
 type publisher struct {
 	conn     *conn
+	via      *conn // the poster, if there is one
 	id       uint32
 	streams  []stream
 	turn     int
@@ -33,11 +34,11 @@ func (p *publisher) due(from int64) int64 {
 
 // publish sends what is due at the moment, in one write.
 func (l *loop) publish(p *publisher, from, until int64) {
-	if p.conn.stage != ready || l.now < from {
+	if p.conn.stage != ready || p.carrier().stage != ready || l.now < from {
 		return
 	}
 	before := p.sent
-	for len(p.conn.out) < maxUnsentBytes {
+	for len(p.carrier().out) < maxUnsentBytes {
 		intended := p.due(from)
 		if p.window > 0 {
 			if p.underWay >= p.window || l.now >= until {
@@ -52,8 +53,16 @@ func (l *loop) publish(p *publisher, from, until int64) {
 	}
 	if p.sent > before {
 		l.stats.Published += uint64(p.sent - before)
-		l.flush(p.conn)
+		l.flush(p.carrier())
 	}
+}
+
+// carrier is the connection that messages are sent on.
+func (p *publisher) carrier() *conn {
+	if p.via != nil {
+		return p.via
+	}
+	return p.conn
 }
 
 func (l *loop) appendMessage(p *publisher, intended int64) {
@@ -67,17 +76,22 @@ func (l *loop) appendMessage(p *publisher, intended int64) {
 	p.sent++
 	p.underWay++
 
-	prefix := l.prefixes[s.group]
-	b := beginFrame(p.conn.out, opText, len(prefix)+stampBytes+len(l.padding)+2)
+	prefix, c := l.prefixes[s.group], p.carrier()
+	b := c.out
+	if p.via == nil {
+		b = beginFrame(b, opText, len(prefix)+stampBytes+len(l.padding)+len(l.suffix))
+	}
 	start := len(b)
 	b = append(b, prefix...)
 	at := len(b)
 	b = append(b, blankStamp[:]...)
 	stamp{uint32(s.group), p.id, seq, intended}.put(b[at:])
 	b = append(b, l.padding...)
-	b = append(b, `"}`...)
-	mask(b[start:])
-	p.conn.out = b
+	b = append(b, l.suffix...)
+	if p.via == nil {
+		mask(b[start:])
+	}
+	c.out = b
 }
 
 var blankStamp [stampBytes]byte

@@ -103,6 +103,9 @@ func (r *run) findServer() error {
 	if err != nil {
 		return err
 	}
+	if err := r.options.placeAPI(); err != nil {
+		return err
+	}
 	if r.options.Server != "" {
 		if r.server, err = startServer(r.options.Server, cpus); err != nil {
 			return err
@@ -137,6 +140,12 @@ func (r *run) start() error {
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)
 	}
+	var api *net.TCPAddr
+	if r.options.PublishAPI != "" {
+		if api, err = net.ResolveTCPAddr("tcp", r.options.PublishAPI); err != nil {
+			return fmt.Errorf("--publish-api: %w", err)
+		}
+	}
 	seats := make([][]int32, r.options.Threads)
 	for i, s := range r.options.plan.seats {
 		n := i % r.options.Threads
@@ -150,6 +159,9 @@ func (r *run) start() error {
 		l, err := newLoop(r.options.plan, r.control, r.options, socketAddress(tcp), s)
 		if err != nil {
 			return err
+		}
+		if api != nil {
+			l.api = socketAddress(api)
 		}
 		r.loops = append(r.loops, l)
 	}

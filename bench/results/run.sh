@@ -10,7 +10,7 @@ rounds=${ROUNDS:-9} peer_rounds=${PEER_ROUNDS:-5} duration=${DURATION:-5s} settl
 out=${1:-bench/results/$(date +%F)}
 mkdir -p "$out"
 
-groupcast='groupcast=bin/groupcast start --log-level warn --listen 127.0.0.1:{port} --loops'
+groupcast='groupcast=bin/groupcast start --log-level warn --listen 127.0.0.1:{port} --api none --control none --loops'
 timed=(--warmup 1s --duration "$duration")
 
 wanted() { [[ $1 =~ ${ONLY:-.} ]]; }
