@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +72,7 @@ func (s *Server) openAPI() (service, error) {
 	addresses, wish := s.options.API, len(s.options.API) == 0
 	switch {
 	case wish:
-		addresses = []string{defaultAPI}
+		addresses = []string{cmp.Or(s.program.apiWish, defaultAPI)}
 	case slices.Equal(addresses, []string{none}):
 		addresses = nil
 	}

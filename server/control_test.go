@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -315,25 +316,30 @@ func TestServicesEndInOrder(t *testing.T) {
 // The API's default address is a wish: somebody else has it, and the server
 // starts all the same.
 func TestAPIByDefault(t *testing.T) {
-	if first, err := open(address{"tcp", defaultAPI}, 0); err == nil {
-		defer func() { _ = first.shut() }()
-	} // else somebody else has it, which is as good
-	s := startServer(t, func(o *Options) { o.API = nil })
-	for _, l := range s.listeners() {
-		if l.Kind == monitor.KindAPI {
-			t.Errorf("%+v", l)
+	taken := openAt(t, address{"tcp", "127.0.0.1:0"})
+	wish := taken.bound().String()
+	start := func() []monitor.Listener {
+		t.Helper()
+		s, _ := startProgram(t, Program{apiWish: wish}, func(o *Options) { o.API = nil })
+		if _, _, err := controlOf(t, s).Status(t.Context()); err != nil {
+			t.Errorf("the control socket has it in any case: %v", err)
 		}
+		return slices.DeleteFunc(s.listeners(), func(l monitor.Listener) bool { return l.Kind != monitor.KindAPI })
 	}
-	if _, _, err := controlOf(t, s).Status(t.Context()); err != nil {
-		t.Errorf("the control socket has it in any case: %v", err)
+	if got := start(); len(got) != 0 {
+		t.Errorf("got %+v", got)
 	}
 	o := DefaultOptions()
-	o.Listen, o.API, o.Control = []string{"127.0.0.1:0"}, []string{defaultAPI}, none
+	o.Listen, o.API, o.Control = []string{"127.0.0.1:0"}, []string{wish}, none
 	if other, err := Start(o, slog.New(slog.DiscardHandler)); err == nil {
 		_ = other.Close()
 		t.Error("an address that was asked for is no wish")
-	} else if !strings.Contains(err.Error(), "listen on "+defaultAPI+": address already in use") {
+	} else if !strings.Contains(err.Error(), "listen on "+wish+": address already in use") {
 		t.Errorf("got %v", err)
+	}
+	wish = "127.0.0.1:0" // nobody has that
+	if got := start(); len(got) != 1 || got[0].State != monitor.ListenerOK {
+		t.Errorf("got %+v", got)
 	}
 }
 

@@ -22,7 +22,9 @@ type Program struct {
 	// read again.
 	Load func() (Options, error)
 
-	more func(*Server) []service // a test's own
+	// For tests.
+	more    func(*Server) []service // services besides
+	apiWish string                  // in place of defaultAPI
 }
 
 // Start starts a server inside of some other program, without a program of its own

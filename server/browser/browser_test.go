@@ -67,7 +67,7 @@ func startServer(t *testing.T) (addr string) {
 		t.Fatal(err)
 	}
 	o := server.DefaultOptions()
-	o.Listen = []string{"127.0.0.1:0"}
+	o.Listen, o.API, o.Control = []string{"127.0.0.1:0"}, []string{"none"}, "none"
 	s, err := server.Start(o, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
