@@ -50,6 +50,102 @@ func TestPeers(t *testing.T) {
 	}
 }
 
+// TestOtherDialects: those that speak in their own way are joined, sent to, and heard.
+func TestOtherDialects(t *testing.T) {
+	bin := t.TempDir()
+	t.Run("centrifuge-own", func(t *testing.T) {
+		t.Parallel()
+		program := filepath.Join(bin, "centrifuge-own")
+		build(t, program, "./cmd/centrifuge-own")
+		addr := start(t, program, "-addr", "127.0.0.1:0") + "/connection/websocket"
+		a, b := dial(t, addr), dial(t, addr)
+		for _, c := range []*client{a, b} {
+			c.say(`{"id":1,"connect":{}}`)
+			c.hearPart(`"connect":`)
+			c.say(`{"id":2,"subscribe":{"channel":"g"}}`)
+			c.hearPart(`"subscribe":`)
+		}
+		a.say(`{"id":3,"publish":{"channel":"g","data":"hello"}}`)
+		b.hearPart(`"pub":{"data":"hello"`)
+	})
+	t.Run("socket.io", func(t *testing.T) {
+		t.Parallel()
+		need(t, "node")
+		if _, err := os.Stat("node/node_modules/socket.io"); err != nil {
+			t.Skip("not installed: npm ci, in node/")
+		}
+		addr := start(t, "node", "node/socketio.js", "--addr=127.0.0.1:0") + "/socket.io/?EIO=4&transport=websocket"
+		a, b := dial(t, addr), dial(t, addr)
+		for _, c := range []*client{a, b} {
+			c.hearPart(`0{"sid":`)
+			c.say("40")
+			c.hearPart("40{")
+			c.say(`420["join","g"]`)
+			c.hear("430[]")
+		}
+		a.say(`42["send","g","hello"]`)
+		b.hear(`42["m","hello"]`)
+	})
+	t.Run("nchan", func(t *testing.T) {
+		t.Parallel()
+		need(t, "nginx")
+		if _, err := os.Stat("/usr/lib/nginx/modules/ngx_nchan_module.so"); err != nil {
+			t.Skip("nginx has no module Nchan (Debian: libnginx-mod-nchan)")
+		}
+		port := freePort(t)
+		cmd := exec.Command("sh", "nchan/start.sh", port)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+		cmd.Stderr = os.Stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+			_ = cmd.Wait()
+		})
+		addr := "127.0.0.1:" + port
+		for deadline := time.Now().Add(patience); ; <-time.After(20 * time.Millisecond) {
+			c, err := net.Dial("tcp", addr)
+			if err == nil {
+				_ = c.Close()
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatal(err)
+			}
+		}
+		a, b := dial(t, addr+"/pubsub/g"), dial(t, addr+"/pubsub/g")
+		heard := make(chan string, 1)
+		go func() { heard <- b.listen() }()
+		for deadline := time.Now().Add(patience); ; { // nobody says when the subscription is there
+			a.say("hello")
+			select {
+			case got := <-heard:
+				if got != "hello" {
+					t.Errorf("got %q", got)
+				}
+				return
+			case <-time.After(200 * time.Millisecond):
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("nothing is heard")
+			}
+		}
+	})
+}
+
+// hearPart wants part in the next thing that is said and is no ping.
+func (c *client) hearPart(part string) {
+	c.t.Helper()
+	got := c.listen()
+	for got == "{}" || got == "2" {
+		got = c.listen()
+	}
+	if !strings.Contains(got, part) {
+		c.t.Fatalf("got %.200q, want %.200q in it", got, part)
+	}
+}
+
 // speak is a peer's whole life on the wire: join, send, receive, leave, close.
 func speak(t *testing.T, addr string) {
 	t.Helper()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -29,11 +30,12 @@ var peers = []peer{
 	{"gorilla", built("gorilla")},
 	{"coder", built("coder")},
 	{"centrifuge", built("centrifuge")},
-	{"ws", node},
+	{"centrifuge-own", spoken("centrifuge", built("centrifuge-own"))},
+	{"ws", node("ws")},
+	{"socket.io", spoken("socketio", node("socketio"))},
+	{"nchan", spoken("nchan", nchan)},
 	{"workerman", workerman("", `Workerman\Worker`)},
 	{"workerman-channel", workerman(" --workers=2 --channel", `Workerman\Worker`, `Channel\Server`)},
-	{"socket.io", leftOut("its clients speak Engine.IO packets, which the load generator does not (README)")},
-	{"nchan", leftOut("its groups are URLs, joined by a connection and sent to by a request each (README)")},
 }
 
 // built is a program of this module.
@@ -53,20 +55,22 @@ func built(name string) func(wish) (string, error) {
 	}
 }
 
-// node is ws; its packages are installed when they are missing.
-func node(w wish) (string, error) {
-	if _, err := exec.LookPath("node"); err != nil {
-		return "", errors.New("there is no node")
-	}
-	folder := filepath.Join(w.source, "node")
-	if _, err := os.Stat(filepath.Join(folder, "node_modules/ws/package.json")); err != nil {
-		cmd := exec.Command("npm", "ci")
-		cmd.Dir = folder
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("npm ci: %s", lastLine(out, err))
+// node is a program for Node; its packages are installed when they are missing.
+func node(name string) func(wish) (string, error) {
+	return func(w wish) (string, error) {
+		if _, err := exec.LookPath("node"); err != nil {
+			return "", errors.New("there is no node")
 		}
+		folder := filepath.Join(w.source, "node")
+		if _, err := os.Stat(filepath.Join(folder, "node_modules/socket.io/package.json")); err != nil {
+			cmd := exec.Command("npm", "ci")
+			cmd.Dir = folder
+			if out, err := cmd.CombinedOutput(); err != nil {
+				return "", fmt.Errorf("npm ci: %s", lastLine(out, err))
+			}
+		}
+		return "node " + quote(filepath.Join(folder, name+".js")) + " --addr=127.0.0.1:{port}", nil
 	}
-	return "node " + quote(filepath.Join(folder, "ws.js")) + " --addr=127.0.0.1:{port}", nil
 }
 
 // workerman is there if somebody has installed it and says where: WORKERMAN stays in the environment for it.
@@ -96,8 +100,24 @@ func workerman(flags string, classes ...string) func(wish) (string, error) {
 	}
 }
 
-func leftOut(why string) func(wish) (string, error) {
-	return func(wish) (string, error) { return "", errors.New(why) }
+// spoken says what a peer speaks, if it is not groupcast's wire.
+func spoken(dialect string, prepare func(wish) (string, error)) func(wish) (string, error) {
+	return func(w wish) (string, error) {
+		command, err := prepare(w)
+		return "@" + dialect + " " + command, err
+	}
+}
+
+// nchan is nginx with its module, as Debian has them; NCHAN_MODULE says where else it is.
+func nchan(w wish) (string, error) {
+	if _, err := exec.LookPath("nginx"); err != nil {
+		return "", errors.New("there is no nginx (Debian: libnginx-mod-nchan)")
+	}
+	module := cmp.Or(os.Getenv("NCHAN_MODULE"), "/usr/lib/nginx/modules/ngx_nchan_module.so")
+	if _, err := os.Stat(module); err != nil {
+		return "", fmt.Errorf("nginx has no module Nchan (Debian: libnginx-mod-nchan): %w", err)
+	}
+	return "sh " + quote(filepath.Join(w.source, "nchan/start.sh")) + " {port}", nil
 }
 
 // lastLine is the end of what a program said, or else how it ended.

@@ -40,6 +40,20 @@ func (t *texts) Set(s string) error {
 	return nil
 }
 
+// reasons is a flag of NAME=REASON that may be repeated.
+type reasons map[string]string
+
+func (r reasons) String() string { return "" }
+
+func (r reasons) Set(s string) error {
+	name, why, ok := strings.Cut(s, "=")
+	if !ok || name == "" || why == "" {
+		return errors.New("wants NAME=REASON")
+	}
+	r[name] = why
+	return nil
+}
+
 func run() error {
 	load := flag.String("load", "", "the load generator's `path`; without one, the candidates are only listed")
 	source := flag.String("source", "bench/peers", "`folder` of the peers' module")
@@ -47,6 +61,8 @@ func run() error {
 	only := flag.String("only", "", "a comma-separated `list` of peers; all that are there unless told")
 	var ahead texts
 	flag.Var(&ahead, "ahead", "a candidate before the peers, `NAME=CMD`; may be repeated")
+	skip := make(reasons)
+	flag.Var(skip, "skip", "a peer that cannot do this scenario, `NAME=REASON`: told, like those that are not there; may be repeated")
 	flag.Parse()
 
 	if _, err := os.Stat(filepath.Join(*source, "go.mod")); err != nil {
@@ -62,6 +78,10 @@ func run() error {
 	}
 	var absent []string
 	for _, p := range all {
+		if why, ok := skip[p.name]; ok {
+			absent = append(absent, p.name+": "+why)
+			continue
+		}
 		command, err := p.prepare(wish{*source, *bin, *only != ""})
 		switch {
 		case err != nil:
