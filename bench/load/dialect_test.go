@@ -46,7 +46,7 @@ func (s *otherServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	defer c.CloseNow()
+	defer func() { _ = c.CloseNow() }()
 	greet := map[string]string{"socketio": `0{"sid":"x","pingInterval":25000}`}[s.dialect]
 	s.mu.Lock()
 	if s.dialect == "nchan" {
