@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"groupcast/server/api"
-	"groupcast/server/dashboard"
 	"groupcast/server/metrics"
 	"groupcast/server/monitor"
+	"groupcast/server/page"
 )
 
 // defaultAPI is where the API listens if nobody has said where, and nobody else
@@ -54,7 +54,7 @@ func (s *Server) newAPI() (*api.API, error) {
 	a, err = api.New(api.Options{
 		Engine:  s.engine,
 		Monitor: s.monitor,
-		Page:    dashboard.Handler(),
+		Page:    page.Handler(),
 		Metrics: m.Handler(),
 		Limits:  apiLimits(s.options),
 		Tokens:  tokens,

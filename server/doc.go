@@ -15,7 +15,9 @@
 //   - banner.go: what is shown when it is up
 //   - monitor: how the server is doing, once a second
 //   - control: what goes over the control socket, on both sides
-//   - api: the HTTP API
+//   - api: the HTTP API; page: the page on its port; metrics: for Prometheus
+//   - channel: the Workerman Channel server, the bridge, and the client;
+//     channelservice.go starts them
 //   - cmd/groupcast: the command line, the configuration file, signals, the commands
 //
 // # Start

@@ -90,7 +90,7 @@ func startBrowser(t *testing.T, addr string) context.Context {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Start(t, chromedp.Flag("host-resolver-rules", "MAP 127.0.0.1:1234 127.0.0.1:"+port))
+	return startChromium(t, chromedp.Flag("host-resolver-rules", "MAP 127.0.0.1:1234 127.0.0.1:"+port))
 }
 
 // openTab opens a page of the server's and pastes script into its console. The
@@ -143,7 +143,7 @@ func joinOther(t *testing.T, addr string) *peer {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	c, _, err := websocket.Dial(ctx, "ws://"+addr, nil)
+	c, _, err := websocket.Dial(ctx, "ws://"+addr, nil) //nolint:bodyclose // the library says: never necessary
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -361,12 +361,20 @@ func TestBridgeClose(t *testing.T) {
 	s := startServer(t, NewNode(), e, nil)
 	php := subscriber(t, s.addr, GroupChannel)
 	const n = 500
+	eventually(t, "what php.sync leaves to be served", func() bool { return s.Stats().Subscriptions == 1 })
+	// The bridge stands still while somebody holds the hub.
+	s.hub.mu.Lock()
 	for i := range n {
 		publish(t, e, "g", fmt.Sprint(i))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if err := s.Close(ctx); err != nil {
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close(ctx) }()
+	eventually(t, "Close to begin", s.isClosing)
+	s.reading.Wait()
+	s.hub.mu.Unlock()
+	if err := <-closed; err != nil {
 		t.Error(err)
 	}
 	for i := range n {

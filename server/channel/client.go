@@ -37,7 +37,8 @@ type Client struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
-	count clientCounters
+	count   clientCounters
+	handled atomic.Uint64 // messages of the sink
 
 	mu     sync.Mutex // guards what follows
 	out    *outbox    // nil while away
@@ -111,6 +112,31 @@ func (c *Client) Close() error {
 	c.sink.Close()
 	c.running.Wait()
 	return nil
+}
+
+// Flush returns when the server has been written all that the broker had ordered
+// before, when the client is away, or with ctx's error.
+func (c *Client) Flush(ctx context.Context) error {
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for taken := c.sink.Stats().Taken; ; {
+		done := c.handled.Load() >= taken
+		c.mu.Lock()
+		if c.out == nil {
+			done = true
+		} else if waiting, _ := c.out.waiting(); waiting > 0 {
+			done = false
+		}
+		c.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // Status returns the client's state and counters.
@@ -389,20 +415,24 @@ func (c *Client) forward() {
 		if err != nil {
 			return
 		}
-		if m.From == c.sink {
-			continue // it came from there
+		if m.From != c.sink { // or it came from there
+			c.send(&m)
 		}
-		c.mu.Lock()
-		out := c.out
-		c.mu.Unlock()
-		r, _ := m.Tag.(*relay)
-		f := &forwarded{client: c, message: &m, relay: r}
-		if out == nil || !out.offer(f) {
-			c.count.notForwarded.Add(1)
-			if missed, ok := c.gate.open(int(refusals) + int(wire.Reasons)); ok {
-				c.log.Warn("channel: a message was not forwarded to the cluster", "connected", out != nil, "not_logged", missed)
-			}
-		}
+		c.handled.Add(1)
+	}
+}
+
+func (c *Client) send(m *loop.SinkMessage) {
+	c.mu.Lock()
+	out := c.out
+	c.mu.Unlock()
+	r, _ := m.Tag.(*relay)
+	if out != nil && out.offer(&forwarded{client: c, message: m, relay: r}) {
+		return
+	}
+	c.count.notForwarded.Add(1)
+	if missed, ok := c.gate.open(int(refusals) + int(wire.Reasons)); ok {
+		c.log.Warn("channel: a message was not forwarded to the cluster", "connected", out != nil, "not_logged", missed)
 	}
 }
 

@@ -304,6 +304,30 @@ func TestReconnect(t *testing.T) {
 	}
 }
 
+// TestFlush: all that was published before is written, however much it is.
+func TestFlush(t *testing.T) {
+	cluster := startServer(t, NewNode(), nil, nil)
+	a := startSite(t)
+	c := a.join(t, cluster.addr, nil)
+	const n = 500
+	for i := range n {
+		publish(t, a.engine, "g", fmt.Sprint(i))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := c.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if st := c.Status(); st.Forwarded != n {
+		t.Errorf("%d of %d are written", st.Forwarded, n)
+	}
+	away := a.startJoining(t, "127.0.0.1:1", nil)
+	publish(t, a.engine, "g", "x")
+	if err := away.Flush(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 // badServer accepts one connection after the other and hands each to serve.
 func badServer(t *testing.T, serve func(net.Conn)) (addr string) {
 	t.Helper()

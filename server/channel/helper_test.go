@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long a test waits for what should come at once.
-const patience = 5 * time.Second
+const patience = 30 * time.Second
 
 func eventually(tb testing.TB, what string, done func() bool) {
 	tb.Helper()

@@ -43,7 +43,7 @@ func newOutbox(limit int) *outbox { return &outbox{limit: limit, wake: make(chan
 func (o *outbox) offer(frame interface{ bytes() []byte }) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.ended {
+	if o.ended || o.bytes >= o.limit {
 		return false
 	}
 	o.add(frame.bytes())

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -340,39 +342,85 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
-// stall has p's send buffer at the server fill, and the kernel's: with events
-// that it does not read. It returns how many p has got.
-func stall(t *testing.T, s *testServer, p *peer) (got int) {
+// gate is a listener whose connections the server can write nothing to until
+// it is opened: their peers are as slow as can be, whatever the kernel buffers.
+type gate struct {
+	net.Listener
+	open chan struct{}
+}
+
+func (g *gate) Accept() (net.Conn, error) {
+	c, err := g.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &gatedConn{c, g.open, make(chan struct{}), new(sync.Once)}, nil
+}
+
+type gatedConn struct {
+	net.Conn
+	open   chan struct{}
+	failed chan struct{}
+	once   *sync.Once
+}
+
+func (c *gatedConn) Write(b []byte) (int, error) {
+	select {
+	case <-c.open:
+		return c.Conn.Write(b)
+	case <-c.failed:
+		return 0, os.ErrDeadlineExceeded
+	}
+}
+
+func (c *gatedConn) SetWriteDeadline(t time.Time) error {
+	c.once.Do(func() { close(c.failed) })
+	return c.Conn.SetWriteDeadline(t)
+}
+
+func (c *gatedConn) Close() error {
+	c.once.Do(func() { close(c.failed) })
+	return c.Conn.Close()
+}
+
+// stalled is a peer behind a gate that has been sent as much as the server
+// keeps for it: so many events of the channel flood. It subscribes to channels
+// beside.
+func stalled(t *testing.T, s *testServer, channels ...string) (p *peer, events int, open func()) {
 	t.Helper()
-	if err := p.conn.(*net.TCPConn).SetReadBuffer(256 << 10); err != nil {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		t.Fatal(err)
 	}
-	p.send(about("subscribe", "flood"))
-	w := dial(t, s.addr)
-	w.sync()
-	eventually(t, "the subscription", func() bool { return s.Stats().Subscriptions > 0 })
-	data := str(strings.Repeat("x", 50<<10))
-	// Until nothing has gone on its way for a while.
-	for dropped := 0; dropped < 50; {
-		before := s.Stats().EventsDropped
-		w.send(with("publish", "flood", data))
-		w.sync()
-		if s.Stats().EventsDropped == before {
-			got++
-			dropped = 0
-		} else {
-			dropped++
+	g := &gate{ln, make(chan struct{})}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(g) }()
+	t.Cleanup(func() {
+		_ = ln.Close()
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
 		}
+	})
+	p = dial(t, ln.Addr().String())
+	p.send(about("subscribe", append(channels, "flood")...))
+	w := dial(t, s.addr)
+	before := s.Stats()
+	for s.Stats().EventsDropped == before.EventsDropped {
+		w.send(with("publish", "flood", str(strings.Repeat("x", 50<<10))))
+		w.sync()
 	}
-	return got
+	after := s.Stats()
+	sent := get(t, after.Messages, "publish") - get(t, before.Messages, "publish")
+	// Each was published with one of w's own; the first ones may have come before the subscription.
+	events = int(sent/2 - 1 - (after.EventsUnheard - before.EventsUnheard))
+	return p, events, sync.OnceFunc(func() { close(g.open) })
 }
 
 // TestSlowConsumer: a job is not lost to a consumer that has no room; it goes
 // to another one, or to the same one later.
 func TestSlowConsumer(t *testing.T) {
 	s := startServer(t, NewNode(), nil, func(o *Options) { o.SendBufferBytes = 100 << 10 })
-	slow := dial(t, s.addr)
-	flood := stall(t, s, slow)
+	slow, flood, open := stalled(t, s)
 	const reserve = `a:1:{s:4:"type";s:7:"reserve";}`
 	slow.send(about("watch", "jobs"))
 	slow.send(reserve)
@@ -388,6 +436,7 @@ func TestSlowConsumer(t *testing.T) {
 	other.send(about("watch", "jobs"))
 	other.send(reserve)
 	other.want(queueOf("jobs", "i:1;"))
+	open()
 	for range flood {
 		if got := slow.next(); !strings.Contains(got, "flood") {
 			t.Fatalf("%.100s", got)
@@ -403,9 +452,8 @@ func TestSlowConsumer(t *testing.T) {
 // the event is dropped.
 func TestPublishLoopPassesOver(t *testing.T) {
 	s := startServer(t, NewNode(), nil, func(o *Options) { o.SendBufferBytes = 100 << 10 })
-	slow := dial(t, s.addr)
-	slow.send(about("subscribe", "c"))
-	stall(t, s, slow)
+	_, _, open := stalled(t, s, "c")
+	defer open()
 	w := dial(t, s.addr)
 	dropped := s.Stats().EventsDropped
 	w.send(with("publishLoop", "c", "i:0;"))
@@ -566,8 +614,9 @@ func TestUnixSocket(t *testing.T) {
 // read is cut when the time is over.
 func TestClose(t *testing.T) {
 	s := startServer(t, NewNode(), nil, nil)
-	slow, quick, half := dial(t, s.addr), subscriber(t, s.addr, "c"), dial(t, s.addr)
-	stall(t, s, slow)
+	_, _, open := stalled(t, s)
+	defer open()
+	quick, half := subscriber(t, s.addr, "c"), dial(t, s.addr)
 	half.write([]byte{0, 0, 0})
 	w := dial(t, s.addr)
 	const n = 100

@@ -10,10 +10,10 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Start starts headless Chromium with further flags and returns the context of its
+// startChromium starts headless Chromium with further flags and returns the context of its
 // first tab, for two minutes. It ends with the test, which is skipped where there
 // is no Chromium, but for a continuous integration.
-func Start(tb testing.TB, more ...chromedp.ExecAllocatorOption) context.Context {
+func startChromium(tb testing.TB, more ...chromedp.ExecAllocatorOption) context.Context {
 	tb.Helper()
 	var path string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
