@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
 	"groupcast/server/channel"
 	"groupcast/server/metrics"
@@ -100,22 +99,9 @@ func (j *joinService) reload(Options) error          { return nil }
 func (j *joinService) drain()                        {}
 func (j *joinService) close() error                  { return j.client.Close() }
 
-// flush waits until the server there has been written what was on its way.
-func (j *joinService) flush(ctx context.Context) error {
-	ticker := time.NewTicker(5 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		st := j.client.Status()
-		if !st.Connected || st.QueuedMessages == 0 && st.SendBytes == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil // it is away, or slow: the client counts what it did not forward
-		case <-ticker.C:
-		}
-	}
-}
+// flush writes the server there what was on its way. Whether it is away, or slow,
+// the client counts what it did not forward.
+func (j *joinService) flush(ctx context.Context) error { return j.client.Flush(ctx) }
 
 // channelStatus is what `status` shows of the Channel server; nil without one.
 func (s *Server) channelStatus() *monitor.Channel {

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -27,6 +28,9 @@ func TestMain(m *testing.M) {
 	}
 	goroutines, descriptors := runtime.NumGoroutine(), openFiles()
 	code := m.Run()
+	if fuzzing := flag.Lookup("test.fuzz"); fuzzing != nil && fuzzing.Value.String() != "" {
+		os.Exit(code) // the fuzzer has goroutines and files of its own
+	}
 	if code == 0 && !wait(func() bool { return runtime.NumGoroutine() <= goroutines && openFiles() <= descriptors }) {
 		fmt.Fprintf(os.Stderr, "leak: %d goroutines, were %d; %d open files, were %d\n",
 			runtime.NumGoroutine(), goroutines, openFiles(), descriptors)
