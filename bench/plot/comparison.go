@@ -53,6 +53,14 @@ type latency struct {
 	Max  float64 `json:"max"`
 }
 
+// groups is the number that the description begins with: "100 groups of 10, ...".
+func (c *comparison) groups() (float64, bool) {
+	var n int
+	var word string
+	_, err := fmt.Sscanf(c.Description, "%d %s", &n, &word)
+	return float64(n), err == nil && strings.HasPrefix(word, "group")
+}
+
 func read(path string) (*comparison, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {

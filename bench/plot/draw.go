@@ -170,16 +170,16 @@ func drawLatency(out string, c *comparison) error {
 	return p.Save(width, height, out)
 }
 
-// drawSizes: a figure against the number of connections, a line a server.
-func drawSizes(out, metric string, list []*comparison) error {
+// drawAgainst: a figure against a number that at finds, of connections say, a line a server.
+func drawAgainst(out, metric, what string, list []*comparison, at func(c *comparison, candidate int) (float64, bool)) error {
 	p := plot.New()
-	p.X.Label.Text = "connections"
+	p.X.Label.Text = what
 	p.Y.Min = 0
 	lines := map[string]plotter.XYs{}
 	for _, c := range list {
 		for i, server := range c.Candidates {
 			s, ok := c.find(metric, server.Name)
-			n, counted := c.median(i, func(r *result) float64 { return float64(r.Connections) })
+			n, counted := at(c, i)
 			if ok && counted {
 				p.Y.Label.Text = metric + " (" + s.Unit + ")"
 				lines[server.Name] = append(lines[server.Name], plotter.XY{X: n, Y: s.Value.Median})
@@ -206,7 +206,7 @@ func drawSizes(out, metric string, list []*comparison) error {
 	}
 	p.Y.Max = highest * 1.15
 	p.X.Min = 0
-	p.Title.Text = metric + " against connections"
+	p.Title.Text = metric + " against " + what
 	p.Legend.Top = true
 	return p.Save(width, height, out)
 }

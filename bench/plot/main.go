@@ -13,7 +13,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("wants ratios OUT FILE..., bars METRIC OUT FILE, latency OUT FILE, or sizes METRIC OUT FILE... (see the documentation of this command)")
+var errUsage = errors.New("wants ratios OUT FILE..., bars METRIC OUT FILE, latency OUT FILE, sizes METRIC OUT FILE..., or groups METRIC OUT FILE... (see the documentation of this command)")
 
 func run(args []string) error {
 	if len(args) < 3 {
@@ -21,7 +21,7 @@ func run(args []string) error {
 	}
 	kind, args := args[0], args[1:]
 	metric := ""
-	if kind == "bars" || kind == "sizes" {
+	if kind == "bars" || kind == "sizes" || kind == "groups" {
 		metric, args = args[0], args[1:]
 	}
 	if len(args) < 2 {
@@ -44,7 +44,12 @@ func run(args []string) error {
 	case "latency":
 		return drawLatency(out, list[0])
 	case "sizes":
-		return drawSizes(out, metric, list)
+		connections := func(c *comparison, i int) (float64, bool) {
+			return c.median(i, func(r *result) float64 { return float64(r.Connections) })
+		}
+		return drawAgainst(out, metric, "connections", list, connections)
+	case "groups":
+		return drawAgainst(out, metric, "groups", list, func(c *comparison, _ int) (float64, bool) { return c.groups() })
 	}
 	return errUsage
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-const sample = `{"scenario":"hot-room","description":"a room","reference":"c",
+const sample = `{"scenario":"hot-room","description":"100 groups of 10","reference":"c",
 "candidates":[{"name":"c"},{"name":"groupcast"}],
 "summary":[
  {"metric":"CPU per delivery","unit":"µs","candidate":"c","value":{"median":1,"min":0.9,"max":1.2},"ratio":{"median":1,"min":1,"max":1}},
@@ -27,6 +27,7 @@ func TestEveryPicture(t *testing.T) {
 		"bars":    {"bars", "CPU per delivery", "OUT", file},
 		"latency": {"latency", "OUT", file},
 		"sizes":   {"sizes", "CPU per delivery", "OUT", file},
+		"groups":  {"groups", "CPU per delivery", "OUT", file},
 	} {
 		out := filepath.Join(dir, name+".svg")
 		for i, a := range args {

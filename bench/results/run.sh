@@ -57,6 +57,23 @@ peers   peers-big-room   plain    big-room --members 1000 --rate 40 "${timed[@]}
 peers   peers-hot-room   coalesce hot-room "${timed[@]}"
 peers   peers-many-rooms coalesce many-rooms "${timed[@]}"
 
+# http RATE: publishes over the HTTP API, that many a second, to 1,000 subscribers.
+http() {
+	local name=http-publish-$1
+	wanted "$name" || return 0
+	echo "== $name"
+	bin/load compare --rounds "$peer_rounds" --json "$out/$name.json" --markdown "$out/$name.md" \
+		--candidate 'groupcast=bin/groupcast start --log-level warn --listen 127.0.0.1:{port} --api 127.0.0.1:{api} --control none --loops 1' \
+		big-room --members 1000 --publishers 4 --rate "$1" --publish-api '127.0.0.1:{api}' "${timed[@]}" --quiet
+}
+for rate in 100 1000 3000 5000 7000; do http "$rate"; done
+
+# CPU per delivery against the number of groups, 1,000 members and 60,000 deliveries a second in all.
+against groups-1     '-m plain' 1    -- many-rooms --groups 1 --members 1000 --publishers 1 --rate 60 "${timed[@]}"
+against groups-10    '-m plain' 1    -- many-rooms --groups 10 --members 100 --publishers 10 --rate 600 "${timed[@]}"
+against groups-100   '-m plain' 1    -- many-rooms --groups 100 --members 10 --publishers 16 --rate 6000 "${timed[@]}"
+against groups-500   '-m plain' 1    -- many-rooms --groups 500 --members 2 --publishers 16 --rate 30000 "${timed[@]}"
+
 # Pictures, of what is there.
 have() { local list=(); for n in "$@"; do [ -f "$out/$n.json" ] && list+=("$out/$n.json"); done; echo "${list[@]}"; }
 draw() { [ $# -gt 2 ] && bin/plot "$@"; }
@@ -64,6 +81,7 @@ draw ratios "$out/ratios.svg" $(have big-room hot-room hot-room-w32 hot-room-w1 
 draw latency "$out/latency-big-room.svg" $(have big-room) || true
 draw latency "$out/latency-two-loops.svg" $(have two-loops-half) || true
 draw sizes 'CPU per delivery' "$out/cost-by-group-size.svg" $(have big-room-100 big-room-1000 big-room big-room-19000) || true
+draw groups 'CPU per delivery' "$out/cost-by-groups.svg" $(have groups-1 groups-10 groups-100 groups-500) || true
 draw sizes 'memory per session' "$out/memory-by-sessions.svg" $(have idle-1000 idle-5000 idle-19000) || true
 for n in big-room hot-room many-rooms; do
 	[ -f "$out/peers-$n.json" ] || continue

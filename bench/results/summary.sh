@@ -29,12 +29,11 @@ row() {
 	echo "| run | what | figure | groupcast | C | ratio | rounds |"
 	echo "|---|---|---|---|---|---|---|"
 	for f in "$out"/*.json; do
-		case $f in */peers-*) continue ;; esac
+		case $f in */peers-*|*/http-*) continue ;; esac
 		for metric in 'CPU per delivery' 'CPU per connection' 'memory per session'; do row "$f" "$metric"; done
 		case $f in */two-loops*|*/many-rooms*|*/hot-room*) row "$f" 'latency p99' ;; esac
 	done
-	for f in "$out"/peers-*.json; do
-		[ -f "$f" ] || continue
+	for f in $(ls -v "$out"/http-*.json "$out"/peers-*.json 2>/dev/null); do
 		echo
 		jq -r '"## \(.description)"' "$f"
 		echo
