@@ -18,7 +18,12 @@
 //	writable_*.go news of room in a full socket
 //	closing.go    close handshakes and silence
 //	drain.go      the orderly end
-//	session.go groups.go wheel.go chunk.go  the data
+//	publish.go    the way in for goroutines outside the loops
+//	sink.go       the way out for them
+//	sessions.go grouplist.go  questions and orders from outside
+//	reconfigure.go            limits that change while it runs
+//	stats.go histogram.go     what is counted
+//	session.go sessionid.go groups.go wheel.go chunk.go  the data
 //
 // # Ownership
 //
@@ -48,6 +53,22 @@
 // other events. A slice walks the list of dirty sessions, never the groups, so
 // joins, leaves and ends are free to happen in between. No further message is
 // taken before the list is done.
+//
+// # From outside
+//
+// A publication from outside the loops is one item of the broker's outside door,
+// however many groups it has: they get it one after the other, or none of them
+// does. A sink is handed every message right after the reactors, and keeps it in
+// a queue of its own that overflows counted: the broker never waits for one.
+//
+// Questions about sessions and groups, and orders to them, are closures that the
+// loop in question runs; what they find they return, and nothing else is
+// shared. Listings look through a few thousand slots at a time, so that no loop
+// is deaf meanwhile. Slots do not move while what is in them lives: a listing
+// goes on where it stopped and misses nobody who stays.
+//
+// Options in force are a value that is never changed: Reconfigure puts another
+// one in its place, and each reactor takes it up on its own loop.
 //
 // # Rules of the rings
 //
@@ -110,7 +131,8 @@
 // from handing the remainder to gnet and polling for it on a timer. The timer
 // would hold every slow reader to 64 KiB in 10 ms and copy each remainder; the
 // set costs a descriptor and a sleeping goroutine a reactor, and nothing while
-// nobody is slow.
+// nobody is slow. Measured on 2026-11-23 with sockets that are always full: the
+// timer cost 1.16 times the CPU and 1.39 times the p99.
 //
 // 2026-11-22: acceptors live here and not in package server, since accepting
 // is limits and enrolment, which share their counters with the reactors.
@@ -143,4 +165,18 @@
 // 2026-11-22: closes of a drain are spread only beyond 1,000 a second and
 // reactor: spreading is against storms of reconnects, and a developer with two
 // tabs should not wait for it.
+//
+// 2026-11-23: no interest filter. A bit for each group and reactor would spare a
+// reactor without members a ring's slot and a map's look-up, some 100 ns; it
+// costs a map that all reactors share. On 8 loops it saved a tenth of a message's
+// cost with groups of 2, which is a fiftieth of one write.
+//
+// 2026-11-23: each callback looks at the time when it begins and when it ends,
+// for latency and for the share of time that a loop is busy. Measured: nothing.
+//
+// 2026-11-23: a listing of groups looks at all of them and sorts what it wants
+// outside the loops. An ordered index would cost every join.
+//
+// 2026-11-23: sessions have no count of what was dropped for them: one that must
+// lose something is closed.
 package loop
