@@ -173,13 +173,17 @@ func (s *Server) channelMetrics() *metrics.Channel {
 }
 
 func (s *Server) joinMetrics() *metrics.ChannelJoin {
-	st := s.joinStatus()
-	if st == nil {
+	client := s.joined.Load()
+	if client == nil {
 		return nil
 	}
+	st := client.Status()
 	return &metrics.ChannelJoin{
 		Connected: st.Connected, Since: st.Since, Reconnects: st.Reconnects,
 		Forwarded: st.Forwarded, NotForwarded: st.NotForwarded, Received: st.Received,
+		Refused: metricCounts(st.Refused), Bad: metricCounts(st.Bad),
+		Returned: []metrics.Count{{Label: "own", N: st.Own}, {Label: "twice", N: st.Twice}},
+		Stripped: st.Stripped, TooFar: st.TooFar, Dropped: st.Dropped,
 	}
 }
 

@@ -318,6 +318,12 @@ func (s scrape) channelJoin(j *ChannelJoin, now time.Time) {
 		s.value("groupcast_channel_join_state_seconds", max(0, now.Sub(j.Since).Seconds()))
 	}
 	s.count("groupcast_channel_join_reconnects_total", j.Reconnects)
+	s.counts("groupcast_channel_join_refused_total", j.Refused)
+	s.counts("groupcast_channel_join_bad_frames_total", j.Bad)
+	s.counts("groupcast_channel_join_returned_total", j.Returned)
+	s.count("groupcast_channel_join_stripped_total", j.Stripped)
+	s.count("groupcast_channel_join_too_far_total", j.TooFar)
+	s.count("groupcast_channel_join_dropped_messages_total", j.Dropped)
 	s.counts("groupcast_channel_join_messages_total", []Count{
 		{"forwarded", j.Forwarded},
 		{"not_forwarded", j.NotForwarded},

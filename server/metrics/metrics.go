@@ -88,6 +88,13 @@ type ChannelJoin struct {
 	Forwarded    uint64
 	NotForwarded uint64
 	Received     uint64
+
+	Refused  []Count // by reason: events that their groups did not get
+	Bad      []Count // by reason: what was not understood
+	Returned []Count // by cause: events that had been here before, or come twice
+	Stripped uint64  // forwarded without their other keys
+	TooFar   uint64  // came through too many servers
+	Dropped  uint64  // found the way from the broker full
 }
 
 // Count is one of several counters that belong together.

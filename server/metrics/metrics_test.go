@@ -57,7 +57,7 @@ func newWorld() *world {
 			Limited:     []Count{{"channels", 0}},
 			Bridge:      Bridge{Refused: []Count{{"not_utf8", 0}}},
 		},
-		join: ChannelJoin{Since: time.Now()},
+		join: ChannelJoin{Since: time.Now(), Refused: []Count{{"not_utf8", 0}}, Bad: []Count{{"object", 0}}, Returned: []Count{{"own", 0}}},
 	}
 }
 
@@ -358,7 +358,7 @@ func observe(h *loop.Histogram, v uint64) {
 
 // METRICS.md has the table that the code has.
 func TestTable(t *testing.T) {
-	const from, to = "<!-- table: written by go test -run Table -update ./server/metrics -->\n", "<!-- end of table -->\n"
+	const from, to = "<!-- table: written by go test ./server/metrics -run Table -update -->\n", "<!-- end of table -->\n"
 	var table strings.Builder
 	table.WriteString("| name | type | labels | meaning |\n|---|---|---|---|\n")
 	for _, f := range families {
@@ -384,7 +384,7 @@ func TestTable(t *testing.T) {
 		return
 	}
 	if old != table.String() {
-		t.Error("METRICS.md and the code differ: go test -run Table -update ./server/metrics")
+		t.Error("METRICS.md and the code differ: go test ./server/metrics -run Table -update")
 	}
 }
 

@@ -135,4 +135,10 @@ var families = []family{
 	{"groupcast_channel_join_state_seconds", gauge, nil, "Time since that connection was made or lost."},
 	{"groupcast_channel_join_reconnects_total", counter, nil, "Times that it was made again."},
 	{"groupcast_channel_join_messages_total", counter, []string{"direction"}, "Messages passed over it: forwarded to it, received from it, or not_forwarded."},
+	{"groupcast_channel_join_refused_total", counter, []string{"reason"}, "Events from it that their groups did not get."},
+	{"groupcast_channel_join_bad_frames_total", counter, []string{"reason"}, "What it sent and was not understood."},
+	{"groupcast_channel_join_returned_total", counter, []string{"cause"}, "Events from it that had been here before: our own, or those that come twice."},
+	{"groupcast_channel_join_stripped_total", counter, nil, "Messages forwarded to it without their other keys."},
+	{"groupcast_channel_join_too_far_total", counter, nil, "Messages not forwarded to it: they came through too many servers."},
+	{"groupcast_channel_join_dropped_messages_total", counter, nil, "Messages that found the way from the broker to it full."},
 }
