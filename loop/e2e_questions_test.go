@@ -298,3 +298,32 @@ func TestDissolve(t *testing.T) {
 		t.Errorf("%d memberships are left", s.Memberships)
 	}
 }
+
+// TestListingsAtTheirEdges: a look that finds nothing is not the end; a group
+// that vanished is in no list; one more than a page is more.
+func TestListingsAtTheirEdges(t *testing.T) {
+	e := startSim(t, nil)
+	r := e.reactors[0]
+	onLoop(t, r, func() {
+		list := r.simulate(scanSlots+10, protocol.ModeBare)
+		for _, s := range list[:scanSlots] {
+			r.sessions.remove(s)
+		}
+		last := list[scanSlots]
+		for _, name := range []string{"a", "b", "c", "d", "gone"} {
+			last.joinAs(name)
+		}
+		r.exit(last, []byte("gone"))
+	})
+	if list := allSessions(t, e, 100); len(list) != 10 {
+		t.Errorf("%d sessions behind the empty slots, want 10", len(list))
+	}
+	page, more, err := e.Groups(t.Context(), "", "", 2)
+	if err != nil || len(page) != 2 || !more {
+		t.Errorf("2 of 4: %v, more %v, %v", page, more, err)
+	}
+	page, more, err = e.Groups(t.Context(), "", "", 10)
+	if err != nil || len(page) != 4 || more {
+		t.Errorf("all: %v, more %v, %v", page, more, err)
+	}
+}

@@ -232,7 +232,10 @@ func TestPublishAll(t *testing.T) {
 // TestPublishAllTogether: publications to two groups are never interleaved.
 func TestPublishAllTogether(t *testing.T) {
 	const publishers, each = 8, 100
-	e := startSim(t, func(o *Options) { o.Loops, o.RingSlots = 2, 2 })
+	e := startSim(t, func(o *Options) {
+		o.Loops, o.RingSlots, o.MaxMessageBytes = 2, 2, 100
+		o.RingBytes = maxFrameBytes(*o) // little, so that what is not given back is missed
+	})
 	sink := e.NewSink("test", 2*publishers*each, 1<<24)
 	var work errgroup.Group
 	for p := range publishers {
