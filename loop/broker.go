@@ -38,7 +38,8 @@ const (
 type broker struct {
 	reactors []*reactor
 	order    uint64
-	barriers int // doors that have sent their barrier
+	barriers int  // doors that have sent their barrier
+	ended    bool // the engine stopped while the broker waited for room: it takes nothing more
 
 	state atomic.Uint32
 	wakes chan struct{} // capacity one: what a sleeping broker waits on
@@ -74,19 +75,18 @@ func newBroker(reactors []*reactor, opt *Options, stopped <-chan struct{}) *brok
 	return b
 }
 
-// run orders and fans out until the engine stops.
+// run orders and fans out until the engine stops. From then on it takes nothing
+// more: what is still in the rings is lost with the sessions that wait for it.
 func (b *broker) run() {
 	for {
-		select {
-		case <-b.stopped:
-			return
-		default:
-		}
 		moved := false
 		for _, r := range b.reactors {
 			moved = b.takeFrom(r) || moved
 		}
 		moved = b.takeOutside() || moved
+		if b.ended || b.isStopped() {
+			return
+		}
 		if moved {
 			// One wake a pass and reactor, however many items it brought.
 			b.published.Store(b.order)
@@ -110,7 +110,9 @@ func (b *broker) takeFrom(r *reactor) bool {
 			break
 		}
 		moved = true
-		b.fanOut(m)
+		if b.fanOut(m); b.ended {
+			break
+		}
 	}
 	if moved {
 		r.ingress.release()
@@ -120,12 +122,14 @@ func (b *broker) takeFrom(r *reactor) bool {
 }
 
 // takeOutside does the same for the door of the goroutines outside.
+// A publication to many groups is one item and many messages, and is not torn
+// apart: the last one of a turn may pass the quota.
 func (b *broker) takeOutside() bool {
-	for n := range brokerQuota {
+	for n := 0; n < brokerQuota && !b.ended; {
 		select {
 		case m := <-b.outside:
 			b.bytes.Release(int64(m.allBytes()))
-			b.fanOutAll(m)
+			n += b.fanOutAll(m)
 		default:
 			return n > 0
 		}
@@ -134,21 +138,25 @@ func (b *broker) takeOutside() bool {
 }
 
 // fanOutAll takes a message from outside and what comes with it, and answers
-// with the last one's order.
-func (b *broker) fanOutAll(m *message) {
+// with the last one's order. It returns how many messages that were.
+func (b *broker) fanOutAll(m *message) int {
 	b.fanOut(m)
 	out := m.outside
 	if out == nil {
-		return // a barrier
+		return 1 // a barrier
 	}
 	last := m
 	for _, other := range out.also {
+		if b.ended {
+			return 1 // nobody waits for an answer any more
+		}
 		b.fanOut(other)
 		last = other
 	}
 	if out.reply != nil {
 		out.reply <- last.order
 	}
+	return 1 + len(out.also)
 }
 
 // fanOut stamps m and appends it to every egress ring. A barrier is held back
@@ -166,6 +174,7 @@ func (b *broker) fanOut(m *message) {
 	for _, r := range b.reactors {
 		for !r.egress.push(m) {
 			if !b.park(r, m) {
+				b.ended = true
 				return
 			}
 		}
@@ -199,6 +208,15 @@ func (b *broker) sleep() bool {
 	return b.wait()
 }
 
+func (b *broker) isStopped() bool {
+	select {
+	case <-b.stopped:
+		return true
+	default:
+		return false
+	}
+}
+
 // wait is where both of them sleep; false when the engine stops.
 func (b *broker) wait() bool {
 	select {
@@ -218,11 +236,15 @@ func (b *broker) pending() bool {
 	return len(b.outside) > 0
 }
 
-// wakeFrom wakes the broker if it sleeps in the given state. The send cannot
-// block: a token is only owed to a sleeper, who takes it before it sleeps again.
+// wakeFrom wakes the broker if it sleeps in the given state. It never blocks: a
+// token that is there already wakes as well as a second one would. There can be
+// one once the engine has stopped, since a broker that leaves does not take it.
 func (b *broker) wakeFrom(state wakeState) {
 	if b.state.Load() == state && b.state.CompareAndSwap(state, running) {
-		b.wakes <- struct{}{}
+		select {
+		case b.wakes <- struct{}{}:
+		default:
+		}
 	}
 }
 

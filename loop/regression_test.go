@@ -252,3 +252,77 @@ func TestStandstillIsNobodysSilence(t *testing.T) {
 		r.wheel.cancel(s)
 	})
 }
+
+// TestCloseWhileRingsAreFull: an engine that is closed while its broker waits for
+// room in a ring ends, however often that reactor makes room meanwhile.
+func TestCloseWhileRingsAreFull(t *testing.T) {
+	for i := range 50 {
+		o := DefaultOptions()
+		o.Loops = 2
+		o.RingSlots = 1 + i%2
+		e, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := e.reactors[0]
+		r.whileFull = func() { // stays in a refused push: the broker finds the egress ring full
+			if e.isStopped() {
+				r.catchUp()
+			}
+		}
+		pushing := make(chan struct{})
+		if err := r.execute(runnable(func() {
+			close(pushing)
+			for !e.isStopped() {
+				r.publish(textMessage("g", "x"))
+			}
+			for range 20 { // the ring is emptied while the engine ends
+				r.publish(textMessage("g", "x"))
+				r.catchUp()
+			}
+		})); err != nil {
+			t.Fatal(err)
+		}
+		<-pushing
+		closed := make(chan error, 1)
+		go func() { closed <- e.Close() }()
+		select {
+		case err := <-closed:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(patience):
+			t.Fatalf("close %d hangs", i)
+		}
+	}
+}
+
+// TestEndedBrokerTakesNothing: the wake-up of a broker that left with the token
+// of an earlier one in its channel blocks nobody, and it takes no further item.
+func TestEndedBrokerTakesNothing(t *testing.T) {
+	stopped := make(chan struct{})
+	o := DefaultOptions()
+	o.RingSlots = 1
+	r := &reactor{ingress: newRing(4, 1<<20), egress: newRing(1, 1<<20), wakes: make(chan struct{}, 1)}
+	b := newBroker([]*reactor{r}, &o, stopped)
+	for range 4 {
+		r.ingress.push(textMessage("g", "x"))
+	}
+	close(stopped)
+	b.run() // fills the egress ring, finds no room, and leaves
+	if n := r.ingress.len(); n != 2 || b.order != 2 {
+		t.Errorf("%d messages are left and %d were ordered; want 2 and 2", n, b.order)
+	}
+	b.wakes <- struct{}{}
+	b.state.Store(parked)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.wakeFrom(parked)
+	}()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Fatal("waking a broker that has left blocks")
+	}
+}
