@@ -262,3 +262,25 @@ func TestOneWakePerBatch(t *testing.T) {
 		t.Error("no wake-up was counted")
 	}
 }
+
+// TestOutsideTurnCountsMessages: a publication to many groups does not buy its
+// door a longer turn.
+func TestOutsideTurnCountsMessages(t *testing.T) {
+	o := DefaultOptions()
+	b := newBroker(nil, &o, nil)
+	for range 3 {
+		m := textMessage("g", "x")
+		m.outside = &outside{}
+		for range brokerQuota {
+			m.outside.also = append(m.outside.also, m.sameTo("h"))
+		}
+		if !b.tryEnter(m) {
+			t.Fatal("no room")
+		}
+		b.bytes.TryAcquire(int64(m.allBytes()))
+	}
+	b.takeOutside()
+	if len(b.outside) != 2 || b.order != brokerQuota+1 {
+		t.Errorf("%d publications are left and %d messages were ordered, want 2 and %d", len(b.outside), b.order, brokerQuota+1)
+	}
+}

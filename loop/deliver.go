@@ -16,6 +16,7 @@ import (
 type batch struct {
 	chunks   []*chunk
 	run      []*message
+	lens     []int      // of the run's envelopes, without their frames' headers; only where a member wants them
 	group    *group     // of the run; nil if it has no members here
 	excluded []*Session // from the run
 	// reached are when the messages that have members here were published.
@@ -135,6 +136,13 @@ func (r *reactor) add(m *message) {
 		}
 	}
 	b.run = append(b.run, m)
+	if b.group != nil && len(b.group.members[protocol.ModeEnvelope]) > 0 {
+		// Escapes can make six bytes of one, and each message names its group:
+		// what members are sent counts, not what came.
+		n := protocol.MessageLen(m.group, m.payload, m.isText)
+		b.lens = append(b.lens, n)
+		b.total += max(0, protocol.HeaderLen(n)+n-len(m.frame.buf))
+	}
 	if m.excludes() {
 		r.endRun()
 		return
@@ -155,7 +163,7 @@ func (r *reactor) endRun() {
 	}
 	if g := b.group; g != nil {
 		if m := b.run[0]; m.excludes() {
-			b.marks += g.size()
+			b.marks += g.size() + m.excluded() // looking for a session costs as much as marking one
 			r.exclude(m)
 		}
 		if list := g.members[protocol.ModeBare]; len(list) > 0 {
@@ -175,7 +183,7 @@ func (r *reactor) endRun() {
 		}
 		b.run[i] = nil
 	}
-	b.run, b.group = b.run[:0], nil
+	b.run, b.lens, b.group = b.run[:0], b.lens[:0], nil
 }
 
 // exclude notes who may not get m. Only sessions of this reactor are looked for.
@@ -243,8 +251,8 @@ func (r *reactor) bareChunk(run []*message) *chunk {
 // a reactor, and only where a member wants them.
 func (r *reactor) envelopeChunk(run []*message) *chunk {
 	c := r.batchChunk()
-	for _, m := range run {
-		c.buf = protocol.AppendHeader(c.buf, ws.OpText, protocol.MessageLen(m.group, m.payload, m.isText))
+	for i, m := range run {
+		c.buf = protocol.AppendHeader(c.buf, ws.OpText, r.batch.lens[i])
 		c.buf = protocol.AppendMessage(c.buf, m.group, m.payload, m.isText)
 	}
 	return c

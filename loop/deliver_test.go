@@ -3,6 +3,7 @@ package loop
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -205,6 +206,48 @@ func TestBatchEnds(t *testing.T) {
 		// A run to one group marks each member once, so it costs one time 100.
 		if n := count(repeat(20, func(int) *message { return textMessage("hundred", "x") })...); n != 20 {
 			t.Errorf("%d messages of one run in a batch, want 20", n)
+		}
+		// An excluded session has to be looked for: that counts as a mark.
+		gone := make([]SessionID, 400)
+		for i := range gone {
+			gone[i] = SessionID{reactor: 1, slot: uint32(i), generation: 99}
+		}
+		excluding := func(int) *message {
+			m := textMessage("hundred", "x")
+			m.outside = &outside{exclude: gone}
+			return m
+		}
+		if n := count(repeat(20, excluding)...); n != 2 {
+			t.Errorf("%d messages that exclude 400 sessions in a batch, want 2: the first that reaches 1,000 marks", n)
+		}
+	})
+}
+
+// TestBatchBytesAreWhatMembersGet: where members are in envelope mode, a batch
+// ends by the bytes of their frames, which may be far more than what came.
+func TestBatchBytesAreWhatMembersGet(t *testing.T) {
+	e := startSim(t, nil)
+	r := e.reactors[0]
+	onLoop(t, r, func() {
+		written := 0
+		r.write = func(_ int32, b []byte) (int, unix.Errno) { written = max(written, len(b)); return len(b), 0 }
+		name := strings.Repeat("\x01", 256) // six bytes each in JSON
+		r.simulate(1, protocol.ModeEnvelope)[0].joinAs(name)
+		r.simulate(1, protocol.ModeBare)[0].joinAs("bare")
+		for range r.opt.BatchMessages {
+			r.inject(textMessage(name, "x"))
+		}
+		r.deliverAll()
+		if limit := r.opt.BatchBytes + 2000; written > limit || written < r.opt.BatchBytes {
+			t.Errorf("%d bytes were written at once, want up to %d and one frame", written, r.opt.BatchBytes)
+		}
+		before := r.stats.Batches
+		for range r.opt.BatchMessages {
+			r.inject(textMessage("bare", "x"))
+		}
+		r.deliverAll()
+		if n := r.stats.Batches - before; n != 1 {
+			t.Errorf("%d batches where nobody is in envelope mode, want 1", n)
 		}
 	})
 }

@@ -180,3 +180,51 @@ func TestPublishEndsWithTheEngine(t *testing.T) {
 		t.Errorf("drain: %v, want %v", err, ErrClosed)
 	}
 }
+
+// TestSharedFrameCountsOnce: a publication to as many groups as there may be
+// takes the room of one frame, and a message of any allowed size fits.
+func TestSharedFrameCountsOnce(t *testing.T) {
+	e, addr := start(t, nil)
+	w := open(t, addr)
+	w.join("last")
+	p := Publication{Payload: []byte(strings.Repeat("x", e.options().MaxMessageBytes/2)), IsText: true}
+	for i := range MaxPublicationGroups - 1 {
+		p.Groups = append(p.Groups, fmt.Sprint(i))
+	}
+	p.Groups = append(p.Groups, "last")
+	order, err := e.PublishAll(t.Context(), p)
+	if err != nil || order != MaxPublicationGroups {
+		t.Fatalf("order %d, %v", order, err)
+	}
+	w.want(string(p.Payload))
+	// What was counted has been given back: as much again fits, many times over.
+	for range 20 {
+		if _, err := e.PublishAll(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		w.want(string(p.Payload))
+	}
+}
+
+// TestExcludeIsCopied: the caller may do with its list what it likes.
+func TestExcludeIsCopied(t *testing.T) {
+	e, addr := start(t, func(o *Options) { o.Loops = 1 })
+	in, out := open(t, addr), open(t, addr)
+	in.join("g")
+	out.join("g")
+	page, _, err := e.Sessions(t.Context(), SessionID{}, 2)
+	if err != nil || len(page) != 2 {
+		t.Fatal(page, err)
+	}
+	exclude := []SessionID{page[1].ID}
+	m, err := e.newPublication(Publication{Groups: []string{"g", "g"}, Payload: []byte("x"), IsText: true, Exclude: exclude})
+	if err != nil {
+		t.Fatal(err)
+	}
+	exclude[0] = page[0].ID
+	if _, err := e.broker.publish(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	in.want("x", "x")
+	out.sync()
+}

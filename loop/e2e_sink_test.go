@@ -214,7 +214,7 @@ func TestPublishAll(t *testing.T) {
 		"too many groups":   {Publication{Groups: make([]string, MaxPublicationGroups+1)}, ErrTooManyGroups},
 		"one is bad":        {Publication{Groups: []string{"a", ""}}, ErrBadGroup},
 		"too many excludes": {Publication{Groups: []string{"a"}, Exclude: make([]SessionID, MaxPublicationExcludes+1)}, ErrTooManyExcludes},
-		"more than a ring":  {Publication{Groups: []string{"a", "a", "a", "a", "a"}, Payload: big}, ErrTooLarge},
+		"more than a ring":  {Publication{Groups: slices.Repeat([]string{"a"}, 30), Payload: big}, ErrTooLarge},
 	} {
 		if _, err := e.PublishAll(t.Context(), test.p); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
@@ -257,5 +257,21 @@ func TestPublishAllTogether(t *testing.T) {
 		if a.Group != "a" || b.Group != "b" || string(a.Payload) != string(b.Payload) || b.Order != a.Order+1 {
 			t.Fatalf("%s for %s, then %s for %s", a.Payload, a.Group, b.Payload, b.Group)
 		}
+	}
+}
+
+// TestSinkCountsSharedFrames: what a sink keeps of a publication to many groups
+// may be any of its messages, so each counts the frame that they share.
+func TestSinkCountsSharedFrames(t *testing.T) {
+	e := startSim(t, nil)
+	sink := e.NewSink("test", 100, 5000)
+	defer sink.Close()
+	p := Publication{Groups: slices.Repeat([]string{"g"}, 10), Payload: make([]byte, 2000), IsText: true}
+	if _, err := e.PublishAll(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "all are taken or dropped", func() bool { s := sink.Stats(); return s.Taken+s.Dropped == 10 })
+	if s := sink.Stats(); s.Taken != 2 {
+		t.Errorf("%d messages of 2,000 bytes in a sink of 5,000 bytes", s.Taken)
 	}
 }

@@ -49,6 +49,7 @@ type message struct {
 	kind        messageKind
 	isText      bool // payload is a JSON string's characters, else raw JSON
 	excludeSelf bool
+	borrowed    bool // the frame is that of the publication's first message, which counts it
 }
 
 // outside is what a message from outside the loops carries beside it.
@@ -90,16 +91,38 @@ func newMessage(group, payload, reqID []byte, isText bool) *message {
 	return m
 }
 
-// size is what the message counts against a ring's bytes.
+// size is what the message counts against a ring's bytes. The messages of one
+// publication share one frame, which only the first of them counts: they go
+// through a ring one behind the other, so that a ring holds at most one frame
+// that it does not count.
 func (m *message) size() int {
+	if m.borrowed {
+		return len(m.group) + len(m.reqID) + messageOverhead
+	}
+	return m.held()
+}
+
+// held is what the message keeps alive by itself, a shared frame included.
+func (m *message) held() int {
 	return len(m.frame.buf) + len(m.group) + len(m.reqID) + messageOverhead
 }
 
-// sameTo is m for another group: it shares the frame and is counted in full.
+// sameTo is m for another group: it shares the frame.
 func (m *message) sameTo(group string) *message {
-	other := &message{kind: m.kind, isText: m.isText, published: m.published, payload: m.payload, group: group}
+	other := &message{kind: m.kind, isText: m.isText, published: m.published, payload: m.payload, group: group, borrowed: true}
 	other.frame = chunk{buf: m.frame.buf, kind: chunkShared}
 	return other
+}
+
+// excluded is how many sessions may not get it.
+func (m *message) excluded() (n int) {
+	if m.excludeSelf {
+		n++
+	}
+	if m.outside != nil {
+		n += len(m.outside.exclude)
+	}
+	return n
 }
 
 // allBytes is what m and what comes with it count.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -17,7 +18,7 @@ type Publication struct {
 	// the caller has checked). It is copied.
 	Payload []byte
 	IsText  bool
-	// Exclude are sessions that do not get it.
+	// Exclude are sessions that do not get it. It is copied.
 	Exclude []SessionID
 	// From is the sink whose owner publishes, Tag what sinks get with it.
 	From *Sink
@@ -68,10 +69,11 @@ func (e *Engine) newPublication(p Publication) (*message, error) {
 	}
 	m := newMessage([]byte(p.Groups[0]), p.Payload, nil, p.IsText)
 	m.published = int64(time.Since(e.start))
-	m.outside = &outside{exclude: p.Exclude, from: p.From, tag: p.Tag}
+	exclude := slices.Clone(p.Exclude) // read by every loop, long after the caller has gone on
+	m.outside = &outside{exclude: exclude, from: p.From, tag: p.Tag}
 	for _, group := range p.Groups[1:] {
 		other := m.sameTo(group)
-		other.outside = &outside{exclude: p.Exclude, from: p.From, tag: p.Tag}
+		other.outside = &outside{exclude: exclude, from: p.From, tag: p.Tag}
 		m.outside.also = append(m.outside.also, other)
 	}
 	if m.allBytes() > e.options().RingBytes {

@@ -51,8 +51,10 @@ type SinkStats struct {
 var ErrSinkClosed = errors.New("sink closed")
 
 // NewSink adds a way out. It holds maxMessages and maxBytes at most, both at
-// least one; a message counts its frame and what a ring counts beside that. Only
-// messages ordered after NewSink returns are sure to come.
+// least one; a message counts its frame and what a ring counts beside that. A
+// frame that several messages of one publication share is counted by each: any
+// of them may be the one that is kept while the others are dropped. Only messages
+// ordered after NewSink returns are sure to come.
 func (e *Engine) NewSink(name string, maxMessages, maxBytes int) *Sink {
 	s := &Sink{
 		name:     name,
@@ -91,7 +93,7 @@ func (s *Sink) Next(ctx context.Context) (SinkMessage, error) {
 }
 
 func (s *Sink) take(m *message) SinkMessage {
-	s.bytes.Add(-int64(m.size()))
+	s.bytes.Add(-int64(m.held()))
 	out := SinkMessage{Order: m.order, Group: m.group, Payload: m.payload, IsText: m.isText}
 	if m.outside != nil {
 		out.From, out.Tag = m.outside.from, m.outside.tag
@@ -101,7 +103,7 @@ func (s *Sink) take(m *message) SinkMessage {
 
 // offer is the broker's: it never waits.
 func (s *Sink) offer(m *message) {
-	n := int64(m.size())
+	n := int64(m.held())
 	if s.bytes.Add(n) > s.maxBytes {
 		s.bytes.Add(-n)
 		s.dropped.Add(1)
