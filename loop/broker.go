@@ -162,16 +162,23 @@ func (b *broker) fanOutAll(m *message) int {
 // fanOut stamps m and appends it to every egress ring. A barrier is held back
 // until every door has sent its own: then nothing accepted before it can still
 // be on its way.
+//
+// What is a session's own goes back where it came from, behind all that came
+// from there before.
 func (b *broker) fanOut(m *message) {
-	if m.kind == kindBarrier {
+	to := b.reactors
+	switch m.kind {
+	case kindPublish:
+		b.order++
+		m.order = b.order
+	case kindBarrier:
 		if b.barriers++; b.barriers < len(b.reactors)+1 {
 			return
 		}
-	} else {
-		b.order++
-		m.order = b.order
+	case kindOwn:
+		to = to[m.origin.reactor-1 : m.origin.reactor]
 	}
-	for _, r := range b.reactors {
+	for _, r := range to {
 		for !r.egress.push(m) {
 			if !b.park(r, m) {
 				b.ended = true

@@ -113,6 +113,9 @@ var pingFrame = &chunk{buf: protocol.AppendFrame(nil, ws.OpPing, nil)}
 
 func (r *reactor) checkSilence(s *Session) {
 	now := r.wheel.now
+	if !r.underway(s) {
+		s.lastSend = r.returned // the counters wrap: never let it fall far behind
+	}
 	ping := s.lastSeen + r.ticks(r.opt.PingAfter)
 	end := s.lastSeen + r.ticks(r.opt.CloseAfter)
 	switch {

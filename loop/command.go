@@ -22,21 +22,83 @@ func (r *reactor) execCommand(s *Session, payload []byte, binary bool) {
 	}
 	switch c.Kind {
 	case protocol.KindAddGroup:
-		r.join(s, c)
+		if r.underway(s) {
+			r.putBehind(s, ownJoin, c.Group, c.ReqID)
+			return
+		}
+		r.join(s, c.Group, c.ReqID)
 	case protocol.KindLeaveGroup:
-		r.leave(s, c)
+		if r.underway(s) {
+			r.putBehind(s, ownLeave, c.Group, c.ReqID)
+			return
+		}
+		r.leave(s, c.Group, c.ReqID)
 	case protocol.KindSendToGroup:
 		r.sendToGroup(s, c)
 	case protocol.KindPing:
-		s.sendAck(c.ReqID)
+		r.reply = protocol.AppendAck(r.reply[:0], s.mode, c.ReqID)
+		r.answer(s, r.reply)
 	}
 }
 
-func (r *reactor) join(s *Session, c *protocol.Command) {
-	if err := r.enter(s, c.Group); err != nil {
-		r.refuse(s, c.ReqID, err.Code, err.Reason)
-	} else if c.ReqID != nil {
-		s.sendAck(c.ReqID)
+// A session's commands are carried out and answered in the order in which they
+// came. A send is out of this loop's hands until it comes back from the broker;
+// what the session asks for meanwhile goes the same way, behind it. With no send
+// under way that costs a comparison.
+
+// underway reports whether s has sent something that is not back yet.
+func (r *reactor) underway(s *Session) bool { return int32(s.lastSend-r.returned) > 0 }
+
+// putBehind sends something of s after its sends. Like publish, it may deliver
+// meanwhile, after which s may be dead.
+func (r *reactor) putBehind(s *Session, act ownAct, payload, reqID []byte) {
+	r.stats.Deferred++
+	r.send(s, newOwn(s.ID(), act, payload, reqID))
+}
+
+// send publishes m for s and notes that it is under way.
+func (r *reactor) send(s *Session, m *message) {
+	r.sent++
+	s.lastSend = r.sent
+	r.publish(m)
+}
+
+// carryOut does what came back from behind a send.
+func (r *reactor) carryOut(m *message) {
+	r.returned++
+	s := r.session(m.origin)
+	if s == nil || s.state != stateOpen {
+		return
+	}
+	switch m.act {
+	case ownJoin:
+		r.join(s, m.payload, m.reqID)
+	case ownLeave:
+		r.leave(s, m.payload, m.reqID)
+	case ownReply:
+		s.Send(ws.OpText, m.payload)
+	}
+}
+
+// answer sends text to s, behind what it has under way.
+func (r *reactor) answer(s *Session, text []byte) {
+	switch {
+	case s.state != stateOpen:
+	case r.underway(s):
+		r.putBehind(s, ownReply, text, nil)
+	default:
+		s.Send(ws.OpText, text)
+	}
+}
+
+// join makes s a member of the group and answers.
+func (r *reactor) join(s *Session, group, reqID []byte) {
+	if err := r.enter(s, group); err != nil {
+		r.stats.Errors.count(err.Code)
+		r.reply = protocol.AppendError(r.reply[:0], s.mode, reqID, err.Code, err.Reason)
+		s.Send(ws.OpText, r.reply)
+	} else if reqID != nil {
+		s.sendAck(reqID)
 	}
 }
 
@@ -73,10 +135,11 @@ func (r *reactor) enter(s *Session, name []byte) *protocol.CommandError {
 	return nil
 }
 
-func (r *reactor) leave(s *Session, c *protocol.Command) {
-	r.exit(s, c.Group)
-	if c.ReqID != nil {
-		s.sendAck(c.ReqID)
+// leave takes s out of the group and answers.
+func (r *reactor) leave(s *Session, group, reqID []byte) {
+	r.exit(s, group)
+	if reqID != nil {
+		s.sendAck(reqID)
 	}
 }
 
@@ -120,16 +183,14 @@ func (r *reactor) sendToGroup(s *Session, c *protocol.Command) {
 	m.origin = s.ID()
 	m.excludeSelf = c.ExcludeSelf
 	r.stats.Published++
-	r.publish(m)
+	r.send(s, m)
 }
 
+// refuse answers a command that is not carried out.
 func (r *reactor) refuse(s *Session, reqID []byte, code protocol.Code, reason string) {
 	r.stats.Errors.count(code)
-	if s.state != stateOpen {
-		return
-	}
 	r.reply = protocol.AppendError(r.reply[:0], s.mode, reqID, code, reason)
-	s.Send(ws.OpText, r.reply)
+	r.answer(s, r.reply)
 }
 
 func (s *Session) sendAck(reqID []byte) {

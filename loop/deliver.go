@@ -78,11 +78,8 @@ func (r *reactor) flushAll() {
 // marks the members of their groups. It returns whether it took any. The
 // limits are looked at between messages: the last one may pass them.
 //
-// Nothing in here writes, closes, joins or leaves.
+// Nothing in here writes or closes; joins and leaves happen between two runs.
 func (r *reactor) takeBatch() bool {
-	if r.atBarrier {
-		return false // nothing comes after it
-	}
 	r.delivering = true
 	b := &r.batch
 	b.messages, b.total, b.marks = 0, 0, 0
@@ -96,11 +93,15 @@ func (r *reactor) takeBatch() bool {
 		if b.messages%brokerQuota == 0 {
 			r.releaseEgress()
 		}
-		if m.kind == kindBarrier {
-			r.atBarrier = true
-			break
+		switch m.kind {
+		case kindPublish:
+			r.add(m)
+		case kindOwn:
+			r.endRun()
+			r.carryOut(m)
+		case kindBarrier:
+			r.atBarrier = true // only what is a session's own can come after it
 		}
-		r.add(m)
 	}
 	r.endRun()
 	r.releaseEgress()
@@ -126,6 +127,9 @@ func (r *reactor) releaseEgress() {
 func (r *reactor) add(m *message) {
 	b := &r.batch
 	r.stats.Messages++
+	if int(m.origin.reactor) == r.index+1 {
+		r.returned++
+	}
 	if len(b.run) > 0 && (b.run[0].group != m.group || m.excludes()) {
 		r.endRun()
 	}

@@ -54,6 +54,13 @@
 // joins, leaves and ends are free to happen in between. No further message is
 // taken before the list is done.
 //
+// A session's own commands keep their order although a send has to go round by
+// the broker: what the session asks for behind a send that is under way, and any
+// answer that is due meanwhile, is put into the ring behind it, and the broker
+// gives it back to its own reactor alone (kindOwn). Whether a send is under way
+// is one comparison: the rings keep the order, so two counters a reactor and a
+// mark a session say it.
+//
 // # From outside
 //
 // A publication from outside the loops is one item of the broker's outside door,

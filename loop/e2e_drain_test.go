@@ -111,7 +111,7 @@ func readToClose(w *wire) (texts []string, err error) {
 
 // publishUntilDraining publishes with up to window messages unanswered and
 // returns those that were acknowledged, once others were refused. Acks come in
-// order; refusals may overtake those that still go round by the broker.
+// order, and refusals behind the acks of all sends before them.
 func publishUntilDraining(w *wire, publisher int, acked *atomic.Int64) (accepted []string, err error) {
 	const window = 50
 	refused := 0

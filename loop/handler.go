@@ -60,6 +60,7 @@ func (e *Engine) OnClose(c gnet.Conn, _ error) gnet.Action {
 // open takes in the session of a new connection. It is counted already.
 func (r *reactor) open(s *Session, c gnet.Conn) {
 	s.r, s.conn, s.fd, s.lastSeen, s.opened = r, c, int32(c.Fd()), r.wheel.now, r.wheel.now
+	s.lastSend = r.returned
 	r.sessions.add(s)
 	s.set(flagHandshaking)
 	if r.opt.CommandRate > 0 {

@@ -18,6 +18,19 @@ const (
 	// door sends one to the broker, and the broker sends one to every reactor
 	// once it has all of them.
 	kindBarrier
+	// kindOwn is what a session asked for behind a send of its own that is still
+	// under way: it goes to the broker and back to its own reactor only, so that
+	// it comes after that send. It has no place in the order.
+	kindOwn
+)
+
+// ownAct is what is to be done when a kindOwn comes back.
+type ownAct uint8
+
+const (
+	ownJoin  ownAct = iota // the session joins the group in payload
+	ownLeave               // it leaves it
+	ownReply               // payload is a text for it
 )
 
 // messageOverhead is what a ring counts for a message beside its bytes: the
@@ -47,7 +60,8 @@ type message struct {
 	outside *outside
 
 	kind        messageKind
-	isText      bool // payload is a JSON string's characters, else raw JSON
+	act         ownAct // of a kindOwn
+	isText      bool   // payload is a JSON string's characters, else raw JSON
 	excludeSelf bool
 	borrowed    bool // the frame is that of the publication's first message, which counts it
 }
@@ -87,6 +101,20 @@ func newMessage(group, payload, reqID []byte, isText bool) *message {
 	}
 	if len(reqID) > 0 {
 		m.reqID = buf[frame+len(group):]
+	}
+	return m
+}
+
+// newOwn makes what a session is to get, or to have done, behind its sends.
+func newOwn(origin SessionID, act ownAct, payload, reqID []byte) *message {
+	buf := make([]byte, 0, len(payload)+len(reqID))
+	buf = append(buf, payload...)
+	buf = append(buf, reqID...)
+	m := &message{kind: kindOwn, act: act, origin: origin}
+	m.payload = buf[:len(payload):len(payload)]
+	m.frame.buf = m.payload // so that it is counted
+	if reqID != nil {
+		m.reqID = buf[len(payload):]
 	}
 	return m
 }

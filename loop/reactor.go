@@ -38,6 +38,10 @@ type reactor struct {
 	// whileFull is catchUp; the test that shows why rule R1 is needed takes it away.
 	whileFull func()
 	pushed    bool // ingress got items since the broker was last woken
+	// sent and returned count what this reactor's sessions had pushed into
+	// ingress, and what of it has come back. The rings keep the order, so that a
+	// session has something under way exactly if its lastSend is not back.
+	sent, returned uint32
 
 	// The batch being delivered: its dirty sessions, of which flushed are
 	// done, and the chunks built for it. See deliver.go.

@@ -45,6 +45,8 @@ type Session struct {
 	due                  uint32
 	// lastSeen is the tick of the last bytes received, opened that of the first.
 	lastSeen, opened uint32
+	// lastSend is the reactor's count of sent after the session's last send.
+	lastSend uint32
 	// Bytes read, and bytes that the kernel has taken.
 	bytesIn, bytesOut uint64
 

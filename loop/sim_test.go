@@ -74,7 +74,7 @@ func (r *reactor) deliverAll() {
 
 // joinAs makes s a member as a command would. On the loop.
 func (s *Session) joinAs(group string) {
-	s.r.join(s, &protocol.Command{Kind: protocol.KindAddGroup, Group: []byte(group)})
+	s.r.join(s, []byte(group), nil)
 }
 
 // sink takes all bytes. On the loop.

@@ -36,6 +36,7 @@ type ReactorStats struct {
 	HandshakeExpired uint64
 	Errors           ErrorCounts // commands answered with an error
 	Panics           uint64
+	Deferred         uint64 // commands and answers that waited behind a send of their session
 
 	// Broadcast.
 	Published    uint64 // messages this reactor's sessions sent
