@@ -91,6 +91,17 @@ func BenchmarkHandshake(b *testing.B) {
 	}
 }
 
+func BenchmarkHandshakeSplit(b *testing.B) {
+	head := []byte(splitHead)
+	var h Handshaker
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, res := h.Handshake(head); !res.Upgraded {
+			b.Fatal(res)
+		}
+	}
+}
+
 func BenchmarkAppendMessage(b *testing.B) {
 	for _, n := range []int{100, 64 << 10} {
 		message := bytes.Repeat([]byte("Dies ist eine Nachricht "), n/24)

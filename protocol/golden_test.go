@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/gobwas/ws"
+	"pgregory.net/rapid"
 )
 
 // The golden files are described in testdata/README.md.
@@ -278,7 +279,7 @@ func TestGoldenHandshakes(t *testing.T) {
 
 // checkResponse reads a response as a client would, checks what holds for all
 // of them, and returns it with its body.
-func checkResponse(tb testing.TB, response []byte, method string, status int) (*http.Response, string) {
+func checkResponse(tb rapid.TB, response []byte, method string, status int) (*http.Response, string) {
 	tb.Helper()
 	rest := bufio.NewReader(bytes.NewReader(response))
 	r, err := http.ReadResponse(rest, &http.Request{Method: method})

@@ -3,12 +3,16 @@ package protocol
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha1"
 	"encoding/base64"
+	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gobwas/ws"
+	"pgregory.net/rapid"
 )
 
 // headEndNaive is the oracle of HeadEnd: it reads lines, as net/http does.
@@ -56,64 +60,188 @@ func TestHeadEnd(t *testing.T) {
 	}
 }
 
-// FuzzHandshake holds whatever is upgraded against net/http, and every answer
-// against what must hold for all.
+// elementsNaive is the list that several fields make (RFC 9110, 5.3), as
+// net/http read them, in lower case.
+func elementsNaive(fields []string) (all []string) {
+	for element := range strings.SplitSeq(strings.Join(fields, ","), ",") {
+		if element = strings.Trim(element, " \t"); element != "" {
+			all = append(all, strings.ToLower(element))
+		}
+	}
+	return all
+}
+
+var (
+	tokens    = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9a-z-]+$")
+	protocols = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9a-z-]+(/[!#$%&'*+.^_`|~0-9a-z-]+)?$")
+	// plainHeads are those about which Handshake has to agree with net/http
+	// even where it may refuse: nothing is folded or out of the ordinary.
+	plainHeads = regexp.MustCompile("^[A-Z]+ /[a-z]* HTTP/1\\.[01]\r?\n([A-Za-z-]+:[\t -~]*\r?\n)*\r?\n$")
+	hostLines  = regexp.MustCompile("(?im)^host:")
+)
+
+// statusNaive is the oracle of Handshake, on what net/http made of the head.
+func statusNaive(r *http.Request) int {
+	others := func(list []string, valid *regexp.Regexp) bool {
+		return slices.ContainsFunc(list, func(s string) bool { return !valid.MatchString(s) })
+	}
+	upgrade, connection := elementsNaive(r.Header["Upgrade"]), elementsNaive(r.Header["Connection"])
+	if !slices.Contains(upgrade, "websocket") {
+		path, _, _ := strings.Cut(r.RequestURI, "?")
+		if path == "/healthz" && (r.Method == "GET" || r.Method == "HEAD") {
+			return 200
+		}
+		return 426
+	}
+	keys, versions := r.Header["Sec-Websocket-Key"], r.Header["Sec-Websocket-Version"]
+	nonce, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
+	switch {
+	case r.Method != "GET" || !r.ProtoAtLeast(1, 1):
+		return 426
+	case len(keys) > 1 || len(versions) > 1 || r.RequestURI[0] != '/' || len(r.TransferEncoding) > 0 ||
+		slices.ContainsFunc(r.Header["Content-Length"], func(s string) bool { return s != "0" }):
+		return 400
+	case len(versions) == 1 && versions[0] != "13":
+		return 426
+	case len(versions) == 0 || err != nil || len(nonce) != 16 || others(upgrade, protocols) ||
+		others(connection, tokens) || !slices.Contains(connection, "upgrade"):
+		return 400
+	}
+	return 101
+}
+
+// upgradeNaive is the response that ws.Upgrader writes to an upgrade in its
+// simplest form.
+func upgradeNaive(tb rapid.TB, key string, envelope bool) string {
+	tb.Helper()
+	head := "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
+		"Sec-WebSocket-Key: " + key + "\r\n"
+	if envelope {
+		head += "Sec-WebSocket-Protocol: " + SubprotocolV1 + "\r\n"
+	}
+	var out bytes.Buffer
+	u := ws.Upgrader{Protocol: func([]byte) bool { return true }}
+	if _, err := u.Upgrade(struct {
+		io.Reader
+		io.Writer
+	}{strings.NewReader(head + "\r\n"), &out}); err != nil {
+		tb.Fatal(err)
+	}
+	return out.String()
+}
+
+// FuzzHandshake holds verdicts against net/http's reading of the head, upgrades
+// against ws.Upgrader's, and every answer against what must hold for all.
 func FuzzHandshake(f *testing.F) {
 	for _, c := range golden[handshakeCase](f, "handshakes.jsonl") {
 		f.Add([]byte(c.In))
 	}
 	var h Handshaker
 	f.Fuzz(func(t *testing.T, in []byte) {
-		end := checkHeadEnd(t, in)
-		if end < 0 {
-			return
+		if end := checkHeadEnd(t, in); end >= 0 {
+			checkHandshake(t, &h, in[:end])
 		}
-		head := bytes.Clone(in[:end])
-		response, res := h.Handshake(head)
-		if !bytes.Equal(head, in[:end]) {
-			t.Fatal("the head was changed")
-		}
-		line, _, _ := bytes.Cut(head, []byte{'\n'})
-		method, _, _ := strings.Cut(strings.TrimSuffix(string(line), "\r"), " ")
-		got, _ := checkResponse(t, response, method, res.Status)
+	})
+}
 
-		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
-		// A bad length matters to us only with an upgrade; and what is not a
-		// path is refused there.
+// checkHandshake checks the answer to a head and returns its status.
+func checkHandshake(t rapid.TB, h *Handshaker, in []byte) (status int) {
+	t.Helper()
+	head := bytes.Clone(in)
+	response, res := h.Handshake(head)
+	if !bytes.Equal(head, in) {
+		t.Fatal("the head was changed")
+	}
+	line, _, _ := bytes.Cut(head, []byte{'\n'})
+	method, _, _ := strings.Cut(strings.TrimSuffix(string(line), "\r"), " ")
+	checkResponse(t, response, method, res.Status)
+	if res.Upgraded != (res.Status == 101) {
+		t.Fatalf("%+v", res)
+	}
+
+	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
+	if err != nil {
+		// A bad length matters to us only with an upgrade; and what is not
+		// a path is refused there.
 		lower := bytes.ToLower(head)
-		if res.Status != 400 && err != nil && strings.HasPrefix(target(line), "/") &&
+		if res.Upgraded || res.Status != 400 && strings.HasPrefix(target(line), "/") &&
 			!bytes.Contains(lower, []byte("content-length")) && !bytes.Contains(lower, []byte("transfer-encoding")) {
 			t.Fatalf("net/http refuses what got %d: %v", res.Status, err)
 		}
-		if res.Upgraded != (res.Status == 101) {
-			t.Fatalf("%+v", res)
+		return res.Status
+	}
+	want := statusNaive(r)
+	if hosts := len(hostLines.FindAll(head, -1)); hosts > 1 || hosts == 0 && r.ProtoAtLeast(1, 1) {
+		want = 400
+	}
+	if res.Status != want && (res.Status != 400 || plainHeads.Match(head)) {
+		t.Fatalf("%d, want %d of %q and %v", res.Status, want, head, r.Header)
+	}
+	if !res.Upgraded {
+		return res.Status
+	}
+	offered := strings.Split(strings.Join(r.Header["Sec-Websocket-Protocol"], ","), ",")
+	v1 := slices.ContainsFunc(offered, func(s string) bool { return strings.Trim(s, " \t") == SubprotocolV1 })
+	if v1 != (res.Mode == ModeEnvelope) {
+		t.Fatalf("offered %q, mode %d", offered, res.Mode)
+	}
+	if want := upgradeNaive(t, r.Header.Get("Sec-WebSocket-Key"), v1); string(response) != want {
+		t.Fatalf("%q, ws.Upgrader writes %q", response, want)
+	}
+	return res.Status
+}
+
+// TestHandshakeLists spreads lists over fields and lines, as proxies may.
+func TestHandshakeLists(t *testing.T) {
+	lists := []struct {
+		name string
+		// good are what may be in an upgrade, bad what may rather not.
+		good, bad []string
+	}{
+		{"Connection", []string{"Upgrade", "upgrade", "keep-alive", ""}, []string{"a b", `"x`, "Up"}},
+		{"Upgrade", []string{"websocket", "WebSocket", "h2c", "TLS/1.0", ""}, []string{"websocket/13", "a/", "(x)"}},
+		{"Sec-WebSocket-Protocol", []string{SubprotocolV1, "Groupcast.v1", "chat", ""}, []string{"a b"}},
+		{"Sec-WebSocket-Extensions", []string{"permessage-deflate", ""}, []string{`a; b="c`}},
+		{"Content-Length", nil, []string{"0", "5"}},
+		{"Transfer-Encoding", nil, []string{"chunked"}},
+	}
+	space := rapid.SampledFrom([]string{"", "", " ", "\t", " \t "})
+	upgrades := 0
+	rapid.Check(t, func(t *rapid.T) {
+		lines := []string{"Host: x", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13"}
+		for _, l := range lists {
+			elements := l.good
+			if rapid.IntRange(0, 9).Draw(t, "with bad") == 0 {
+				elements = slices.Concat(l.good, l.bad)
+			}
+			if elements == nil {
+				continue
+			}
+			line := ""
+			for range rapid.IntRange(1, 4).Draw(t, "elements") {
+				switch {
+				case line == "":
+					line = l.name + ":"
+				case rapid.Bool().Draw(t, "split"):
+					lines = append(lines, line)
+					line = l.name + ":"
+				default:
+					line += ","
+				}
+				line += space.Draw(t, "before") + rapid.SampledFrom(elements).Draw(t, "element") + space.Draw(t, "behind")
+			}
+			lines = append(lines, line)
 		}
-		if !res.Upgraded {
-			return
-		}
-		if err != nil || r.Method != "GET" || !r.ProtoAtLeast(1, 1) || r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
-			t.Fatalf("upgraded %+v, %v", r, err)
-		}
-		if len(r.Header["Sec-Websocket-Key"]) != 1 || !slices.Equal(r.Header["Sec-Websocket-Version"], []string{"13"}) ||
-			!strings.EqualFold(r.Header.Get("Upgrade"), "websocket") ||
-			!strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade") {
-			t.Fatalf("upgraded %v", r.Header)
-		}
-		key := r.Header.Get("Sec-WebSocket-Key")
-		if nonce, err := base64.StdEncoding.DecodeString(key); err != nil || len(nonce) != 16 {
-			t.Fatalf("upgraded the key %q", key)
-		}
-		sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-		if want := base64.StdEncoding.EncodeToString(sum[:]); got.Header.Get("Sec-WebSocket-Accept") != want {
-			t.Fatalf("accept %q, want %q", got.Header.Get("Sec-WebSocket-Accept"), want)
-		}
-		offered := strings.Split(strings.Join(r.Header["Sec-Websocket-Protocol"], ","), ",")
-		v1 := slices.ContainsFunc(offered, func(s string) bool { return strings.Trim(s, " \t") == SubprotocolV1 })
-		chosen := got.Header.Values("Sec-WebSocket-Protocol")
-		if v1 != (res.Mode == ModeEnvelope) || v1 != slices.Equal(chosen, []string{SubprotocolV1}) || !v1 && chosen != nil {
-			t.Fatalf("offered %q, chosen %q, mode %d", offered, chosen, res.Mode)
+		head := "GET / HTTP/1.1\r\n" + strings.Join(rapid.Permutation(lines).Draw(t, "lines"), "\r\n") + "\r\n\r\n"
+		var h Handshaker
+		if checkHandshake(t, &h, []byte(head)) == 101 {
+			upgrades++
 		}
 	})
+	if upgrades == 0 {
+		t.Error("nothing was upgraded")
+	}
+	t.Logf("%d upgrades", upgrades)
 }
 
 // target returns the second word of a request line.
@@ -125,8 +253,7 @@ func target(line []byte) string {
 	return words[1]
 }
 
-// TestHandshakeOfLargeHead: longer than ws.Upgrader's buffer, in one line and
-// in many.
+// TestHandshakeOfLargeHead: in one line and in many.
 func TestHandshakeOfLargeHead(t *testing.T) {
 	var h Handshaker
 	for name, extra := range map[string]string{

@@ -29,22 +29,35 @@ type request struct {
 	target []byte
 	// version10 is HTTP/1.0; else it is HTTP/1.1.
 	version10 bool
-	// hosts, keys and versions count the header fields of these names.
+	// hosts, keys and versions count the header fields of these names, which
+	// are no lists: more than one is a mistake.
 	hosts, keys, versions int
 	// wsVersion is the last Sec-WebSocket-Version.
 	wsVersion []byte
 	// wsKey is the last Sec-WebSocket-Key.
 	wsKey []byte
-	// toWebSocket says that an Upgrade field names websocket.
-	toWebSocket bool
-	// body says that a body follows the head.
+	// upgrade is what the Upgrade fields say of websocket.
+	upgrade listed
+	// connection is what the Connection fields say of upgrade.
+	connection listed
+	// offersV1 says that the Sec-WebSocket-Protocol fields name SubprotocolV1.
+	offersV1 bool
+	// body says that a body may follow the head.
 	body bool
 }
 
+// listed is what all fields of one name, which are one list (RFC 9110, 5.3),
+// say of one element.
+type listed struct {
+	// has says that the element is there.
+	has bool
+	// bad says that something is there that may not be in such a list.
+	bad bool
+}
+
 // parseRequest reads head, which ends with its blank line (RFC 9112, 2 to 6).
-// It is as strict as net/http, and stricter in refusing folded lines. What
-// follows is then about a well-formed request only; ws.Upgrader, which comes
-// next, trims and tolerates more than it should.
+// It is as strict as net/http, and stricter in refusing folded lines. Whether an
+// upgrade is a good one is for checkUpgrade to say.
 func parseRequest(head []byte) (r request, ok bool) {
 	line, head := cutLine(head)
 	method, rest, ok1 := bytes.Cut(line, []byte{' '})
@@ -78,24 +91,79 @@ func parseRequest(head []byte) (r request, ok bool) {
 	return r, len(head) == 0
 }
 
-// field notes one header field.
+// field notes one header field. Of fields that are lists, several are one
+// list. Sec-WebSocket-Extensions is one too, of which nothing is accepted.
+//
+// Where a request ends is what a proxy in front and this server must not
+// differ about, or one reads as frames or as the next request what is the
+// other's body (request smuggling). So body takes the side of there being one,
+// whatever a Transfer-Encoding says, and unless every Content-Length is just
+// 0: not in a list, not as 00 or +0. With a body there is no upgrade, and all
+// other answers close the connection.
 func (r *request) field(name, value []byte) {
 	switch {
 	case equalFold(name, "host"):
 		r.hosts++
 	case equalFold(name, "upgrade"):
-		r.toWebSocket = r.toWebSocket || hasToken(value, "websocket")
+		r.upgrade.add(value, "websocket", isProtocol)
+	case equalFold(name, "connection"):
+		r.connection.add(value, "upgrade", isToken)
 	case equalFold(name, "sec-websocket-key"):
 		r.keys++
 		r.wsKey = value
 	case equalFold(name, "sec-websocket-version"):
 		r.versions++
 		r.wsVersion = value
+	case equalFold(name, "sec-websocket-protocol"):
+		r.offersV1 = r.offersV1 || hasElement(value, SubprotocolV1)
 	case equalFold(name, "content-length"):
 		r.body = r.body || string(value) != "0"
 	case equalFold(name, "transfer-encoding"):
 		r.body = true
 	}
+}
+
+// add notes one field's value: whether it has the element want, given in lower
+// case, in any case, and whether all of it is valid. No element that is valid
+// has a comma in it; quoted strings, which may, are not.
+func (l *listed) add(value []byte, want string, valid func([]byte) bool) {
+	for len(value) > 0 {
+		var element []byte
+		element, value = cutElement(value)
+		switch {
+		case len(element) == 0:
+		case equalFold(element, want):
+			l.has = true
+		case !valid(element):
+			l.bad = true
+		}
+	}
+}
+
+// hasElement reports whether a field's value has the element want, exactly.
+func hasElement(value []byte, want string) bool {
+	for len(value) > 0 {
+		var element []byte
+		if element, value = cutElement(value); string(element) == want {
+			return true
+		}
+	}
+	return false
+}
+
+// cutElement returns the first element of a comma-separated list, without the
+// space around it, and what follows its comma. The element may be empty, and
+// is to be ignored then (RFC 9110, 5.6.1.2).
+func cutElement(list []byte) (element, rest []byte) {
+	element, rest, _ = bytes.Cut(list, []byte{','})
+	return bytes.Trim(element, " \t"), rest
+}
+
+// isProtocol reports whether b is a protocol's name, perhaps with a version
+// (RFC 9110, 7.8).
+func isProtocol(b []byte) bool {
+	name, version, found := bytes.Cut(b, []byte{'/'})
+	return isToken(name) && (!found || isToken(version))
 }
 
 // cutLine returns the first line of b without its end, and what follows. The
@@ -106,19 +174,6 @@ func cutLine(b []byte) (line, rest []byte) {
 		line = line[:n-1]
 	}
 	return line, rest
-}
-
-// hasToken reports whether the comma-separated list has token, given in lower
-// case, in any case.
-func hasToken(list []byte, token string) bool {
-	for len(list) > 0 {
-		var item []byte
-		item, list, _ = bytes.Cut(list, []byte{','})
-		if equalFold(bytes.Trim(item, " \t"), token) {
-			return true
-		}
-	}
-	return false
 }
 
 // equalFold reports whether b is s, which is in lower case, in any case. ASCII

@@ -1,6 +1,10 @@
 package protocol
 
-import "strconv"
+import (
+	"crypto/sha1"
+	"encoding/base64"
+	"strconv"
+)
 
 // answer is an HTTP response that ends the connection. Its text is fixed: no
 // response repeats anything of the request.
@@ -19,8 +23,8 @@ const upgradeFields = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
 var (
 	healthy       = answer{200, "Cache-Control: no-store\r\n", "ok\n"}
 	badRequest    = answer{400, "", "malformed request\n"}
-	badConnection = answer{400, "", "handshake: every Connection field must have the token upgrade\n"}
-	badUpgrade    = answer{400, "", "handshake: the Upgrade field must be websocket\n"}
+	badConnection = answer{400, "", "handshake: Connection must be a list of tokens that has upgrade\n"}
+	badUpgrade    = answer{400, "", "handshake: Upgrade must be a list of protocols\n"}
 	badKey        = answer{400, "", "handshake: Sec-WebSocket-Key must be 16 bytes in base64\n"}
 	noVersion     = answer{400, "", "handshake: Sec-WebSocket-Version is missing\n"}
 	notWebSocket  = answer{426, upgradeFields, "this is a WebSocket port: connect with ws:// or wss://\n"}
@@ -48,6 +52,27 @@ func AppendUnavailable(dst []byte, retryAfterSeconds int) []byte {
 	dst = strconv.AppendInt(dst, int64(retryAfterSeconds), 10)
 	dst = append(dst, "\r\n"...)
 	return appendBody(dst, "at the limit of connections, try again later\n", false)
+}
+
+// appendUpgrade appends the response 101 to an upgrade with key.
+func appendUpgrade(dst, key []byte, mode Mode) []byte {
+	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	dst = appendAccept(dst, key)
+	if mode == ModeEnvelope {
+		dst = append(dst, "\r\nSec-WebSocket-Protocol: "+SubprotocolV1...)
+	}
+	return append(dst, "\r\n\r\n"...)
+}
+
+// appendAccept appends what proves that key, which is a nonce, was read by a
+// server that speaks WebSocket (RFC 6455, 4.2.2).
+func appendAccept(dst, key []byte) []byte {
+	const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+	var b [nonceLen + len(guid)]byte
+	copy(b[:], key)
+	copy(b[nonceLen:], guid)
+	sum := sha1.Sum(b[:])
+	return base64.StdEncoding.AppendEncode(dst, sum[:])
 }
 
 // append appends the response; without its body if the request was HEAD, but

@@ -1,6 +1,0 @@
-//go:build race
-
-package protocol
-
-// raceDetector says that pools drop at random what is put into them.
-const raceDetector = true
