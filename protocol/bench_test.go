@@ -3,6 +3,7 @@ package protocol
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/gobwas/ws"
@@ -60,6 +61,18 @@ func BenchmarkParse(b *testing.B) {
 	for name, s := range commandSamples {
 		payload := []byte(s)
 		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			var c Command
+			for b.Loop() {
+				if err := p.Parse(payload, false, &c); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	for _, n := range []int{4, 8, 16} {
+		payload := []byte(`{"cmd":"send_to_group","group_id":"123","message":"` + strings.Repeat(`{\"abcdefg\":1}`, n<<6) + `"}`)
+		b.Run(strconv.Itoa(n)+" KiB of JSON in a string", func(b *testing.B) {
 			b.ReportAllocs()
 			var c Command
 			for b.Loop() {

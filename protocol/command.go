@@ -56,13 +56,16 @@ type Command struct {
 // CommandParser turns messages into commands.
 //
 // Owner: one reactor. It reuses its decoder and buffers, so it costs no
-// allocation per command, and must not be used concurrently.
+// allocation per command, and must not be used concurrently. It has 20 KiB of
+// buffers, and between two calls it refers to nothing of the last payload.
 type CommandParser struct {
 	maxGroupBytes int
 	json          jsonDecoder
-	// group and message hold unescaped strings until the next Parse.
-	group   []byte
-	message []byte
+	// group and message hold unescaped strings until the next Parse, if they
+	// fit. The message's is larger than what a Decoder keeps: there is one for
+	// all connections of a reactor, and JSON in a string is common.
+	group   [4 << 10]byte
+	message [16 << 10]byte
 }
 
 // NewCommandParser returns a parser that accepts group names of up to
@@ -81,13 +84,15 @@ func NewCommandParser(maxGroupBytes int) *CommandParser {
 // c.ReqID means something: set if one was readable, to be repeated in the
 // answer.
 //
-// A well-formed command costs no allocation (but for escapes inside keys, which
-// nobody writes).
+// A well-formed command costs no allocation, but one for a message with escapes
+// that has more than 16 KiB as it stands in the JSON text, or a group's name
+// with more than 4 (and some for escapes inside keys, which nobody writes).
 func (p *CommandParser) Parse(payload []byte, binary bool, c *Command) *CommandError {
 	*c = Command{}
 	if binary && !utf8.Valid(payload) {
 		return errNotUTF8
 	}
+	defer p.json.release()
 	f := p.json.decode(payload)
 	if f == nil {
 		return errNotObject
@@ -116,7 +121,7 @@ func (p *CommandParser) Parse(payload []byte, binary bool, c *Command) *CommandE
 		}
 		c.Message, c.IsText = f.Message, f.Message[0] == '"'
 		if c.IsText {
-			c.Message = text(f.Message, &p.message)
+			c.Message = text(f.Message, p.message[:0])
 		}
 	}
 	c.Kind, c.Group = kind, group
@@ -128,7 +133,7 @@ func (p *CommandParser) parseKind(raw []byte) (Kind, *CommandError) {
 		return 0, errCmd
 	}
 	// The group's buffer is free until parseGroup.
-	switch string(text(raw, &p.group)) {
+	switch string(text(raw, p.group[:0])) {
 	case "add_group":
 		return KindAddGroup, nil
 	case "leave_group":
@@ -145,7 +150,7 @@ func (p *CommandParser) parseGroup(raw []byte) ([]byte, *CommandError) {
 	var name []byte
 	switch {
 	case len(raw) > 0 && raw[0] == '"':
-		name = text(raw, &p.group)
+		name = text(raw, p.group[:0])
 	case isInteger(raw):
 		name = raw
 		if string(raw) == "-0" {
@@ -188,12 +193,16 @@ func isInteger(raw []byte) bool {
 }
 
 // text returns the characters of a valid JSON string: a part of raw, or, if
-// there are escapes in it, in *scratch, which is overwritten then.
-func text(raw []byte, scratch *[]byte) []byte {
+// there are escapes in it, of scratch's capacity, which is overwritten then.
+// What might not fit in there gets a buffer of its own, which goes with the
+// command instead of staying here at the size of the largest one ever.
+func text(raw, scratch []byte) []byte {
 	raw = raw[1 : len(raw)-1]
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return raw
 	}
-	*scratch = appendUnescaped((*scratch)[:0], raw)
-	return *scratch
+	if len(raw) > cap(scratch) {
+		scratch = make([]byte, 0, len(raw))
+	}
+	return appendUnescaped(scratch, raw)
 }

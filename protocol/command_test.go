@@ -3,9 +3,11 @@ package protocol
 import (
 	"bytes"
 	"encoding/json"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf8"
+	"weak"
 
 	"pgregory.net/rapid"
 )
@@ -120,6 +122,41 @@ func checkCommand(t rapid.TB, p *CommandParser, maxGroupBytes int, payload []byt
 	}
 }
 
+// TestParserForgets: neither a payload nor what was made of it outlives its
+// command by being the last one that the parser saw.
+func TestParserForgets(t *testing.T) {
+	p := NewCommandParser(goldenMaxGroupBytes)
+	large := strings.Repeat(`\u00e4`, 20000)
+	for name, in := range map[string]string{
+		"good":            `{"cmd":"send_to_group","group_id":1,"message":"` + large + `"}`,
+		"without escapes": `{"cmd":"send_to_group","group_id":1,"message":"` + strings.Repeat("x", 20000) + `"}`,
+		"bad JSON":        `{"cmd":"send_to_group","group_id":1,"message":"` + large + `",}`,
+		"bad command":     `{"cmd":"` + large + `"}`,
+		"bad group":       `{"cmd":"add_group","group_id":"` + large + `"}`,
+		"bad req_id":      `{"cmd":"ping","req_id":"` + large + `"}`,
+		"trailing":        `{"cmd":"send_to_group","group_id":1,"message":"` + large + `"} x`,
+	} {
+		parse := func() (payload, message weak.Pointer[byte]) {
+			var c Command
+			b := []byte(in)
+			_ = p.Parse(b, false, &c)
+			if c.Message != nil {
+				message = weak.Make(&c.Message[0])
+			}
+			return weak.Make(&b[0]), message
+		}
+		payload, message := parse()
+		runtime.GC()
+		if payload.Value() != nil {
+			t.Errorf("%s: the payload is still held", name)
+		}
+		if message.Value() != nil {
+			t.Errorf("%s: the message is still held", name)
+		}
+	}
+	runtime.KeepAlive(p)
+}
+
 func FuzzCommand(f *testing.F) {
 	for _, c := range golden[commandCase](f, "commands.jsonl") {
 		f.Add(c.payload(f))
@@ -201,6 +238,7 @@ func TestDecoders(t *testing.T) {
 		}
 		var standard commandFields
 		ok := decodeStandard(payload, &standard) != nil
+		p.json.release()
 		used := p.json.decode(payload)
 		if ok != (used != nil) {
 			t.Errorf("%s: encoding/json says %v", c.Name, ok)

@@ -34,8 +34,11 @@ type commandFields struct {
 
 // jsonDecoder finds the fields of a command. It is the only place that knows
 // which JSON library is in use.
+//
+// Owner: its CommandParser, which calls decode and release in turn.
 type jsonDecoder struct {
-	sonic  *decoder.Decoder
+	sonic *decoder.Decoder
+	// fields is what decode found; empty before it.
 	fields commandFields
 }
 
@@ -48,9 +51,8 @@ func (d *jsonDecoder) init() {
 // decode returns the fields of the JSON object in payload, or nil if payload is
 // anything else than one valid JSON object with space around it. Keys are
 // case-sensitive, the last of equal keys wins, unknown ones are skipped but
-// must be valid. The fields alias payload and stay valid until the next decode.
+// must be valid. The fields alias payload and stay valid until release.
 func (d *jsonDecoder) decode(payload []byte) *commandFields {
-	d.fields = commandFields{}
 	// Sonic takes null for an empty object.
 	if !startsObject(payload) {
 		return nil
@@ -70,6 +72,13 @@ func (d *jsonDecoder) decode(payload []byte) *commandFields {
 		return nil
 	}
 	return &d.fields
+}
+
+// release forgets what decode found. Otherwise the last payload, of whatever
+// size, would live until the next one comes.
+func (d *jsonDecoder) release() {
+	d.fields = commandFields{}
+	d.sonic.Reset("")
 }
 
 // validEscapes reports whether every backslash in b starts an escape of JSON.
