@@ -169,6 +169,12 @@ func TestAllocsHandshake(t *testing.T) {
 			t.Fatal(res)
 		}
 	})
+	facts := []byte(factsHead)
+	wantAllocs(t, "upgrade, and all its facts", 0, func() {
+		if _, res := h.Handshake(facts); !res.Upgraded || askFacts(res.Request) != 60 {
+			t.Fatal(res.Status, askFacts(res.Request))
+		}
+	})
 	plain := []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	wantAllocs(t, "refusal", 0, func() {
 		if _, res := h.Handshake(plain); res.Status != 426 {

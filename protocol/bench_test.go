@@ -115,6 +115,17 @@ func BenchmarkHandshakeSplit(b *testing.B) {
 	}
 }
 
+func BenchmarkRequestFacts(b *testing.B) {
+	var h Handshaker
+	_, res := h.Handshake([]byte(factsHead))
+	b.ReportAllocs()
+	for b.Loop() {
+		if askFacts(res.Request) == 0 {
+			b.Fatal("nothing")
+		}
+	}
+}
+
 func BenchmarkAppendMessage(b *testing.B) {
 	for _, n := range []int{100, 64 << 10} {
 		message := bytes.Repeat([]byte("Dies ist eine Nachricht "), n/24)

@@ -1,9 +1,6 @@
 package protocol
 
-import (
-	"bytes"
-	"encoding/base64"
-)
+import "encoding/base64"
 
 // SubprotocolV1 is the WebSocket subprotocol that stands for ModeEnvelope.
 const SubprotocolV1 = "groupcast.v1"
@@ -18,6 +15,9 @@ type HandshakeResult struct {
 	Upgraded bool
 	// Mode is what the client chose, if it was upgraded.
 	Mode Mode
+	// Request is what else the request says; zero if it is malformed. It
+	// aliases the head that was given to Handshake.
+	Request RequestFacts
 }
 
 // Handshaker answers the one HTTP request of a connection. The zero value is
@@ -47,7 +47,7 @@ func (h *Handshaker) Handshake(head []byte) (response []byte, res HandshakeResul
 	if refusal := checkUpgrade(r); refusal != nil {
 		return h.refuse(*refusal, r)
 	}
-	res = HandshakeResult{Status: 101, Upgraded: true}
+	res = HandshakeResult{Status: 101, Upgraded: true, Request: r.facts}
 	if r.offersV1 {
 		res.Mode = ModeEnvelope
 	}
@@ -58,13 +58,12 @@ func (h *Handshaker) Handshake(head []byte) (response []byte, res HandshakeResul
 // refuse writes one of the answers that end the connection.
 func (h *Handshaker) refuse(a answer, r request) ([]byte, HandshakeResult) {
 	h.response = a.append(h.response[:0], string(r.method) == "HEAD")
-	return h.response, HandshakeResult{Status: a.status}
+	return h.response, HandshakeResult{Status: a.status, Request: r.facts}
 }
 
 // isHealthz reports whether r asks whether the process is alive.
 func isHealthz(r request) bool {
-	path, _, _ := bytes.Cut(r.target, []byte{'?'})
-	return string(path) == "/healthz" && (string(r.method) == "GET" || string(r.method) == "HEAD")
+	return string(r.facts.Path()) == "/healthz" && (string(r.method) == "GET" || string(r.method) == "HEAD")
 }
 
 // checkUpgrade returns what is to be said to a request for an upgrade to
@@ -75,7 +74,7 @@ func checkUpgrade(r request) *answer {
 	switch {
 	case string(r.method) != "GET", r.version10:
 		return &notWebSocket
-	case r.versions > 1, r.keys > 1, r.body, r.target[0] != '/':
+	case r.versions > 1, r.keys > 1, r.body, r.facts.target[0] != '/':
 		return &badRequest
 	case r.versions == 1 && string(r.wsVersion) != "13":
 		return &wrongVersion

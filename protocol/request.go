@@ -26,7 +26,8 @@ func HeadEnd(b []byte, from int) int {
 // alias the head.
 type request struct {
 	method []byte
-	target []byte
+	// facts has the target and the fields; zero if the head is malformed.
+	facts RequestFacts
 	// version10 is HTTP/1.0; else it is HTTP/1.1.
 	version10 bool
 	// hosts, keys and versions count the header fields of these names, which
@@ -63,7 +64,7 @@ func parseRequest(head []byte) (r request, ok bool) {
 	method, rest, ok1 := bytes.Cut(line, []byte{' '})
 	target, version, ok2 := bytes.Cut(rest, []byte{' '})
 	// Known even if the rest is not good: no answer to HEAD has a body.
-	r.method, r.target = method, target
+	r.method = method
 	if !ok1 || !ok2 || !isToken(method) || !isTarget(target) {
 		return r, false
 	}
@@ -74,6 +75,7 @@ func parseRequest(head []byte) (r request, ok bool) {
 	default:
 		return r, false
 	}
+	fields := head
 	for {
 		if line, head = cutLine(head); len(line) == 0 {
 			break
@@ -85,10 +87,11 @@ func parseRequest(head []byte) (r request, ok bool) {
 		}
 		r.field(name, bytes.Trim(value, " \t"))
 	}
-	if r.hosts > 1 || r.hosts == 0 && !r.version10 {
+	if r.hosts > 1 || r.hosts == 0 && !r.version10 || len(head) > 0 {
 		return r, false
 	}
-	return r, len(head) == 0
+	r.facts = RequestFacts{target, fields}
+	return r, true
 }
 
 // field notes one header field. Of fields that are lists, several are one
