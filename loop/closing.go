@@ -1,8 +1,6 @@
 package loop
 
 import (
-	"time"
-
 	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
 
@@ -11,7 +9,8 @@ import (
 
 // closeWith begins the close handshake: a close frame behind what is queued,
 // then our half of the connection is shut and the peer has CloseTimeout to end
-// its own. The session leaves its groups at once.
+// its own; see progress.go for one that is slow. The session leaves its groups
+// at once.
 func (r *reactor) closeWith(s *Session, code ws.StatusCode, reason string) {
 	switch s.state {
 	case stateOpen:
@@ -62,7 +61,8 @@ func (r *reactor) queueClose(s *Session, code ws.StatusCode, reason string) {
 func (r *reactor) startClosing(s *Session) {
 	s.state = stateClosing
 	r.leaveAll(s)
-	r.wheel.schedule(s, r.wheel.now+r.ticks(r.opt.CloseTimeout))
+	delete(r.watched, s)
+	r.wheel.schedule(s, r.wheel.now+r.closingLook())
 }
 
 // finish runs when a closing session has nothing left to write.
@@ -102,37 +102,35 @@ func (r *reactor) expire(s *Session) {
 	case stateOpen:
 		r.checkSilence(s)
 	case stateClosing:
-		r.stats.Resets++
-		r.reset(s)
+		r.checkClosing(s)
 	case stateDead: // on its way to be buried
 	}
 }
 
-// pingFrame is what a silent session is sent.
-var pingFrame = &chunk{buf: protocol.AppendFrame(nil, ws.OpPing, nil)}
-
+// checkSilence pings a session that has said nothing for PingAfter, and closes
+// it when nothing comes of that: never without a ping that it had its time to
+// answer, whatever was reconfigured meanwhile.
 func (r *reactor) checkSilence(s *Session) {
 	now := r.wheel.now
 	if !r.underway(s) {
 		s.lastSend = r.returned // the counters wrap: never let it fall far behind
 	}
 	ping := s.lastSeen + r.ticks(r.opt.PingAfter)
-	end := s.lastSeen + r.ticks(r.opt.CloseAfter)
+	answer := now + r.ticks(r.opt.CloseAfter-r.opt.PingAfter)
 	switch {
-	case int32(now-end) >= 0:
+	case !s.is(flagPinged):
+		delete(r.watched, s) // what was looked at before it spoke
+		if int32(now-ping) < 0 {
+			r.wheel.schedule(s, ping)
+			return
+		}
+		r.ping(s)
+		r.wheel.schedule(s, answer)
+	case r.reachesPing(s):
+		r.wheel.schedule(s, answer)
+	default:
 		r.stats.IdleClosed++
 		r.closeWith(s, ws.StatusPolicyViolation, "silent for too long")
-	case int32(now-ping) < 0:
-		r.wheel.schedule(s, ping)
-	case s.is(flagPinged):
-		r.wheel.schedule(s, end)
-	default:
-		s.set(flagPinged)
-		r.stats.Pings++
-		if !s.is(flagBlocked) { // else bytes enough are waiting for an answer
-			s.enqueue(pingFrame)
-		}
-		r.wheel.schedule(s, end)
 	}
 }
 
@@ -169,11 +167,4 @@ func (r *reactor) countClose(code ws.StatusCode) {
 	default:
 		r.stats.CloseOther++ // the peer's own code, echoed
 	}
-}
-
-// tickFor is how the engine's clock divides its timeouts: fine enough for
-// the shortest of them, never finer than 10 ms, never coarser than a second.
-func tickFor(o *Options) time.Duration {
-	shortest := min(o.HandshakeTimeout, o.PingAfter, o.CloseAfter-o.PingAfter, o.CloseTimeout)
-	return min(time.Second, max(shortest/5, 10*time.Millisecond))
 }

@@ -8,9 +8,14 @@ import (
 	"groupcast/protocol"
 )
 
-// execCommand interprets one message of an open session.
+// execCommand interprets one message of an open session. A command refers to the
+// message, which must not be kept for it until the next one comes.
 func (r *reactor) execCommand(s *Session, payload []byte, binary bool) {
-	c := &r.command
+	r.interpret(s, payload, binary, &r.command)
+	r.command = protocol.Command{}
+}
+
+func (r *reactor) interpret(s *Session, payload []byte, binary bool, c *protocol.Command) {
 	err := r.parser.Parse(payload, binary, c)
 	if r.opt.CommandRate > 0 && !r.takeToken(s) {
 		r.refuse(s, c.ReqID, protocol.CodeRateLimited, "too many commands")

@@ -35,6 +35,9 @@ func (r *reactor) turn() {
 		defer func() { r.stats.BusyNanos += uint64(r.clock() - began) }()
 	}
 	r.traffic = 0
+	if r.overdue > 0 && !r.yielding {
+		r.makeLateTicks()
+	}
 	more := r.flushSlice()
 	if !more {
 		r.takeBatch()
@@ -83,6 +86,7 @@ func (r *reactor) takeBatch() bool {
 	r.delivering = true
 	b := &r.batch
 	b.messages, b.total, b.marks = 0, 0, 0
+	before := r.stats.Messages
 	for b.messages < r.opt.BatchMessages && b.total < r.opt.BatchBytes && b.marks < r.opt.BatchMarks {
 		m := r.egress.pop()
 		if m == nil {
@@ -109,8 +113,10 @@ func (r *reactor) takeBatch() bool {
 	if b.messages == 0 {
 		return false
 	}
-	r.stats.Batches++
-	r.stats.BatchSizes.observe(uint64(b.messages))
+	if n := r.stats.Messages - before; n > 0 { // else nothing but sessions' own commands
+		r.stats.Batches++
+		r.stats.BatchSizes.observe(n)
+	}
 	r.stats.MaxMarks = max(r.stats.MaxMarks, b.marks)
 	return true
 }

@@ -25,13 +25,53 @@ const (
 //  3. Every session gets a close frame with code, spread over spread, or over
 //     80 % of what is left of ctx's time, if that is less.
 //  4. Drain waits for the close handshakes and returns nil when no connection
-//     is left.
+//     is left. Who is slow to take what was queued before its close frame has as
+//     long as it makes progress: see CloseTimeout and CloseRate.
 //
 // When ctx ends first, Drain returns its error and leaves the rest to Close.
-func (e *Engine) Drain(ctx context.Context, code ws.StatusCode, spread time.Duration) error {
+// What the result says was cut has been counted by then.
+func (e *Engine) Drain(ctx context.Context, code ws.StatusCode, spread time.Duration) (DrainResult, error) {
 	if !e.draining.CompareAndSwap(false, true) {
-		return errors.New("drain: already draining")
+		return DrainResult{}, errors.New("drain: already draining")
 	}
+	sessions, bytes := e.cutSessions.Load(), e.cutBytes.Load()
+	err := e.drain(ctx, code, spread)
+	if err != nil && !errors.Is(err, ErrClosed) {
+		e.cutUnfinished(ctx)
+	}
+	return DrainResult{
+		Left:        int(e.conns.Load()),
+		CutSessions: int(e.cutSessions.Load() - sessions),
+		CutBytes:    int64(e.cutBytes.Load() - bytes),
+	}, err
+}
+
+// DrainResult is what a drain could not do.
+type DrainResult struct {
+	// Left are the connections that Drain did not see the end of.
+	Left int
+	// CutSessions had not acknowledged all that was queued for them when their
+	// time was over, by CutBytes together: their own, CloseTimeout without
+	// progress, or that of the drain. They may be among those left.
+	CutSessions int
+	CutBytes    int64
+}
+
+// cutUnfinished counts what Close is going to cut.
+func (e *Engine) cutUnfinished(ctx context.Context) {
+	const patience = time.Second // the drain's own time is over: no longer for a loop that does not answer
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	all := make([]unfinished, len(e.reactors))
+	if err := ask(ctx, e, (*reactor).unfinished, all); err != nil {
+		e.log.Warn("what the end of the drain cuts is not all counted", "err", err)
+	}
+	for _, u := range all {
+		e.cut(u.sessions, u.bytes)
+	}
+}
+
+func (e *Engine) drain(ctx context.Context, code ws.StatusCode, spread time.Duration) error {
 	started := make([]struct{}, len(e.reactors))
 	if err := ask(ctx, e, (*reactor).startDrain, started); err != nil {
 		return err

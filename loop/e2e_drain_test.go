@@ -20,7 +20,8 @@ import (
 func drain(e *Engine, code ws.StatusCode, spread time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	return e.Drain(ctx, code, spread)
+	_, err := e.Drain(ctx, code, spread)
+	return err
 }
 
 // TestDrainUnderLoad: publishers run at full speed, over the wire and from
@@ -161,7 +162,7 @@ func TestDrainRefuses(t *testing.T) {
 	w.wantError("draining", "1")
 	w.join("g") // no publish
 	connect(t, addr).wantUnavailable()
-	if err := e.Drain(t.Context(), 1001, 0); err == nil {
+	if _, err := e.Drain(t.Context(), 1001, 0); err == nil {
 		t.Error("a second drain succeeds")
 	}
 	e.broker.closing.RUnlock()
@@ -239,7 +240,8 @@ func TestDrainWithoutAnswers(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
-			if err := e.Drain(ctx, 1001, 0); !errors.Is(err, test.want) {
+			result, err := e.Drain(ctx, 1001, 0)
+			if !errors.Is(err, test.want) {
 				t.Errorf("drain: %v, want %v", err, test.want)
 			}
 			if err := reading.Wait(); err != nil {
@@ -251,6 +253,14 @@ func TestDrainWithoutAnswers(t *testing.T) {
 			}
 			if s := sum(t, e); s.Sessions != want || int(s.Resets) != 1-want {
 				t.Errorf("%d sessions, %d resets", s.Sessions, s.Resets)
+			}
+			// Who has taken everything has lost nothing, even if it never answers.
+			cut := 1
+			if test.read {
+				cut = 0
+			}
+			if result.Left != want || result.CutSessions != cut || (result.CutBytes > 0) != (cut > 0) {
+				t.Errorf("the drain says %+v; want %d left and %d cut", result, want, cut)
 			}
 		})
 	}

@@ -176,7 +176,7 @@ func TestPublishEndsWithTheEngine(t *testing.T) {
 	if _, err := e.Stats(t.Context()); !errors.Is(err, ErrClosed) {
 		t.Errorf("stats: %v, want %v", err, ErrClosed)
 	}
-	if err := e.Drain(t.Context(), 1001, 0); !errors.Is(err, ErrClosed) {
+	if _, err := e.Drain(t.Context(), 1001, 0); !errors.Is(err, ErrClosed) {
 		t.Errorf("drain: %v, want %v", err, ErrClosed)
 	}
 }

@@ -38,6 +38,10 @@ type Engine struct {
 	refusedPerIP      atomic.Uint64
 	refusedDraining   atomic.Uint64
 
+	// Sessions ended before they had acknowledged all that was queued for them.
+	cutSessions atomic.Uint64
+	cutBytes    atomic.Uint64
+
 	groups    atomic.Int64
 	stalls    atomic.Uint64
 	lastPanic atomic.Int64 // when one was logged, in milliseconds since the start
@@ -56,7 +60,7 @@ type Engine struct {
 	workers       sync.WaitGroup // broker, clock, writable helpers
 	serving       sync.WaitGroup // acceptors and refusals
 
-	tickEvery time.Duration
+	retick chan time.Duration // capacity one: how often the clock ticks from now on
 }
 
 // New starts the reactors and the broker. It does not listen: see Serve.
@@ -73,7 +77,7 @@ func New(o Options) (*Engine, error) {
 		refusals:  make(chan struct{}, o.MaxRefusals),
 		stopped:   make(chan struct{}),
 		fatal:     make(chan error, 1),
-		tickEvery: tickFor(&o),
+		retick:    make(chan time.Duration, 1),
 	}
 	e.opt.Store(&o)
 	if e.log == nil {
@@ -274,13 +278,16 @@ const (
 
 // clock has every reactor advance its wheel, and notices loops that do not.
 func (e *Engine) clock() {
-	ticker := time.NewTicker(e.tickEvery)
+	ticker := time.NewTicker(tickFor(e.options()))
 	defer ticker.Stop()
 	stalled := make([]bool, len(e.reactors))
 	for {
 		select {
 		case <-e.stopped:
 			return
+		case every := <-e.retick:
+			ticker.Reset(every)
+			continue
 		case <-ticker.C:
 		}
 		for i, r := range e.reactors {

@@ -81,6 +81,7 @@ func (r *reactor) bury(s *Session) {
 	r.leaveAll(s)
 	r.endHandshake(s)
 	r.wheel.cancel(s)
+	delete(r.watched, s)
 	r.sessions.remove(s)
 	s.dropQueue()
 	r.clearBlocked(s)

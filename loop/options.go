@@ -30,8 +30,14 @@ type Options struct {
 	PingAfter time.Duration
 	// CloseAfter is the silence after which it is closed; larger than PingAfter.
 	CloseAfter time.Duration
-	// CloseTimeout is how long a close handshake may take before the connection is reset.
+	// CloseTimeout is how long a close handshake may take, from the last progress
+	// of a peer that is still taking what was queued before.
 	CloseTimeout time.Duration
+	// CloseRate is the least progress, in bytes acknowledged a second.
+	CloseRate int
+	// CloseLimit bounds a close handshake in all, outside a drain. One that makes
+	// no progress ends after CloseTimeout, and none ends before that.
+	CloseLimit time.Duration
 
 	// MaxBacklogBytes bounds what one session may leave unread after a flush
 	// attempt; each message that waits counts some 160 bytes beside its own.
@@ -98,6 +104,8 @@ func DefaultOptions() Options {
 		PingAfter:           55 * time.Second,
 		CloseAfter:          110 * time.Second,
 		CloseTimeout:        5 * time.Second,
+		CloseRate:           8 << 10,
+		CloseLimit:          10 * time.Second,
 		MaxBacklogBytes:     1 << 20,
 		MaxGroupsPerSession: 128,
 		MaxGroupBytes:       256,
@@ -141,6 +149,7 @@ func (o Options) Validate() error {
 	between(o.MaxMessageBytes, 1, gib, "MaxMessageBytes")
 	between(o.MaxFragments, 1, gib, "MaxFragments")
 	between(o.MaxHeadBytes, 256, 1<<20, "MaxHeadBytes")
+	between(o.CloseRate, 1, gib, "CloseRate")
 	between(o.MaxBacklogBytes, 1, gib/2, "MaxBacklogBytes")
 	between(o.MaxGroupsPerSession, 1, 1<<20, "MaxGroupsPerSession")
 	between(o.MaxGroupBytes, 1, 4096, "MaxGroupBytes")
@@ -172,6 +181,7 @@ func (o Options) Validate() error {
 		wants(d.value >= minTimeout && d.value <= maxTimeout, d.field, "wants %s to %s, got %s", minTimeout, maxTimeout, d.value)
 	}
 	wants(o.CloseAfter > o.PingAfter, "CloseAfter", "wants more than PingAfter (%s), got %s", o.PingAfter, o.CloseAfter)
+	wants(o.CloseLimit >= 0 && o.CloseLimit <= maxTimeout, "CloseLimit", "wants 0s to %s, got %s", maxTimeout, o.CloseLimit)
 	if len(errs) == 0 {
 		// What one message can become must fit wherever it may have to wait
 		// alone; a frame that fits nowhere would block its ring for ever.

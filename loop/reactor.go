@@ -73,19 +73,24 @@ type reactor struct {
 	limits   protocol.Limits
 
 	writable *writable
-	// write is rawWrite and watch is writable.watch; sessions without a socket
-	// put their own in their places.
-	write func(fd int32, b []byte) (n int, errno unix.Errno)
-	watch func(s *Session) error
+	// write is rawWrite, watch is writable.watch and unacked is unackedBytes;
+	// sessions without a socket put their own in their places.
+	write   func(fd int32, b []byte) (n int, errno unix.Errno)
+	watch   func(s *Session) error
+	unacked func(fd int32) int
+	watched map[*Session]progress // see progress.go
 
 	draining  bool          // publishes are refused
 	atBarrier bool          // the drain's barrier has been taken from the ring
 	drained   chan struct{} // closed once all before the barrier is flushed
 
-	// Ticks: one is in flight at most, so that a stalled loop collects none.
+	// Ticks, see ticks.go: one is in flight at most, so that a stalled loop
+	// collects none.
 	ticking  atomic.Bool
-	skipped  uint32       // ticks that were not made up for
-	lastTick atomic.Int64 // when the last one ran, in nanoseconds since the engine's start
+	lastTick atomic.Int64  // when the last one ran, in nanoseconds since the engine's start
+	every    time.Duration // how long one lasts
+	ticked   time.Duration // the time that wheel.now stands for, since the engine's start
+	overdue  uint8         // yields until the ticks that came late are made
 
 	onWake     gnet.Runnable
 	onTick     gnet.Runnable
@@ -112,9 +117,13 @@ func newReactor(e *Engine, index int) (*reactor, error) {
 		limits:  limitsOf(o),
 		drained: make(chan struct{}),
 		write:   rawWrite,
+		unacked: unackedBytes,
+		watched: make(map[*Session]progress),
 		chunks:  chunkPool{maxEach: maxFreeChunkBytes},
 		replies: chunkPool{maxEach: maxFreeReplyBytes},
 	}
+	r.every = tickFor(o)
+	r.ticked = time.Since(e.start)
 	r.state.Store(armed)
 	r.whileFull = r.catchUp
 	r.onWake = runnable(r.turn)
@@ -245,46 +254,11 @@ func (r *reactor) reap() {
 	}
 }
 
-// tick is called by the engine's clock, from its goroutine.
-func (r *reactor) tick() (ran bool) {
-	if r.ticking.CompareAndSwap(false, true) {
-		return r.execute(r.onTick) == nil
-	}
-	return false
-}
-
-// advance moves the timing wheel to the present. On the loop.
-func (r *reactor) advance() {
-	r.ticking.Store(false)
-	since := time.Duration(r.clock())
-	r.lastTick.Store(int64(since))
-	target := uint32(since/r.engine.tickEvery) - r.skipped
-	if late := int32(target - r.wheel.now); late > maxReplay {
-		// The process, or the machine, stood still. Who was silent meanwhile
-		// could not have spoken: that time does not count.
-		r.skipped += uint32(late) - maxReplay
-		target -= uint32(late) - maxReplay
-	}
-	for int32(target-r.wheel.now) > 0 {
-		r.wheel.advance(r.expire)
-	}
-	r.settle()
-}
-
 // clock looks at the time. A callback does so when it begins and when it ends;
 // what happens in it takes r.now for the present.
 func (r *reactor) clock() int64 {
 	r.now = int64(time.Since(r.engine.start))
 	return r.now
-}
-
-// maxReplay is how many missed ticks are made up for.
-const maxReplay = 8
-
-// ticks is how many ticks d lasts, rounded up and one more, so that a deadline
-// set in the middle of a tick is never early.
-func (r *reactor) ticks(d time.Duration) uint32 {
-	return uint32((d+r.engine.tickEvery-1)/r.engine.tickEvery) + 1
 }
 
 // settle ends any callback that is not a turn: flush what it queued unless a

@@ -30,8 +30,14 @@ func (e *Engine) Reconfigure(ctx context.Context, o Options) error {
 	err := ask(ctx, e, func(r *reactor) struct{} {
 		r.opt = &o
 		r.limits = limitsOf(&o)
+		r.retick(tickFor(&o))
 		return struct{}{}
 	}, done)
+	select {
+	case <-e.retick: // one that the clock has not taken yet
+	default:
+	}
+	e.retick <- tickFor(&o) // there is room: one Reconfigure at a time
 	return errors.Join(fixed, err)
 }
 

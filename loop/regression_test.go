@@ -238,17 +238,26 @@ func TestDrainKeepsItsTime(t *testing.T) {
 func TestStandstillIsNobodysSilence(t *testing.T) {
 	e := startSim(t, nil)
 	r := e.reactors[0]
+	var s *Session
 	onLoop(t, r, func() {
 		r.sink()
-		s := r.simulate(1, protocol.ModeBare)[0]
+		s = r.simulate(1, protocol.ModeBare)[0]
 		r.wheel.schedule(s, r.wheel.now+r.ticks(r.opt.PingAfter))
-		e.start = e.start.Add(-time.Hour)
+		r.ticked -= time.Hour
+		before := r.wheel.now
 		r.advance()
-		if s.state != stateOpen || r.stats.IdleClosed != 0 {
+		if r.wheel.now != before {
+			t.Error("deadlines were looked at before what lies in the kernel")
+		}
+	})
+	waitFor(t, "the late ticks are made", func() (done bool) {
+		onLoop(t, r, func() { done = r.overdue == 0 })
+		return done
+	})
+	onLoop(t, r, func() {
+		if s.state != stateOpen || r.stats.IdleClosed != 0 || r.stats.Pings != 0 {
 			t.Errorf("state %d after an hour's standstill", s.state)
 		}
-		e.start = e.start.Add(time.Hour)
-		r.skipped = 0
 		r.wheel.cancel(s)
 	})
 }

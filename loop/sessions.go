@@ -99,8 +99,8 @@ func (r *reactor) describe(s *Session) SessionInfo {
 		Blocked:      s.is(flagBlocked),
 		BytesIn:      s.bytesIn,
 		BytesOut:     s.bytesOut,
-		Idle:         time.Duration(r.wheel.now-s.lastSeen) * r.engine.tickEvery,
-		Age:          time.Duration(r.wheel.now-s.opened) * r.engine.tickEvery,
+		Idle:         time.Duration(r.wheel.now-s.lastSeen) * r.every,
+		Age:          time.Duration(r.wheel.now-s.opened) * r.every,
 	}
 	if s.conn != nil && s.conn.RemoteAddr() != nil {
 		info.Remote = s.conn.RemoteAddr().String()

@@ -66,7 +66,7 @@ type ReactorStats struct {
 	// Ends.
 	Closed      uint64 // connections gone
 	IdleClosed  uint64 // closed for silence
-	Resets      uint64 // close handshakes that ran out of time
+	Resets      uint64 // close handshakes that ran out of time; the connection was reset unless all was acknowledged
 	RateClosed  uint64
 	Kicked      uint64 // closed by CloseSession
 	LimitGroups uint64 // joins refused by MaxGroupsPerSession
@@ -136,6 +136,11 @@ type Stats struct {
 	RefusedPerIP      uint64 // MaxConnsPerIP
 	RefusedDraining   uint64
 
+	// Sessions that were ended before they had acknowledged all that was queued
+	// for them when their closing began, and those bytes.
+	CutSessions uint64
+	CutBytes    uint64
+
 	// The door for publishers outside the loops.
 	OutsideLen   int    // publications waiting for the broker
 	OutsideFull  uint64 // publications that had to wait for room
@@ -202,6 +207,8 @@ func (e *Engine) Stats(ctx context.Context) (Stats, error) {
 		RefusedHandshakes: e.refusedHandshakes.Load(),
 		RefusedPerIP:      e.refusedPerIP.Load(),
 		RefusedDraining:   e.refusedDraining.Load(),
+		CutSessions:       e.cutSessions.Load(),
+		CutBytes:          e.cutBytes.Load(),
 		OutsideLen:        len(e.broker.outside),
 		OutsideFull:       e.broker.outsideFull.Load(),
 		Overloaded:        e.broker.overloaded.Load(),

@@ -209,8 +209,8 @@ func TestLeave(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("not left, although nobody is there")
 	}
-	if cut, err := s.Drain(t.Context(), ws.StatusGoingAway); cut != 0 || err != nil {
-		t.Errorf("%d cut, %v", cut, err)
+	if result, err := s.Drain(t.Context(), ws.StatusGoingAway); result.Left != 0 || err != nil {
+		t.Errorf("%+v, %v", result, err)
 	}
 }
 

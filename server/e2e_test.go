@@ -247,9 +247,9 @@ func TestDrainLosesNothing(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	cut, err := s.Drain(ctx, ws.StatusGoingAway)
-	if err != nil || cut != 0 {
-		t.Errorf("drain: %d cut, %v", cut, err)
+	result, err := s.Drain(ctx, ws.StatusGoingAway)
+	if err != nil || result.Left != 0 || result.CutSessions != 0 {
+		t.Errorf("drain: %+v, %v", result, err)
 	}
 	writers.Wait()
 	readers.Wait()
@@ -287,16 +287,16 @@ func TestDrainCutsTheStubborn(t *testing.T) {
 	connect(t, s.Addresses()[0]).join("g")
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if cut, err := s.Drain(ctx, ws.StatusGoingAway); cut != 2 || err != nil {
-		t.Errorf("%d cut, %v; want 2", cut, err)
+	if result, err := s.Drain(ctx, ws.StatusGoingAway); result.Left != 2 || err != nil {
+		t.Errorf("%+v, %v; want 2 left", result, err)
 	}
 }
 
 func TestDrainOfNobodyIsQuick(t *testing.T) {
 	s := startServer(t, func(o *Options) { o.Drain = time.Minute })
 	began := time.Now()
-	if cut, err := s.Drain(t.Context(), ws.StatusGoingAway); cut != 0 || err != nil {
-		t.Errorf("%d cut, %v", cut, err)
+	if result, err := s.Drain(t.Context(), ws.StatusGoingAway); result.Left != 0 || err != nil {
+		t.Errorf("%+v, %v", result, err)
 	}
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it took %s", took)

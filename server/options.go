@@ -32,7 +32,8 @@ type Options struct {
 	CommandBurst        int           `name:"burst" group:"sessions" placeholder:"N" help:"Commands that a session may send at once under --rate."`
 	PingAfter           time.Duration `name:"ping-after" group:"sessions" placeholder:"TIME" help:"Silence after which a session is pinged."`
 	CloseAfter          time.Duration `name:"close-after" group:"sessions" placeholder:"TIME" help:"Silence after which a session is closed. Longer than --ping-after."`
-	CloseTimeout        time.Duration `name:"close-timeout" group:"sessions" placeholder:"TIME" help:"Close handshake, at most. Then the connection is reset."`
+	CloseTimeout        time.Duration `name:"close-timeout" group:"sessions" placeholder:"TIME" help:"Close handshake, at most, from the last progress of a peer that still takes what was queued before it. Then the connection is ended."`
+	CloseRate           ByteSize      `name:"close-rate" group:"sessions" placeholder:"SIZE" help:"Bytes a second that such a peer acknowledges at least. Its close handshake lasts no longer than --drain."`
 	SendBufferBytes     ByteSize      `name:"send-buffer" group:"sessions" placeholder:"SIZE" help:"Kernel send buffer of one TCP connection, before the kernel doubles it. 0 is the kernel's default, which unix sockets keep."`
 	MaxGroupsPerSession int           `name:"max-groups-per-session" group:"groups" placeholder:"N" help:"Groups that one session is in."`
 	MaxGroupBytes       ByteSize      `name:"max-group-name" group:"groups" placeholder:"SIZE" help:"Name of a group."`
@@ -82,6 +83,7 @@ func DefaultOptions() Options {
 		PingAfter:           d.PingAfter,
 		CloseAfter:          d.CloseAfter,
 		CloseTimeout:        d.CloseTimeout,
+		CloseRate:           ByteSize(d.CloseRate),
 		SendBufferBytes:     ByteSize(d.SendBufferBytes),
 		MaxGroupsPerSession: d.MaxGroupsPerSession,
 		MaxGroupBytes:       ByteSize(d.MaxGroupBytes),
@@ -121,6 +123,8 @@ func (o Options) loopOptions(maxConns int) loop.Options {
 	d.PingAfter = o.PingAfter
 	d.CloseAfter = o.CloseAfter
 	d.CloseTimeout = o.CloseTimeout
+	d.CloseRate = int(o.CloseRate)
+	d.CloseLimit = min(max(o.Drain, 0), maxDrain) // what else it is, Validate says of --drain
 	d.SendBufferBytes = int(o.SendBufferBytes)
 	d.MaxGroupsPerSession = o.MaxGroupsPerSession
 	d.MaxGroupBytes = int(o.MaxGroupBytes)

@@ -20,8 +20,8 @@ func TestDefaultsAreValid(t *testing.T) {
 // What the loops can be told, an operator can set: under the same field name,
 // which Validate relies on, and with the loops' own default.
 func TestEveryLoopOptionIsAnOption(t *testing.T) {
-	// Not settings: what the process itself puts in.
-	internal := map[string]bool{"Logger": true, "OnMessage": true}
+	// Not settings: what the process itself puts in, CloseLimit from --drain.
+	internal := map[string]bool{"Logger": true, "OnMessage": true, "CloseLimit": true}
 	ours, theirs := reflect.ValueOf(DefaultOptions()), reflect.ValueOf(loop.DefaultOptions())
 	for i := range theirs.NumField() {
 		name := theirs.Type().Field(i).Name
@@ -178,5 +178,17 @@ func TestSeveralMistakesAreAllReported(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), flag) {
 			t.Errorf("%v lacks %s", err, flag)
 		}
+	}
+}
+
+// A close handshake outside a drain ends when a drain would.
+func TestDrainBoundsCloseHandshakes(t *testing.T) {
+	o := DefaultOptions()
+	o.Drain = 33 * time.Second
+	if got := o.loopOptions(1).CloseLimit; got != o.Drain {
+		t.Errorf("CloseLimit %s with --drain %s", got, o.Drain)
+	}
+	if got := loop.DefaultOptions().CloseLimit; got != DefaultOptions().Drain {
+		t.Errorf("the loops' default is %s, that of --drain %s", got, DefaultOptions().Drain)
 	}
 }

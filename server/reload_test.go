@@ -137,6 +137,7 @@ func TestReloadKnowsEverySetting(t *testing.T) {
 		o.HandshakeTimeout, o.MaxHeadBytes = o.HandshakeTimeout*2, o.MaxHeadBytes*2
 		o.MaxMessageBytes, o.MaxFragments, o.MaxBacklogBytes = o.MaxMessageBytes*2, 9, o.MaxBacklogBytes*2
 		o.CommandRate, o.CommandBurst = 5, 6
+		o.CloseRate *= 2
 		o.PingAfter, o.CloseAfter, o.CloseTimeout, o.SendBufferBytes = o.PingAfter*2, o.CloseAfter*2, o.CloseTimeout*2, o.SendBufferBytes*2
 		o.MaxGroupsPerSession, o.MaxGroupBytes, o.MaxGroups, o.MaxMembers = 8, 100, 9, 10
 		o.API, o.APIToken, o.Channel, o.ChannelJoin = []string{"127.0.0.1:3"}, "0123456789abcdef", []string{"127.0.0.1:4"}, "127.0.0.1:5"

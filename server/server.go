@@ -268,18 +268,15 @@ const flushAtLeast = time.Second
 // session with code (1001, or 1012 before a restart) and waits for the close
 // handshakes. The closes are spread over 80 % of --drain, so that the clients do
 // not all come back at once (the loops do not spread a few). Where ctx ends before
-// the last connection is gone, the rest is cut: the number of these is the result.
-// The loops are stopped in any case. The control socket is the last to go, so that
-// one can look on.
-func (s *Server) Drain(ctx context.Context, code ws.StatusCode) (cut int, err error) {
+// the last connection is gone, the rest is cut; the result says how many that were,
+// and who has not got all that was accepted for him. The loops are stopped in any
+// case. The control socket is the last to go, so that one can look on.
+func (s *Server) Drain(ctx context.Context, code ws.StatusCode) (result loop.DrainResult, err error) {
 	err = s.beginEnd()
 	s.waitServing(ctx)
-	drained := s.engine.Drain(ctx, code, s.Options().Drain/5*4)
-	if drained != nil {
-		cut = s.Conns()
-		if ctx.Err() == nil {
-			err = errors.Join(err, fmt.Errorf("drain: %w", drained))
-		}
+	result, drained := s.engine.Drain(ctx, code, s.Options().Drain/5*4)
+	if drained != nil && ctx.Err() == nil {
+		err = errors.Join(err, fmt.Errorf("drain: %w", drained))
 	}
 	flushing := ctx
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < flushAtLeast {
@@ -287,7 +284,7 @@ func (s *Server) Drain(ctx context.Context, code ws.StatusCode) (cut int, err er
 		defer cancel()
 		flushing = longer
 	}
-	return cut, errors.Join(err, s.flushServices(flushing), s.end())
+	return result, errors.Join(err, s.flushServices(flushing), s.end())
 }
 
 // beginEnd shuts the doors, and has the services say that the server goes.

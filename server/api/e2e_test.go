@@ -457,7 +457,10 @@ func TestDraining(t *testing.T) {
 	m := w.connect("g")
 	w.do("POST", "/v1/groups/g/messages", "before").order()
 	drained := make(chan error, 1)
-	go func() { drained <- w.engine.Drain(t.Context(), websocketGoingAway, 0) }()
+	go func() {
+		_, err := w.engine.Drain(t.Context(), websocketGoingAway, 0)
+		drained <- err
+	}()
 	waitFor(t, "publishing is refused", func() bool {
 		a := w.do("POST", "/v1/groups/nobody/messages", "x")
 		return a.status == 503

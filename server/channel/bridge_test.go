@@ -308,7 +308,10 @@ func TestBridgeDraining(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var work errgroup.Group
-	work.Go(func() error { return e.Drain(ctx, ws.StatusGoingAway, 0) })
+	work.Go(func() error {
+		_, err := e.Drain(ctx, ws.StatusGoingAway, 0)
+		return err
+	})
 	if _, err := m.tryNext(); websocket.CloseStatus(err) != websocket.StatusGoingAway {
 		t.Error(err)
 	}

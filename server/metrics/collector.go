@@ -146,6 +146,8 @@ func (s scrape) server(stats *loop.Stats, now time.Time) {
 		{"kicked", total.Kicked},
 		{"panic", total.Panics},
 	})
+	s.count("groupcast_cut_sessions_total", stats.CutSessions)
+	s.count("groupcast_cut_bytes_total", stats.CutBytes)
 	s.counts("groupcast_closes_total", []Count{
 		{"1000", total.CloseNormal},
 		{"1001_1012", total.CloseGoingAway},
@@ -168,6 +170,7 @@ func (s scrape) server(stats *loop.Stats, now time.Time) {
 	for _, code := range loop.ErrorCodes {
 		s.count("groupcast_command_errors_total", total.Errors.Of(code), string(code))
 	}
+	s.count("groupcast_deferred_commands_total", total.Deferred)
 	s.count("groupcast_pings_sent_total", total.Pings)
 
 	s.counts("groupcast_published_messages_total", []Count{{"session", total.Published}, {"outside", stats.OutsideTaken}})

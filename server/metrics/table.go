@@ -41,12 +41,15 @@ var families = []family{
 	{"groupcast_groups", gauge, reactorLabel, "Groups with members on an event loop; a group with members on several counts on each."},
 	{"groupcast_memberships", gauge, reactorLabel, "Members of all groups of an event loop: a session counts once for each of its groups."},
 	{"groupcast_session_ends_total", counter, []string{"cause"}, "Sessions ended by the server: slow_reader, idle, close_timeout, rate, kicked, panic."},
+	{"groupcast_cut_sessions_total", counter, nil, "Sessions ended before they had acknowledged all that was queued for them: too slow for a close handshake, or a drain."},
+	{"groupcast_cut_bytes_total", counter, nil, "Bytes that these had not acknowledged."},
 	{"groupcast_closes_total", counter, []string{"code"}, "Close frames sent, by code; codes that mean the same kind of thing are counted together."},
 
 	{"groupcast_frames_received_total", counter, []string{"opcode"}, "WebSocket frames received."},
 	{"groupcast_messages_received_total", counter, nil, "Complete messages received."},
 	{"groupcast_received_bytes_total", counter, reactorLabel, "Bytes received from clients."},
 	{"groupcast_command_errors_total", counter, []string{"code"}, "Commands answered with an error."},
+	{"groupcast_deferred_commands_total", counter, nil, "Commands and answers that waited behind a send of their session."},
 	{"groupcast_pings_sent_total", counter, nil, "Pings sent to silent sessions."},
 
 	{"groupcast_published_messages_total", counter, []string{"source"}, "Publications: by sessions, or from outside the loops (API, bridges), where one for several groups counts once."},

@@ -14,6 +14,7 @@ import (
 	"github.com/gobwas/ws"
 	"golang.org/x/term"
 
+	"groupcast/loop"
 	"groupcast/server"
 	"groupcast/server/control"
 )
@@ -192,14 +193,14 @@ func drain(s *server.Server, closeCode ws.StatusCode, signals <-chan os.Signal, 
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	type result struct {
-		cut int
+		loop.DrainResult
 		err error
 	}
 	done := make(chan result, 1)
 	began := time.Now()
 	go func() {
-		cut, err := s.Drain(ctx, closeCode)
-		done <- result{cut, err}
+		drained, err := s.Drain(ctx, closeCode)
+		done <- result{drained, err}
 	}()
 	// Cutting the rest takes no time unless a loop hangs; then nothing but the end
 	// of the process will help.
@@ -210,14 +211,19 @@ func drain(s *server.Server, closeCode ws.StatusCode, signals <-chan os.Signal, 
 		log.Error("the loops do not stop: ending at once", "cut", s.Conns())
 		return exitFatal
 	case r := <-done:
-		took := time.Since(began).Round(time.Millisecond)
+		log := log.With("took", time.Since(began).Round(time.Millisecond))
+		if r.Left > 0 || r.CutSessions > 0 {
+			log = log.With("left", r.Left, "cut_sessions", r.CutSessions, "cut_bytes", r.CutBytes)
+		}
 		switch {
 		case r.err != nil:
-			log.Error("stopped with an error", "error", r.err, "cut", r.cut, "took", took)
-		case r.cut > 0:
-			log.Warn("stopped: --drain ran out before every session was gone", "cut", r.cut, "took", took)
+			log.Error("stopped with an error", "error", r.err)
+		case r.Left > 0:
+			log.Warn("stopped: --drain ran out before every session was gone")
+		case r.CutSessions > 0:
+			log.Warn("stopped: some sessions were too slow to take all that was accepted for them")
 		default:
-			log.Info("stopped", "took", took)
+			log.Info("stopped")
 		}
 		return code
 	case got := <-signals:

@@ -197,7 +197,7 @@ func TestDrainRunsOut(t *testing.T) {
 	if code := p.exit(); code != exitStopped {
 		t.Errorf("exit %d", code)
 	}
-	if !strings.Contains(p.err.String(), "cut=1") {
+	if !strings.Contains(p.err.String(), "left=1") {
 		t.Errorf("the log does not say how many were cut: %s", p.err)
 	}
 }
