@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -15,8 +16,10 @@ import (
 )
 
 // Serve accepts connections from ln and hands them to the reactors until ln or
-// the engine is closed; then it returns nil (ErrClosed, if it was closed before). ln must give *net.TCPConn or *net.UnixConn; a net.ListenConfig with
-// KeepAlive -1 saves system calls a connection.
+// the engine is closed; then it returns nil (ErrClosed, if it was closed before).
+// ln must give *net.TCPConn or *net.UnixConn; a net.ListenConfig with KeepAlive -1
+// saves system calls a connection. It waits for a loop only where all of them
+// have maxEnrolling connections to take.
 //
 // Running out of descriptors or memory ends nothing: accepting pauses and goes
 // on. Any other error of ln is returned.
@@ -47,14 +50,12 @@ func (e *Engine) Serve(ln net.Listener) error {
 			return nil
 		}
 		if err == nil {
-			if err = e.admit(c); err == nil {
-				pause = 0
-				continue
-			}
-			if !temporary(err) {
-				e.acceptErrors.Add(1) // this connection's own trouble
-				continue
-			}
+			e.admit(c)
+			err = e.enrolTrouble()
+		}
+		if err == nil {
+			pause = 0
+			continue
 		}
 		if errors.Is(err, net.ErrClosed) {
 			return nil
@@ -95,22 +96,15 @@ func (e *Engine) isStopped() bool {
 	}
 }
 
-// temporary says whether accepting may go on after err: the machine is out of
-// something, or the peer was gone before we came.
+// temporary reports whether accepting may go on after err: the machine is out of
+// something, or err is about one peer. accept(2) wants the network's errors of a
+// connection that waits treated as if there were none, and a firewall's EPERM too.
 func temporary(err error) bool {
 	if errors.Is(err, errNotTaken) {
 		return true // epoll would not have it: memory, or its own limit
 	}
-	for _, errno := range []syscall.Errno{
-		unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM,
-		unix.ECONNABORTED, unix.ECONNRESET, unix.EINTR, unix.EAGAIN,
-		unix.EPROTO, unix.ENETDOWN, unix.EHOSTUNREACH, unix.ENETUNREACH,
-	} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	return false
+	var errno syscall.Errno
+	return errors.As(err, &errno) && slices.Contains(transient, errno)
 }
 
 // prepare sets on the listener what accepted TCP connections inherit from it,
@@ -136,40 +130,20 @@ func (e *Engine) prepare(ln net.Listener) error {
 }
 
 // admit checks the limits, before any loop is touched, and hands c to a loop.
-// The error is about descriptors or memory; c is closed then.
-func (e *Engine) admit(c net.Conn) error {
+func (e *Engine) admit(c net.Conn) {
 	if full := e.reserve(); full != nil {
 		full.Add(1)
 		e.refuse(c, true)
-		return nil
+		return
 	}
-	addr := c.RemoteAddr()
-	if !e.addresses.enter(addr) {
+	if !e.addresses.enter(c.RemoteAddr()) {
 		e.unreserve()
 		e.refusedPerIP.Add(1)
 		e.refuse(c, false)
-		return nil
+		return
 	}
-	// gnet returns the zones' bytes to a pool that they did not come from.
-	clearZone(addr)
-	clearZone(c.LocalAddr())
-	s := new(Session)
-	_, err := e.client.EnrollContext(c, s)
-	// gnet answers with success even where the loop could not take it; but it
-	// has waited for the loop, so what OnOpen did can be seen.
-	if err == nil && s.r == nil {
-		err = errNotTaken
-	}
-	if err != nil {
-		e.addresses.exit(addr)
-		e.unreserve()
-		return fmt.Errorf("enrol: %w", err)
-	}
-	e.accepted.Add(1)
-	return nil
+	e.enrol(c)
 }
-
-var errNotTaken = errors.New("the event loop could not watch the connection")
 
 // reserve counts one more connection, unless a limit forbids it: then it returns
 // that limit's counter. The count goes down in bury, or in unreserve.

@@ -31,7 +31,7 @@ func (r *reactor) closeSlow(s *Session) {
 
 // peerClosed answers the peer's close frame, or ends the handshake that we began.
 func (r *reactor) peerClosed(s *Session, payload []byte) {
-	s.set(flagPeerClosed)
+	s.set(flagPeerClosed | flagDeaf)
 	if s.state == stateClosing {
 		if s.next == nil {
 			r.doom(s)

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"runtime"
 	"sync/atomic"
 	"testing"
 
 	"github.com/gobwas/ws"
 	"golang.org/x/sync/errgroup"
+
+	"groupcast/loop/leak"
 )
 
 // TestChurn: many clients connect, join, send, leave, misbehave and end in
@@ -20,7 +21,7 @@ import (
 // goroutine; and those who looked on agree.
 func TestChurn(t *testing.T) {
 	const clients, rounds = 16, 25
-	goroutines, files := runtime.NumGoroutine(), openFiles()
+	left := leak.Watch()
 	t.Run("churn", func(t *testing.T) {
 		e, addr := start(t, func(o *Options) {
 			o.Loops = 2
@@ -73,8 +74,8 @@ func TestChurn(t *testing.T) {
 			t.Errorf("the onlookers disagree: %d and %d messages", len(heard[0]), len(heard[1]))
 		}
 	})
-	if !backTo(goroutines, files) {
-		t.Errorf("%d goroutines, were %d; %d open files, were %d", runtime.NumGoroutine(), goroutines, openFiles(), files)
+	if err := left(); err != nil {
+		t.Error(err)
 	}
 }
 

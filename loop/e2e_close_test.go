@@ -7,6 +7,10 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+	"golang.org/x/sys/unix"
+
+	"groupcast/loop/leak"
+	"groupcast/protocol"
 )
 
 const (
@@ -152,7 +156,7 @@ func TestServerWaitsForThePeer(t *testing.T) {
 	})
 	t.Run("never answers", func(t *testing.T) {
 		e, addr := start(t, func(o *Options) { o.CloseTimeout = 100 * time.Millisecond })
-		files := openFiles()
+		files := leak.OpenFiles()
 		w := open(t, addr)
 		w.write(violate)
 		w.wantClose(1002)
@@ -162,7 +166,7 @@ func TestServerWaitsForThePeer(t *testing.T) {
 			t.Errorf("%d resets, want 1", s.Resets)
 		}
 		_ = w.c.Close()
-		waitFor(t, "its descriptors are gone", func() bool { return openFiles() <= files })
+		waitFor(t, "its descriptors are gone", func() bool { return leak.OpenFiles() <= files })
 	})
 	t.Run("talks on", func(t *testing.T) {
 		e, addr := start(t, func(o *Options) { o.CloseTimeout = 100 * time.Millisecond })
@@ -240,5 +244,62 @@ func TestPanicInAFragmentedMessage(t *testing.T) {
 		w.write(frame(openText, "a"))
 		w.write(frame(lastText, "b"))
 		w.want("ab")
+	}
+}
+
+// TestNothingIsReadBehindTheEnd: what comes behind a refused request, or behind a
+// Close frame, is counted as bytes and looked at by nobody. A frame in it that
+// looks like a Close would else end the connection before its answer is read.
+func TestNothingIsReadBehindTheEnd(t *testing.T) {
+	for name, head := range map[string]string{
+		"426": "GET /no HTTP/1.1\r\nHost: x\r\n\r\n",
+		"400": "GET /no HTTP/1.1\r\n\r\n",
+		"431": "GET /" + strings.Repeat("x", 10_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, addr := start(t, func(o *Options) { o.CloseTimeout = time.Hour })
+			w := connect(t, addr)
+			w.write([]byte(head))
+			w.response()
+			waitStats(t, e, "all has come", func(s ReactorStats) bool { return s.BytesIn >= uint64(len(head)) })
+			behind := closeFrame(1000, "")
+			w.write(behind)
+			waitStats(t, e, "the rest has come", func(s ReactorStats) bool { return s.BytesIn >= uint64(len(head)+len(behind)) })
+			if s := sum(t, e); s.CloseFrames+s.PingFrames+s.MessagesIn != 0 || s.Sessions != 1 {
+				t.Errorf("%d close frames, %d pings, %d messages, %d sessions", s.CloseFrames, s.PingFrames, s.MessagesIn, s.Sessions)
+			}
+		})
+	}
+	t.Run("close", func(t *testing.T) {
+		e := startSim(t, nil)
+		r := e.reactors[0]
+		onLoop(t, r, func() {
+			r.write = func(int32, []byte) (int, unix.Errno) { return 0, unix.EAGAIN }
+			r.watch = func(*Session) error { return nil }
+			s := r.simulate(1, protocol.ModeBare)[0]
+			r.read(s, closeFrame(1000, ""))
+			r.read(s, closeFrame(1000, ""))
+			if r.stats.CloseFrames != 1 || r.stats.PingFrames != 0 || s.decoder != nil {
+				t.Errorf("%d close frames, %d pings, decoder %v", r.stats.CloseFrames, r.stats.PingFrames, s.decoder)
+			}
+			r.wheel.cancel(s)
+			s.dropQueue()
+			r.clearBlocked(s)
+			r.sessions.remove(s)
+			s.state, r.doomed = stateDead, nil
+		})
+	})
+}
+
+// TestBusyTime: whatever a loop does counts, the answers to questions too.
+func TestBusyTime(t *testing.T) {
+	e, _ := start(t, func(o *Options) { o.Loops = 1 })
+	before := sum(t, e).BusyNanos
+	const long = 30 * time.Millisecond
+	if err := ask(t.Context(), e, func(*reactor) struct{} { <-time.After(long); return struct{}{} }, make([]struct{}, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if busy := sum(t, e).BusyNanos - before; busy < uint64(long) {
+		t.Errorf("%s of %s are known as busy", time.Duration(busy), long)
 	}
 }

@@ -117,6 +117,9 @@ func TestSinkOverflow(t *testing.T) {
 			t.Fatalf("%s, want %d", m.Payload, i)
 		}
 	}
+	if _, err := few.Next(t.Context()); !errors.Is(err, ErrSinkMissed) {
+		t.Errorf("%v where the rest was dropped", err)
+	}
 	if _, err := few.Next(t.Context()); !errors.Is(err, ErrSinkClosed) {
 		t.Errorf("%v after the end", err)
 	}
@@ -273,5 +276,41 @@ func TestSinkCountsSharedFrames(t *testing.T) {
 	waitFor(t, "all are taken or dropped", func() bool { s := sink.Stats(); return s.Taken+s.Dropped == 10 })
 	if s := sink.Stats(); s.Taken != 2 {
 		t.Errorf("%d messages of 2,000 bytes in a sink of 5,000 bytes", s.Taken)
+	}
+}
+
+// TestSinkTellsGapsInPlace: what was dropped is told exactly where it is missing,
+// and at once where nothing comes behind it.
+func TestSinkTellsGapsInPlace(t *testing.T) {
+	e := startSim(t, nil)
+	sink := e.NewSink("test", 2, 1<<20)
+	defer sink.Close()
+	send := func(from, to int) {
+		for i := from; i < to; i++ {
+			if _, err := e.Publish(t.Context(), "g", fmt.Append(nil, i)); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, "the sink to have seen it", func() bool { s := sink.Stats(); return int(s.Taken+s.Dropped) > i })
+		}
+	}
+	want := func(list ...string) {
+		t.Helper()
+		for _, text := range list {
+			m, err := sink.Next(t.Context())
+			if got := string(m.Payload); err != nil && !errors.Is(err, ErrSinkMissed) || err == nil && got != text || err != nil && text != "gap" {
+				t.Fatalf("%q, %v; want %q", got, err, text)
+			}
+		}
+	}
+	send(0, 4)
+	want("0")
+	send(4, 6)
+	want("1", "gap", "4", "gap")
+	send(6, 8)
+	want("6", "7")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if m, err := sink.Next(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("%s, %v: told twice", m.Payload, err)
 	}
 }

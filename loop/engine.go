@@ -24,6 +24,7 @@ type Engine struct {
 
 	client   *gnet.Client // its loops are the reactors; it has no listener
 	reactors []*reactor
+	rotated  []*reactor                  // reactors twice, so that any of them can be the first
 	byLoop   map[gnet.EventLoop]*reactor // written before the first connection, then only read
 	broker   *broker
 
@@ -42,12 +43,14 @@ type Engine struct {
 	cutSessions atomic.Uint64
 	cutBytes    atomic.Uint64
 
-	groups    atomic.Int64
-	stalls    atomic.Uint64
-	lastPanic atomic.Int64 // when one was logged, in milliseconds since the start
-	addresses *addressQuota
-	members   *memberQuota
-	refusals  chan struct{} // one token for each connection being refused
+	groups      atomic.Int64
+	stalls      atomic.Uint64
+	lastPanic   atomic.Int64 // when one was logged, in milliseconds since the start
+	addresses   *addressQuota
+	members     *memberQuota
+	refusals    chan struct{}         // one token for each connection being refused
+	enrolled    chan struct{}         // capacity one: a loop has taken a connection
+	enrolFailed atomic.Pointer[error] // the last enrolment that failed, until an acceptor has seen it
 
 	draining      atomic.Bool
 	stopped       chan struct{}
@@ -59,6 +62,7 @@ type Engine struct {
 	fatal         chan error
 	workers       sync.WaitGroup // broker, clock, writable helpers
 	serving       sync.WaitGroup // acceptors and refusals
+	enrolling     sync.WaitGroup // enrollers
 
 	retick chan time.Duration // capacity one: how often the clock ticks from now on
 }
@@ -75,6 +79,7 @@ func New(o Options) (*Engine, error) {
 		addresses: newAddressQuota(o.MaxConnsPerIP),
 		members:   newMemberQuota(o.MaxMembers),
 		refusals:  make(chan struct{}, o.MaxRefusals),
+		enrolled:  make(chan struct{}, 1),
 		stopped:   make(chan struct{}),
 		fatal:     make(chan error, 1),
 		retick:    make(chan time.Duration, 1),
@@ -91,6 +96,7 @@ func New(o Options) (*Engine, error) {
 		}
 		e.reactors = append(e.reactors, r)
 	}
+	e.rotated = append(append(e.rotated, e.reactors...), e.reactors...)
 	e.broker = newBroker(e.reactors, &o, e.stopped)
 	if err := e.startLoops(); err != nil {
 		return nil, err
@@ -99,6 +105,7 @@ func New(o Options) (*Engine, error) {
 	e.workers.Go(e.clock)
 	for _, r := range e.reactors {
 		e.workers.Go(r.writable.run)
+		e.enrolling.Go(r.enroll.run)
 	}
 	return e, nil
 }
@@ -188,6 +195,10 @@ func (e *Engine) Close() error {
 			r.writable.stop()
 		}
 		e.serving.Wait() // an enrolment would wait for ever on a loop that is gone,
+		for _, r := range e.reactors {
+			close(r.enroll.pending)
+		}
+		e.enrolling.Wait()
 		e.workers.Wait() // and nobody may wake one
 		e.closeErr = e.client.Stop()
 		e.releaseReactors()
@@ -259,7 +270,7 @@ func (e *Engine) tell(reactors []*reactor, f func(*reactor)) error {
 		return ErrClosed
 	}
 	for _, r := range reactors {
-		if err := r.execute(runnable(func() { f(r) })); err != nil {
+		if err := r.execute(runnable(func() { r.busy(func() { f(r) }) })); err != nil {
 			return fmt.Errorf("ask reactor %d: %w", r.index, err)
 		}
 	}

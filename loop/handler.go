@@ -93,6 +93,7 @@ func (r *reactor) bury(s *Session) {
 	r.stats.Closed++
 	r.engine.addresses.exit(s.conn.RemoteAddr())
 	r.engine.conns.Add(-1)
+	r.enroll.conns.Add(-1)
 }
 
 var _ gnet.EventHandler = (*Engine)(nil)

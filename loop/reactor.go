@@ -72,6 +72,7 @@ type reactor struct {
 	upgrade  protocol.Handshaker
 	limits   protocol.Limits
 
+	enroll   enroller
 	writable *writable
 	// write is rawWrite, watch is writable.watch and unacked is unackedBytes;
 	// sessions without a socket put their own in their places.
@@ -122,13 +123,14 @@ func newReactor(e *Engine, index int) (*reactor, error) {
 		chunks:  chunkPool{maxEach: maxFreeChunkBytes},
 		replies: chunkPool{maxEach: maxFreeReplyBytes},
 	}
+	r.enroll = enroller{r: r, pending: make(chan enrolment, maxEnrolling)}
 	r.every = tickFor(o)
 	r.ticked = time.Since(e.start)
 	r.state.Store(armed)
 	r.whileFull = r.catchUp
 	r.onWake = runnable(r.turn)
-	r.onTick = runnable(r.advance)
-	r.onWritable = runnable(r.collectWritable)
+	r.onTick = runnable(func() { r.busy(r.advance) })
+	r.onWritable = runnable(func() { r.busy(r.collectWritable) })
 	var err error
 	if r.writable, err = newWritable(r); err != nil {
 		return nil, err
@@ -259,6 +261,13 @@ func (r *reactor) reap() {
 func (r *reactor) clock() int64 {
 	r.now = int64(time.Since(r.engine.start))
 	return r.now
+}
+
+// busy runs what is neither a read nor a turn, which count their own time.
+func (r *reactor) busy(f func()) {
+	began := r.clock()
+	f()
+	r.stats.BusyNanos += uint64(r.clock() - began)
 }
 
 // settle ends any callback that is not a turn: flush what it queued unless a

@@ -61,6 +61,9 @@ func (r *reactor) receive(s *Session, b []byte) {
 			r.survive(s, v)
 		}
 	}()
+	if s.is(flagDeaf) {
+		return
+	}
 	if s.state == stateHandshake {
 		b = r.handshake(s, b)
 	}
@@ -78,6 +81,7 @@ func (r *reactor) survive(s *Session, v any) {
 	}
 	r.stats.Panics++
 	r.engine.logPanic(s, v, debug.Stack())
+	s.set(flagDeaf)
 	s.dropDecoder() // its state is unknown too: do not pool it
 	r.closeWith(s, ws.StatusInternalServerError, "internal error")
 }
@@ -94,6 +98,11 @@ func (r *reactor) readFrames(s *Session, b []byte) {
 			if s.state == stateOpen {
 				r.closeWith(s, err.Code, err.Reason)
 			}
+			// Nobody knows where the next frame begins. What comes is still
+			// looked through for the peer's close frame, on the guess that its
+			// next segment begins with one: a peer that waits for us to end the
+			// connection need not wait for CloseTimeout, and one that makes us
+			// guess wrong ends its own connection.
 			s.decoder.Reset()
 			break
 		}
@@ -107,7 +116,8 @@ func (r *reactor) readFrames(s *Session, b []byte) {
 			return
 		}
 		b = rest
-		if s.state == stateClosing && s.is(flagPeerClosed) {
+		if s.is(flagDeaf) {
+			s.decoder.Reset()
 			break // nothing may follow a close frame
 		}
 	}
@@ -197,6 +207,7 @@ func (r *reactor) handshake(s *Session, b []byte) (rest []byte) {
 func (r *reactor) respond(s *Session, response []byte) {
 	r.queueHTTP(s, response)
 	r.endHandshake(s)
+	s.set(flagDeaf)
 	r.startClosing(s)
 }
 

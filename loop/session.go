@@ -57,9 +57,9 @@ type Session struct {
 	tokens       float32
 	refusals     uint16 // commands refused for the rate in a row
 
+	flags sessionFlags
 	state state
 	mode  protocol.Mode
-	flags sessionFlags
 }
 
 // state is a session's life, in order.
@@ -72,7 +72,7 @@ const (
 	stateDead    // only to be buried
 )
 
-type sessionFlags uint8
+type sessionFlags uint16
 
 const (
 	flagDirty       sessionFlags = 1 << iota // listed for the next flush
@@ -83,6 +83,7 @@ const (
 	flagFinSent                              // our sending half is shut
 	flagHandshaking                          // counts for MaxHandshakes
 	flagExcluded                             // from the run that is being marked
+	flagDeaf                                 // what still comes is not looked at
 )
 
 func (s *Session) is(f sessionFlags) bool { return s.flags&f != 0 }

@@ -18,7 +18,8 @@ import (
 type Sink struct {
 	name   string
 	engine *Engine
-	queue  chan *message
+	queue  chan sinkItem
+	missed chan struct{} // capacity one: something was dropped, perhaps with nothing behind it
 	closed chan struct{}
 	once   sync.Once
 
@@ -26,6 +27,17 @@ type Sink struct {
 	bytes    atomic.Int64 // of what is queued
 	taken    atomic.Uint64
 	dropped  atomic.Uint64
+
+	// Next's own: what it holds back to say first what was missed, and how many
+	// dropped messages it has said that of.
+	next *message
+	told uint64
+}
+
+// sinkItem is a message, and how many were dropped before it.
+type sinkItem struct {
+	m       *message
+	dropped uint64
 }
 
 // SinkMessage is one message as a sink gets it.
@@ -47,8 +59,14 @@ type SinkStats struct {
 	Dropped        uint64 // messages that found the queue full
 }
 
-// ErrSinkClosed ends Next.
-var ErrSinkClosed = errors.New("sink closed")
+// Errors of Next.
+var (
+	// ErrSinkClosed ends it.
+	ErrSinkClosed = errors.New("sink closed")
+	// ErrSinkMissed says that messages were dropped here: the next call goes on
+	// behind the gap.
+	ErrSinkMissed = errors.New("sink missed messages")
+)
 
 // NewSink adds a way out. It holds maxMessages and maxBytes at most, both at
 // least one; a message counts its frame and what a ring counts beside that. A
@@ -59,7 +77,8 @@ func (e *Engine) NewSink(name string, maxMessages, maxBytes int) *Sink {
 	s := &Sink{
 		name:     name,
 		engine:   e,
-		queue:    make(chan *message, maxMessages),
+		queue:    make(chan sinkItem, maxMessages),
+		missed:   make(chan struct{}, 1),
 		closed:   make(chan struct{}),
 		maxBytes: int64(maxBytes),
 	}
@@ -69,27 +88,58 @@ func (e *Engine) NewSink(name string, maxMessages, maxBytes int) *Sink {
 
 // Next returns the next message. It waits until ctx ends, or until the sink or
 // the engine is closed: then it first returns what is queued, and ErrSinkClosed
-// after that.
+// after that. ErrSinkMissed stands where messages were dropped, once for any
+// number; it comes even if nothing else ever does.
 func (s *Sink) Next(ctx context.Context) (SinkMessage, error) {
-	select {
-	case m := <-s.queue:
+	if m := s.next; m != nil {
+		s.next = nil
 		return s.take(m), nil
+	}
+	select {
+	case one := <-s.queue:
+		return s.behind(one)
 	default:
 	}
-	select {
-	case m := <-s.queue:
-		return s.take(m), nil
-	case <-ctx.Done():
-		return SinkMessage{}, ctx.Err()
-	case <-s.closed:
-	case <-s.engine.stopped:
+	for {
+		if n := s.dropped.Load(); n != s.told && len(s.queue) == 0 {
+			s.told = n
+			return SinkMessage{}, ErrSinkMissed
+		}
+		select {
+		case one := <-s.queue:
+			return s.behind(one)
+		case <-s.missed: // look again
+		case <-ctx.Done():
+			return SinkMessage{}, ctx.Err()
+		case <-s.closed:
+			return s.rest()
+		case <-s.engine.stopped:
+			return s.rest()
+		}
 	}
+}
+
+// behind returns a message, or first what was missed in front of it.
+func (s *Sink) behind(one sinkItem) (SinkMessage, error) {
+	if one.dropped != s.told {
+		s.told, s.next = one.dropped, one.m
+		return SinkMessage{}, ErrSinkMissed
+	}
+	return s.take(one.m), nil
+}
+
+// rest is what Next returns when nothing more is put into the queue.
+func (s *Sink) rest() (SinkMessage, error) {
 	select {
-	case m := <-s.queue:
-		return s.take(m), nil
+	case one := <-s.queue:
+		return s.behind(one)
 	default:
-		return SinkMessage{}, ErrSinkClosed
 	}
+	if s.dropped.Load() != s.told {
+		s.told = s.dropped.Load()
+		return SinkMessage{}, ErrSinkMissed
+	}
+	return SinkMessage{}, ErrSinkClosed
 }
 
 func (s *Sink) take(m *message) SinkMessage {
@@ -104,17 +154,19 @@ func (s *Sink) take(m *message) SinkMessage {
 // offer is the broker's: it never waits.
 func (s *Sink) offer(m *message) {
 	n := int64(m.held())
-	if s.bytes.Add(n) > s.maxBytes {
-		s.bytes.Add(-n)
-		s.dropped.Add(1)
-		return
+	if s.bytes.Add(n) <= s.maxBytes {
+		select {
+		case s.queue <- sinkItem{m, s.dropped.Load()}:
+			s.taken.Add(1)
+			return
+		default:
+		}
 	}
+	s.bytes.Add(-n)
+	s.dropped.Add(1)
 	select {
-	case s.queue <- m:
-		s.taken.Add(1)
+	case s.missed <- struct{}{}:
 	default:
-		s.bytes.Add(-n)
-		s.dropped.Add(1)
 	}
 }
 

@@ -51,7 +51,7 @@ type ReactorStats struct {
 	Yields       uint64    // times a fan-out let other events go first
 	RingFull     uint64    // publishes that had to wait for room
 	BlockedNanos uint64    // time spent waiting for it
-	BusyNanos    uint64    // time spent reading, delivering and flushing, BlockedNanos included
+	BusyNanos    uint64    // time spent in callbacks, BlockedNanos included
 	MaxMarks     int       // most marks of one batch
 	MaxWrites    int       // most writes of one flush slice
 

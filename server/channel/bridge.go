@@ -2,6 +2,7 @@ package channel
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -31,8 +32,7 @@ type bridge struct {
 	ended  chan struct{} // closed when run has returned
 	// lost is closed, and replaced, when the sink has dropped something: whoever
 	// waits may do so in vain.
-	lost    atomic.Pointer[chan struct{}]
-	dropped uint64 // of the sink, as run last saw it
+	lost atomic.Pointer[chan struct{}]
 
 	toGroups atomic.Uint64 // events published to groups
 	fromSink atomic.Uint64 // messages handed to subscribers
@@ -125,7 +125,11 @@ func (b *bridge) run() {
 	defer close(b.ended)
 	for {
 		m, err := b.sink.Next(context.Background())
-		if err != nil {
+		switch {
+		case errors.Is(err, loop.ErrSinkMissed):
+			b.letGo()
+			continue
+		case err != nil:
 			return
 		}
 		r, _ := m.Tag.(*relay)
@@ -133,7 +137,6 @@ func (b *bridge) run() {
 		if r != nil && m.From == b.sink {
 			r.finish()
 		}
-		b.checkLost()
 	}
 }
 
@@ -200,18 +203,12 @@ func (b *bridge) deliver(m *loop.SinkMessage, r *relay) {
 	}
 }
 
-// checkLost lets go whoever waits for a message that the sink has dropped. It
-// is called after each message: what finds the queue full always has another
-// before it.
-func (b *bridge) checkLost() {
-	dropped := b.sink.Stats().Dropped
-	if dropped == b.dropped {
-		return
-	}
-	n := dropped - b.dropped
-	b.dropped = dropped
+// letGo ends the waiting of whoever waits for a message that the sink may have
+// dropped: because it was full, or because the message alone is larger than it.
+func (b *bridge) letGo() {
 	close(*b.lost.Swap(new(make(chan struct{}))))
 	if missed, ok := b.gate.open(int(refusals)); ok {
-		b.log.Warn("channel: subscribers missed messages: the way from the broker was full", "dropped", n, "not_logged", missed)
+		b.log.Warn("channel: subscribers missed messages: the way from the broker was full",
+			"dropped", b.sink.Stats().Dropped, "not_logged", missed)
 	}
 }

@@ -358,6 +358,22 @@ func TestBridgeSinkFull(t *testing.T) {
 	}
 }
 
+// TestBridgeMessageLargerThanTheSink: an event that can never come out of the sink
+// is missed by subscribers, and its publisher is read again though nothing follows.
+func TestBridgeMessageLargerThanTheSink(t *testing.T) {
+	e, url := startEngine(t, nil)
+	s := startServer(t, NewNode(), e, func(o *Options) { o.SinkBytes = 1000 })
+	m := join(t, url, "g")
+	w := dial(t, s.addr)
+	long := strings.Repeat("x", 2000)
+	w.send(with("publish", GroupChannel, groupData("g", long)))
+	m.want(long)
+	w.sync()
+	if n := s.Stats().Bridge.Dropped; n != 1 {
+		t.Errorf("%d dropped, want 1", n)
+	}
+}
+
 // TestBridgeClose: what the broker has ordered before Close reaches the subscribers.
 func TestBridgeClose(t *testing.T) {
 	e, _ := startEngine(t, nil)

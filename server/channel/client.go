@@ -412,6 +412,9 @@ func (c *Client) bad(why wire.Reason) {
 func (c *Client) forward() {
 	for {
 		m, err := c.sink.Next(context.Background())
+		if errors.Is(err, loop.ErrSinkMissed) {
+			continue // counted by the sink
+		}
 		if err != nil {
 			return
 		}

@@ -1,0 +1,20 @@
+//go:build !linux
+
+package loop
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// transient are the errors of accept(2) and of enrolling after which it may go on.
+var transient = []syscall.Errno{
+	// The machine is out of something.
+	unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM,
+	// The call was disturbed.
+	unix.EINTR, unix.EAGAIN,
+	// One peer, and the way to it.
+	unix.ECONNABORTED, unix.ECONNRESET, unix.EPERM, unix.EPROTO, unix.ENOPROTOOPT, unix.ENETDOWN, unix.ENETUNREACH,
+	unix.EHOSTDOWN, unix.EHOSTUNREACH, unix.EOPNOTSUPP, unix.ETIMEDOUT,
+}

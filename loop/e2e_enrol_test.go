@@ -1,0 +1,178 @@
+package loop
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// hold keeps r's loop from doing anything until release is called.
+func hold(tb testing.TB, r *reactor) (release func()) {
+	tb.Helper()
+	held, end := make(chan struct{}), make(chan struct{})
+	if err := r.execute(runnable(func() { close(held); <-end })); err != nil {
+		tb.Fatal(err)
+	}
+	<-held
+	return func() { close(end) }
+}
+
+// TestBusyLoopKeepsNobodyOut: while one loop is held, connections come in over
+// the others, and so does the question whether the server lives. Those that went
+// to the busy loop are served when it has time.
+func TestBusyLoopKeepsNobodyOut(t *testing.T) {
+	e, addr := start(t, nil)
+	busy := e.reactors[0]
+	release := hold(t, busy)
+	var waiting []*wire
+	waitFor(t, "a connection is on its way to the busy loop for a while", func() bool {
+		if busy.enroll.waiting.Load() == 0 && len(waiting) < 10 {
+			w := connect(t, addr)
+			w.write([]byte(upgradeHead))
+			waiting = append(waiting, w)
+		}
+		return busy.enroll.lag() > 8
+	})
+	for range 2 * maxEnrolling {
+		open(t, addr).sync()
+		probe := connect(t, addr)
+		probe.write([]byte("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"))
+		if status, head := probe.response(); status != 200 {
+			t.Fatalf("health: %s", head)
+		}
+	}
+	if n := busy.enroll.waiting.Load(); n > maxEnrolling {
+		t.Errorf("%d connections are on their way to one loop", n)
+	}
+	release()
+	for _, w := range waiting {
+		w.upgraded()
+	}
+}
+
+// TestAllLoopsBusy: with all loops held, a few connections are on their way and
+// the others wait in the kernel; all of them are served afterwards.
+func TestAllLoopsBusy(t *testing.T) {
+	e, addr := start(t, nil)
+	releases := []func(){hold(t, e.reactors[0]), hold(t, e.reactors[1])}
+	var all []*wire
+	for range 3 * maxEnrolling {
+		w := connect(t, addr)
+		w.write([]byte(upgradeHead))
+		all = append(all, w)
+	}
+	waitFor(t, "both loops have as many as they may", func() bool {
+		return e.reactors[0].enroll.waiting.Load() == maxEnrolling && e.reactors[1].enroll.waiting.Load() == maxEnrolling
+	})
+	// The acceptor holds one more in its hand.
+	if n := e.conns.Load(); n > 2*maxEnrolling+1 {
+		t.Errorf("%d connections were taken from the kernel", n)
+	}
+	for _, release := range releases {
+		release()
+	}
+	for _, w := range all {
+		w.upgraded()
+	}
+	for _, r := range e.reactors {
+		waitFor(t, "a loop has its share", func() (ok bool) {
+			onLoop(t, r, func() { ok = r.sessions.count >= maxEnrolling })
+			return ok
+		})
+	}
+}
+
+// TestCloseWhileLoopsAreBusy: an engine that is closed while connections are on
+// their way, and one waits to be, ends; none of them is forgotten.
+func TestCloseWhileLoopsAreBusy(t *testing.T) {
+	e, url := startEngine(t, func(o *Options) { o.Loops = 1 })
+	addr := url[len("ws://"):]
+	release := hold(t, e.reactors[0])
+	var all []net.Conn
+	for range maxEnrolling + 5 {
+		all = append(all, connect(t, addr).c)
+	}
+	waitFor(t, "the loop has as many as it may", func() bool { return e.conns.Load() == maxEnrolling+1 })
+	closed := make(chan error, 1)
+	go func() { closed <- e.Close() }()
+	waitFor(t, "it is closing", e.isStopped)
+	release()
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(patience):
+		t.Fatal("close hangs")
+	}
+	if n := e.conns.Load(); n != 0 {
+		t.Errorf("%d connections are counted after the end", n)
+	}
+	for _, c := range all {
+		_ = c.SetReadDeadline(time.Now().Add(patience))
+		if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, syscall.ETIMEDOUT) {
+			t.Errorf("a connection is still there: %v", err)
+		}
+	}
+}
+
+// TestTransientErrors: what accept(2) says about one connection, or for the
+// moment, ends no listener.
+func TestTransientErrors(t *testing.T) {
+	for _, errno := range []syscall.Errno{
+		unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.ECONNABORTED, unix.EPERM, unix.EPROTO, unix.ENOPROTOOPT,
+		unix.ENETDOWN, unix.ENETUNREACH, unix.EHOSTDOWN, unix.EHOSTUNREACH, unix.EOPNOTSUPP, unix.ETIMEDOUT,
+	} {
+		if err := fmt.Errorf("accept: %w", &net.OpError{Op: "accept", Err: errno}); !temporary(err) {
+			t.Errorf("%v ends the listener", err)
+		}
+	}
+	for _, err := range []error{unix.EBADF, unix.EINVAL, unix.ENOTSOCK, unix.EFAULT, errors.New("another listener's own")} {
+		if temporary(err) {
+			t.Errorf("%v is tried again for ever", err)
+		}
+	}
+}
+
+// failingListener fails so often before it accepts.
+type failingListener struct {
+	net.Listener
+
+	failures chan error
+}
+
+func (l *failingListener) Accept() (net.Conn, error) {
+	select {
+	case err := <-l.failures:
+		return nil, err
+	default:
+		return l.Listener.Accept()
+	}
+}
+
+// TestServeSurvivesTransientErrors: they are counted, and accepting goes on.
+func TestServeSurvivesTransientErrors(t *testing.T) {
+	e, _ := start(t, nil)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	failures := make(chan error, 2)
+	failures <- &net.OpError{Op: "accept", Err: unix.EPERM}
+	failures <- &net.OpError{Op: "accept", Err: unix.EHOSTDOWN}
+	served := make(chan error, 1)
+	go func() { served <- e.Serve(&failingListener{ln, failures}) }()
+	open(t, ln.Addr().String()).sync()
+	if n := e.acceptErrors.Load(); n != 2 {
+		t.Errorf("%d errors were counted, want 2", n)
+	}
+	_ = ln.Close()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
