@@ -63,6 +63,7 @@ var clientCommands = [][]string{
 
 // Without a server, each command says so in one line, and where it looked.
 func TestNoServer(t *testing.T) {
+	t.Parallel()
 	dir, env := place(t)
 	stale := filepath.Join(dir, "stale.sock")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: stale, Net: "unix"})
@@ -87,6 +88,7 @@ func TestNoServer(t *testing.T) {
 }
 
 func TestStatus(t *testing.T) {
+	t.Parallel()
 	dir, env := place(t)
 	p := launch(t, env, "start", "--listen=127.0.0.1:0", "--loops=2", "--close-timeout=100ms")
 	address := p.ready()[0]
@@ -138,6 +140,7 @@ func TestStatus(t *testing.T) {
 }
 
 func TestConnections(t *testing.T) {
+	t.Parallel()
 	_, env := place(t)
 	p := launch(t, env, "start", "--listen=127.0.0.1:0", "--loops=2")
 	address := p.ready()[0]
@@ -173,6 +176,7 @@ func TestConnections(t *testing.T) {
 }
 
 func TestPublish(t *testing.T) {
+	t.Parallel()
 	_, env := place(t)
 	p := launch(t, env, "start", "--listen=127.0.0.1:0", "--max-message=1KiB")
 	member := dial(t, p.ready()[0])
@@ -222,6 +226,7 @@ func (endlessReader) Read(b []byte) (int, error) {
 // Several servers on one machine: each has its own socket, and a command must be
 // told which one is meant.
 func TestSeveralServers(t *testing.T) {
+	t.Parallel()
 	dir, env := place(t)
 	first := launch(t, env, "start", "--listen=127.0.0.1:0")
 	a := first.ready()[0]
@@ -271,6 +276,7 @@ func TestSeveralServers(t *testing.T) {
 
 // A server that is stopped dead (SIGSTOP) is not taken for none.
 func TestServerThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
 	_, env := place(t)
 	p := launch(t, env, "start", "--listen=127.0.0.1:0")
 	p.ready()
@@ -283,6 +289,7 @@ func TestServerThatDoesNotAnswer(t *testing.T) {
 }
 
 func TestStop(t *testing.T) {
+	t.Parallel()
 	dir, env := place(t)
 	p := launch(t, env, "start", "--listen=127.0.0.1:0")
 	p.ready()
@@ -302,6 +309,7 @@ func TestStop(t *testing.T) {
 
 // -g waits for the sessions; a plain stop meanwhile ends the waiting.
 func TestStopGracefully(t *testing.T) {
+	t.Parallel()
 	_, env := place(t)
 	p := launch(t, env, "start", "--listen=127.0.0.1:0", "--drain=5s", "--close-timeout=1s")
 	address := p.ready()[0]
@@ -353,6 +361,7 @@ func TestStopGracefully(t *testing.T) {
 // A restart in the foreground: the sessions are told to come back, and the new
 // server has the old one's arguments, environment and directory.
 func TestRestartInTheForeground(t *testing.T) {
+	t.Parallel()
 	dir, env := place(t)
 	work := filepath.Join(dir, "work")
 	if err := os.Mkdir(work, 0o700); err != nil {
@@ -419,6 +428,7 @@ func TestRestartInTheForeground(t *testing.T) {
 }
 
 func TestReload(t *testing.T) {
+	t.Parallel()
 	dir, env := place(t)
 	config := filepath.Join(dir, "c.yaml")
 	write := func(text string) {
@@ -472,6 +482,7 @@ func TestReload(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	_, env := place(t)
 	if out := must(t, env, "start", "--check", "-d", "--listen=127.0.0.1:0"); out != "The settings are valid.\n" {
 		t.Errorf("got %q", out)
@@ -483,6 +494,7 @@ func TestCheck(t *testing.T) {
 
 // The control socket and its directory are the user's own.
 func TestControlIsPrivate(t *testing.T) {
+	t.Parallel()
 	dir, env := place(t)
 	p := launch(t, env, "start", "--listen=127.0.0.1:0")
 	p.ready()

@@ -42,6 +42,7 @@ func one(t *testing.T, dir string) control.Info {
 }
 
 func TestDaemon(t *testing.T) {
+	t.Parallel()
 	dir, env := background(t)
 	log := filepath.Join(dir, "log")
 	port := freePort(t)
@@ -97,6 +98,7 @@ func TestDaemon(t *testing.T) {
 
 // What cannot start says why, to whoever has started it, and leaves nothing.
 func TestDaemonThatCannotStart(t *testing.T) {
+	t.Parallel()
 	dir, env := background(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -120,6 +122,7 @@ func TestDaemonThatCannotStart(t *testing.T) {
 
 // Warnings of the start are seen by whoever has started it, too.
 func TestDaemonWarns(t *testing.T) {
+	t.Parallel()
 	_, env := background(t)
 	p := launch(t, env, "start", "-d", "--listen=127.0.0.1:0", "--max-conns=100000000")
 	if code := p.exit(); code != exitStopped || !strings.Contains(p.err.String(), "--max-conns is more than the open-files limit allows") {
@@ -130,6 +133,7 @@ func TestDaemonWarns(t *testing.T) {
 
 // If nobody is left to be told that it is up, it ends.
 func TestDaemonWithoutAParent(t *testing.T) {
+	t.Parallel()
 	dir, env := background(t)
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -153,6 +157,7 @@ func TestDaemonWithoutAParent(t *testing.T) {
 
 // A signal to the command that starts it ends both.
 func TestDaemonStartInterrupted(t *testing.T) {
+	t.Parallel()
 	dir, env := background(t)
 	// The log is a pipe that nobody reads from: opening it takes until the end.
 	pipe := filepath.Join(dir, "pipe")
@@ -170,7 +175,7 @@ func TestDaemonStartInterrupted(t *testing.T) {
 	if code := p.exit(); code != exitSignal+int(syscall.SIGINT) {
 		t.Errorf("exit %d", code)
 	}
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !errors.Is(syscall.Kill(child, 0), syscall.ESRCH) {
 		if time.Now().After(deadline) {
 			t.Fatal("the second process lives on")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -17,6 +18,7 @@ import (
 // answers the others with 503 where it knows its limit, and takes new sessions
 // as soon as there is room.
 func TestFewDescriptors(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		flags  string
 		polite bool
@@ -27,6 +29,7 @@ func TestFewDescriptors(t *testing.T) {
 		"beyond the system's": {"--max-conns=5000", false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := launchAs(t, nil, "/bin/sh", "-c",
 				`ulimit -n 128 && exec "$0" start --listen=127.0.0.1:0 --loops=2 `+c.flags, os.Args[0])
 			address := p.ready()[0]
@@ -42,10 +45,18 @@ func TestFewDescriptors(t *testing.T) {
 					t.Fatal("128 descriptors served more than 128 clients")
 				}
 				next := dial(t, address)
-				switch status := next.upgrade(); status {
+				next.ask()
+				if !c.polite {
+					p.until("an answer, or accept to fail", func() bool { return next.isAnswered() || strings.Contains(p.err.String(), "accepting pauses") })
+					if !next.isAnswered() {
+						refused = append(refused, next) // it waits to be accepted
+						continue
+					}
+				}
+				switch status := next.status(); status {
 				case http.StatusSwitchingProtocols:
 					clients = append(clients, next)
-				case http.StatusServiceUnavailable, 0: // 0: no answer yet, or closed
+				case http.StatusServiceUnavailable, 0: // 0: closed
 					refused = append(refused, next)
 					if c.polite && status == 0 {
 						t.Error("refused without a 503")
@@ -96,13 +107,27 @@ func dial(t *testing.T, address string) *raw {
 const upgradeRequest = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
-// upgrade is the status that the server answers, or 0 if it does not within a
-// second.
+// upgrade is the status that the server answers, or 0 if it answers nothing.
 func (r *raw) upgrade() int {
-	_ = r.conn.SetDeadline(time.Now().Add(time.Second))
-	if _, err := r.conn.Write([]byte(upgradeRequest)); err != nil && !strings.Contains(err.Error(), "reset") {
-		return 0
-	}
+	r.ask()
+	return r.status()
+}
+
+// ask sends the request to upgrade; what became of it is said by status.
+func (r *raw) ask() {
+	_ = r.conn.SetWriteDeadline(time.Now().Add(patience))
+	_, _ = r.conn.Write([]byte(upgradeRequest))
+}
+
+// isAnswered says whether something has come by now, if only the end.
+func (r *raw) isAnswered() bool {
+	_ = r.conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+	_, err := r.reader.Peek(1)
+	return !errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+func (r *raw) status() int {
+	_ = r.conn.SetReadDeadline(time.Now().Add(patience))
 	response, err := http.ReadResponse(r.reader, nil)
 	if err != nil {
 		return 0
@@ -113,7 +138,7 @@ func (r *raw) upgrade() int {
 
 // ping sends a ping command and checks the ack.
 func (r *raw) ping(id string) error {
-	_ = r.conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = r.conn.SetDeadline(time.Now().Add(patience))
 	command := `{"cmd":"ping","req_id":"` + id + `"}`
 	// Masked with zeros, which leaves the text as it is.
 	frame := append([]byte{0x81, 0x80 | byte(len(command)), 0, 0, 0, 0}, command...)
@@ -168,7 +193,7 @@ func (r *raw) closing() string {
 
 // frame reads one frame of less than 126 bytes.
 func (r *raw) frame() (op byte, payload []byte, err error) {
-	_ = r.conn.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = r.conn.SetDeadline(time.Now().Add(patience))
 	var head [2]byte
 	if _, err := io.ReadFull(r.reader, head[:]); err != nil {
 		return 0, nil, err

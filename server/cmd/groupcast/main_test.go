@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -24,8 +25,16 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	// The tests wait for processes, and for what those do every second, far longer
+	// than they compute. A -parallel on the command line still counts.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
+
+// patience is how long a test waits for what should come at once.
+const patience = 30 * time.Second
 
 // process is a groupcast that a test has started.
 // Owner: the test; out and err may be read at any time.
@@ -80,7 +89,7 @@ func launchAs(t *testing.T, env []string, program string, args ...string) *proce
 
 func launchChanged(t *testing.T, env []string, program string, change func(*exec.Cmd), args ...string) *process {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*patience)
 	p := &process{
 		t: t, cmd: exec.CommandContext(ctx, program, args...),
 		out: new(buffer), err: new(buffer), exited: make(chan struct{}),
@@ -93,6 +102,9 @@ func launchChanged(t *testing.T, env []string, program string, change func(*exec
 	}
 	// Nothing that two tests, or a test and this machine's own server, would meet at.
 	p.cmd.Env = append(p.cmd.Env, asProgram+"=1", "GROUPCAST_API=none", "GROUPCAST_CONTROL=none")
+	// The race detector lets every process wait for a second before it ends, in
+	// case somebody still races; a race that it has seen is reported without that.
+	p.cmd.Env = append(p.cmd.Env, strings.TrimSpace("GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=0"))
 	p.cmd.Env = append(p.cmd.Env, env...)
 	p.cmd.WaitDelay = 10 * time.Second // whoever has inherited an output must not keep the test from its end
 	change(p.cmd)
@@ -132,20 +144,28 @@ func (p *process) ready() []string {
 // until waits for what; an end of the process before that is a failure.
 func (p *process) until(what string, done func() bool) {
 	p.t.Helper()
+	if eventually(p.t, what, p.exited, done) {
+		return
+	}
+	p.t.Fatalf("exit %d instead of %s", p.cmd.ProcessState.ExitCode(), what)
+}
+
+// eventually waits until done, or, with false, until the end of something else.
+func eventually(t *testing.T, what string, end <-chan struct{}, done func() bool) bool {
+	t.Helper()
 	ticker := time.NewTicker(2 * time.Millisecond)
 	defer ticker.Stop()
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(patience)
 	for !done() {
 		select {
 		case <-ticker.C:
-		case <-p.exited:
-			if !done() {
-				p.t.Fatalf("exit %d instead of %s", p.cmd.ProcessState.ExitCode(), what)
-			}
+		case <-end:
+			return done()
 		case <-timeout:
-			p.t.Fatalf("in vain waited for %s", what)
+			t.Fatalf("in vain waited for %s", what)
 		}
 	}
+	return true
 }
 
 func (p *process) signal(s syscall.Signal) {
@@ -161,7 +181,7 @@ func (p *process) exit() int {
 	select {
 	case <-p.exited:
 		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		p.t.Fatal("it does not end")
 		return 0
 	}

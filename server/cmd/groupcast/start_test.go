@@ -11,16 +11,16 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // What cannot start says why in one line, and ends with 1.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = taken.Close() }()
+	t.Cleanup(func() { _ = taken.Close() })
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -45,6 +45,7 @@ func TestRefusals(t *testing.T) {
 		"no config":       {args: []string{"start", "--config=/nowhere"}, want: "groupcast: --config: open /nowhere: no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := launch(t, c.env, c.args...)
 			if code := p.exit(); code != exitRefused {
 				t.Errorf("exit %d, want %d", code, exitRefused)
@@ -61,6 +62,7 @@ func TestRefusals(t *testing.T) {
 
 // A limit that cannot live with another: one line for each.
 func TestSeveralRefusals(t *testing.T) {
+	t.Parallel()
 	p := launch(t, nil, "start", "--loops=300", "--log-level=loud")
 	if code := p.exit(); code != exitRefused {
 		t.Errorf("exit %d", code)
@@ -73,6 +75,7 @@ func TestSeveralRefusals(t *testing.T) {
 }
 
 func TestNoPermission(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() == 0 {
 		t.Skip("root may do everything")
 	}
@@ -85,8 +88,10 @@ func TestNoPermission(t *testing.T) {
 
 // Stopped by either signal: exit 0, and the socket file is gone.
 func TestStopBySignal(t *testing.T) {
+	t.Parallel()
 	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(s.String(), func(t *testing.T) {
+			t.Parallel()
 			socket := filepath.Join(t.TempDir(), "s")
 			p := launch(t, nil, "start", "--listen=127.0.0.1:0", "--listen=unix:"+socket, "--loops=2")
 			addresses := p.ready()
@@ -109,6 +114,7 @@ func TestStopBySignal(t *testing.T) {
 
 // The socket of a process that was killed does not keep the next one away.
 func TestStartAfterACrash(t *testing.T) {
+	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "s")
 	p := launch(t, nil, "start", "--listen=unix:"+socket)
 	p.ready()
@@ -127,6 +133,7 @@ func TestStartAfterACrash(t *testing.T) {
 }
 
 func TestJSONLogInsteadOfTheBanner(t *testing.T) {
+	t.Parallel()
 	p := launch(t, nil, "start", "--listen=127.0.0.1:0", "--log-format=json")
 	p.until("the start's record", func() bool { return strings.Contains(p.err.String(), "start success") })
 	p.signal(syscall.SIGTERM)
@@ -145,6 +152,7 @@ func TestJSONLogInsteadOfTheBanner(t *testing.T) {
 
 // Who asks for more connections than there are files is warned, and served.
 func TestMoreConnectionsThanFiles(t *testing.T) {
+	t.Parallel()
 	p := launchAs(t, nil, "/bin/sh", "-c", `ulimit -n 1000 && exec "$0" start --listen=127.0.0.1:0 --max-conns=5000`, os.Args[0])
 	p.ready()
 	if !strings.Contains(p.err.String(), "--max-conns is more than the open-files limit allows") {
@@ -158,6 +166,7 @@ func TestMoreConnectionsThanFiles(t *testing.T) {
 // Nobody reads the log any more: the server goes on, and stops when it is asked
 // to.
 func TestSurvivesTheEndOfItsLog(t *testing.T) {
+	t.Parallel()
 	// The reader of standard error ends at once.
 	p := launchAs(t, nil, "/bin/bash", "-c", `exec "$0" start --listen=127.0.0.1:0 --log-level=debug 2> >(:)`, os.Args[0])
 	p.ready()
@@ -169,26 +178,24 @@ func TestSurvivesTheEndOfItsLog(t *testing.T) {
 
 // A second signal does not wait for the first one's drain.
 func TestSecondSignal(t *testing.T) {
-	p := launch(t, nil, "start", "--listen=127.0.0.1:0", "--drain=1m")
+	t.Parallel()
+	p := launch(t, nil, "start", "--listen=127.0.0.1:0", "--drain=10m", "--close-timeout=10m")
 	// Upgraded, and never to answer a close.
 	if status := dial(t, p.ready()[0]).upgrade(); status != http.StatusSwitchingProtocols {
 		t.Fatalf("upgrade: %d", status)
 	}
 	p.signal(syscall.SIGTERM)
 	p.until("the drain", func() bool { return strings.Contains(p.err.String(), "msg=stopping") })
-	began := time.Now()
 	p.signal(syscall.SIGINT)
 	if code, want := p.exit(), exitSignal+int(syscall.SIGINT); code != want {
 		t.Errorf("exit %d, want %d", code, want)
-	}
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("it took %s", took)
 	}
 }
 
 // When --drain is over, who is left is cut, counted, and no reason for another
 // exit code.
 func TestDrainRunsOut(t *testing.T) {
+	t.Parallel()
 	p := launch(t, nil, "start", "--listen=127.0.0.1:0", "--drain=200ms", "--close-timeout=1m")
 	if status := dial(t, p.ready()[0]).upgrade(); status != http.StatusSwitchingProtocols {
 		t.Fatalf("upgrade: %d", status)

@@ -67,6 +67,12 @@ func openPTY(t *testing.T) *pty {
 	return p
 }
 
+// until waits for what is shown to be as it should.
+func (p *pty) until(t *testing.T, what string, done func(shown string) bool) {
+	t.Helper()
+	eventually(t, what, nil, func() bool { return done(p.shown.String()) })
+}
+
 // launch starts groupcast with this terminal as its own, in a session of its own.
 func (p *pty) launch(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
@@ -79,11 +85,13 @@ func (p *pty) launch(t *testing.T, env []string, args ...string) *process {
 // status -d on a terminal: the second screen, nothing that scrolls or wraps, and
 // everything as it was afterwards.
 func TestLiveStatus(t *testing.T) {
+	t.Parallel()
 	_, env := place(t)
 	server := launch(t, env, "start", "--listen=127.0.0.1:0")
 	server.ready()
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(s.String(), func(t *testing.T) {
+			t.Parallel()
 			terminal := openPTY(t)
 			live := terminal.launch(t, env, "status", "-d")
 			live.until("two pages", func() bool { return strings.Count(terminal.shown.String(), "GROUPCAST STATUS") >= 2 })
@@ -91,7 +99,7 @@ func TestLiveStatus(t *testing.T) {
 			if code := live.exit(); code != exitStopped || live.err.String() != "" {
 				t.Errorf("exit %d, %q", code, live.err)
 			}
-			server.until("the first screen", func() bool { return strings.HasSuffix(terminal.shown.String(), leaveScreen) })
+			terminal.until(t, "the first screen", func(shown string) bool { return strings.HasSuffix(shown, leaveScreen) })
 			shown := terminal.shown.String()
 			if !strings.HasPrefix(shown, enterScreen) || strings.Count(shown, enterScreen) != 1 || strings.Count(shown, leaveScreen) != 1 {
 				t.Errorf("shown: %q", shown)
@@ -110,6 +118,7 @@ func TestLiveStatus(t *testing.T) {
 
 // Ctrl+Z leaves the terminal to the shell; fg brings the page back.
 func TestLiveStatusStopsAndGoesOn(t *testing.T) {
+	t.Parallel()
 	_, env := place(t)
 	server := launch(t, env, "start", "--listen=127.0.0.1:0")
 	server.ready()
@@ -128,7 +137,7 @@ func TestLiveStatusStopsAndGoesOn(t *testing.T) {
 	if code := live.exit(); code != exitStopped {
 		t.Errorf("exit %d", code)
 	}
-	server.until("the first screen", func() bool { return strings.HasSuffix(terminal.shown.String(), leaveScreen) })
+	terminal.until(t, "the first screen", func(shown string) bool { return strings.HasSuffix(shown, leaveScreen) })
 }
 
 // stateOf is a process's state, as one letter.
@@ -144,6 +153,7 @@ func stateOf(t *testing.T, pid int) string {
 
 // When the server ends, the terminal is put right before that is said.
 func TestLiveStatusOfAServerThatEnds(t *testing.T) {
+	t.Parallel()
 	_, env := place(t)
 	server := launch(t, env, "start", "--listen=127.0.0.1:0")
 	server.ready()
@@ -154,14 +164,13 @@ func TestLiveStatusOfAServerThatEnds(t *testing.T) {
 	if code := live.exit(); code != exitRefused || !strings.Contains(live.line(), "no server is running there") {
 		t.Errorf("exit %d", code)
 	}
-	if shown := terminal.shown.String(); !strings.HasSuffix(shown, leaveScreen) {
-		t.Errorf("shown: %q", shown)
-	}
+	terminal.until(t, "the first screen", func(shown string) bool { return strings.HasSuffix(shown, leaveScreen) })
 }
 
 // SIGHUP means "reload" while the terminal is there, and the end when it is gone:
 // nobody wants a server that lives on behind a window that was closed.
 func TestTerminalIsGone(t *testing.T) {
+	t.Parallel()
 	_, env := place(t)
 	terminal := openPTY(t)
 	server := terminal.launch(t, env, "start", "--listen=127.0.0.1:0")
@@ -177,6 +186,7 @@ func TestTerminalIsGone(t *testing.T) {
 
 // Under nohup, it stays.
 func TestTerminalIsGoneUnderNohup(t *testing.T) {
+	t.Parallel()
 	_, env := place(t)
 	terminal := openPTY(t)
 	server := launchChanged(t, env, "/bin/sh", func(c *exec.Cmd) {
