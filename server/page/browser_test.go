@@ -29,7 +29,7 @@ type scene struct {
 	browser context.Context
 }
 
-// TestPage runs the page in a real browser, one for all.
+// TestPage runs the page in a real browser, one for all, with a window for each.
 func TestPage(t *testing.T) {
 	browser := startBrowser(t)
 	for _, c := range []struct {
@@ -53,7 +53,10 @@ func TestPage(t *testing.T) {
 		{"a real API", testWithAPI},
 		{"looks", testLooks},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.test(scene{t, browser}) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(scene{t, browser})
+		})
 	}
 }
 

@@ -26,6 +26,11 @@ func TestMain(m *testing.M) {
 	if ln, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
 		_ = ln.Close()
 	}
+	// The page asks once a second, and the tests wait for that far longer than they
+	// compute. A -parallel on the command line still counts.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
 	goroutines, descriptors := runtime.NumGoroutine(), openFiles()
 	code := m.Run()
 	if fuzzing := flag.Lookup("test.fuzz"); fuzzing != nil && fuzzing.Value.String() != "" {
