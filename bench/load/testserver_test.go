@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -141,7 +143,7 @@ func TestMain(m *testing.M) {
 		var f fault
 		if os.Getenv("LOAD_TEST_DIE") != "" {
 			f = func(_ *testServer, n int, to *testMember, message []byte) {
-				if n == 2000 {
+				if n == 4000 {
 					fmt.Println("out of luck")
 					os.Exit(3)
 				}
@@ -155,6 +157,16 @@ func TestMain(m *testing.M) {
 	if os.Getenv("LOAD_TEST_MAIN") != "" {
 		main()
 		os.Exit(0)
+	}
+	// The race detector lets every process wait for a second before it ends, in
+	// case somebody still races; a race that it has seen is reported without that.
+	if err := os.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=0")); err != nil {
+		panic(err)
+	}
+	// The tests wait for a moment to publish at, or for silence, far longer than they
+	// compute. A -parallel on the command line still counts.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
 	}
 	os.Exit(m.Run())
 }
