@@ -66,7 +66,8 @@ function fail(err) {
     if (samples.length) remember({ lost: true });
     showState("locked", true);
     notice("");
-    askForToken(true, hasToken() ? "The server does not take this token." : "");
+    // Without a token nothing is new: what the form has said of the last one stays to be read.
+    askForToken(true, hasToken() ? "The server does not take this token." : null);
     return;
   }
   remember({ lost: true });
@@ -85,7 +86,7 @@ function askForToken(wanted, error = "") {
     // Whoever is busy elsewhere is not to be interrupted.
     if (wanted && document.activeElement === document.body) $("token").focus();
   }
-  if ($("token-error").textContent !== error) $("token-error").textContent = error;
+  if (error !== null && $("token-error").textContent !== error) $("token-error").textContent = error;
   const forget = $("forget");
   if (!hasToken() && document.activeElement === forget) $("theme").focus();
   forget.hidden = !hasToken();
