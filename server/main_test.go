@@ -24,13 +24,13 @@ func TestMain(m *testing.M) {
 	if fuzzing := flag.Lookup("test.fuzz"); fuzzing != nil && fuzzing.Value.String() != "" {
 		os.Exit(code) // the fuzzer has goroutines and files of its own
 	}
-	if code == 0 && !wait(5*time.Second, func() bool { return runtime.NumGoroutine() <= goroutines }) {
+	if code == 0 && !wait(func() bool { return runtime.NumGoroutine() <= goroutines }) {
 		fmt.Fprintf(os.Stderr, "goroutines: %d before, %d after\n", goroutines, runtime.NumGoroutine())
 		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
 		code = 1
 	}
 	// One is the poller's, which is made once and stays.
-	if code == 0 && !wait(5*time.Second, func() bool { return openFiles() <= files+spareFiles }) {
+	if code == 0 && !wait(func() bool { return openFiles() <= files+spareFiles }) {
 		fmt.Fprintf(os.Stderr, "open files: %d before, %d after\n", files, openFiles())
 		code = 1
 	}
@@ -49,11 +49,11 @@ func openFiles() int {
 	return len(entries) - 1 // the directory itself
 }
 
-// wait asks until done says yes, or limit is over.
-func wait(limit time.Duration, done func() bool) bool {
+// wait asks until done says yes, or patience is over.
+func wait(done func() bool) bool {
 	ticker := time.NewTicker(2 * time.Millisecond)
 	defer ticker.Stop()
-	for deadline := time.Now().Add(limit); !done(); <-ticker.C {
+	for deadline := time.Now().Add(patience); !done(); <-ticker.C {
 		if time.Now().After(deadline) {
 			return false
 		}
@@ -64,7 +64,7 @@ func wait(limit time.Duration, done func() bool) bool {
 // eventually is wait for a test.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	if !wait(10*time.Second, done) {
+	if !wait(done) {
 		t.Fatalf("in vain waited for: %s", what)
 	}
 }

@@ -24,6 +24,7 @@ import (
 // Ten thousand requests at once on one connection are answered one after the
 // other, in their order.
 func TestPipelined(t *testing.T) {
+	t.Parallel()
 	const requests = 10_000
 	w := start(t, nil)
 	m := w.connect("g")
@@ -59,7 +60,8 @@ func TestPipelined(t *testing.T) {
 
 // Heads that never end cost their own connection and nobody else anything.
 func TestSlowHeads(t *testing.T) {
-	w := start(t, func(s *setup) { s.server.ReadHeaderTimeout = time.Second })
+	t.Parallel()
+	w := start(t, func(s *setup) { s.server.ReadHeaderTimeout = 3 * time.Second })
 	var slow []net.Conn
 	for i := range 45 {
 		slow = append(slow, w.raw("GET /v1/status HTTP/1.1\r\nHost: localhost\r\nX: "[:i]))
@@ -81,6 +83,7 @@ func isTimeout(err error) bool {
 }
 
 func TestSlowBody(t *testing.T) {
+	t.Parallel()
 	w := start(t, func(s *setup) { s.server.ReadTimeout = time.Second })
 	m := w.connect("g")
 	c := w.raw("POST /v1/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhello")
@@ -220,13 +223,14 @@ func TestMaxInFlight(t *testing.T) {
 
 // Listings take turns; whose turn does not come in time is told so.
 func TestMaxListings(t *testing.T) {
+	t.Parallel()
 	entered, release := make(chan struct{}, 9), make(chan struct{})
 	f := &fake{groups: func(context.Context) ([]loop.GroupInfo, bool, error) {
 		entered <- struct{}{}
 		<-release
 		return nil, false, nil
 	}}
-	a := fakeAPI(t, f, func(o *Options) { o.Limits.MaxListings, o.Limits.QueryTimeout = 1, minTimeout })
+	a := fakeAPI(t, f, func(o *Options) { o.Limits.MaxListings, o.Limits.QueryTimeout = 1, time.Second })
 	h := a.Handler(false)
 	var first sync.WaitGroup
 	first.Go(func() { ask(t, h, request("GET", "/v1/groups", "")).want(200) })
@@ -244,6 +248,7 @@ func TestMaxListings(t *testing.T) {
 // A ring that stays full: what is answered 202 arrives, what is answered 503
 // does not.
 func TestFullRing(t *testing.T) {
+	t.Parallel()
 	blocked, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	defer once.Do(func() { close(release) })
@@ -294,13 +299,14 @@ func TestFullRing(t *testing.T) {
 // Once a batch's time is over the engine is not asked any more: it could take an
 // item that is answered as not published.
 func TestBatchOutOfTime(t *testing.T) {
+	t.Parallel()
 	var published []string
 	f := &fake{publish: func(ctx context.Context, p loop.Publication) (uint64, error) {
 		published = append(published, string(p.Payload))
 		<-ctx.Done()
 		return 0, ctx.Err()
 	}}
-	a := fakeAPI(t, f, func(o *Options) { o.Limits.PublishTimeout = minTimeout })
+	a := fakeAPI(t, f, func(o *Options) { o.Limits.PublishTimeout = time.Second })
 	got := ask(t, a.Handler(false), request("POST", "/v1/publish", `[{"groups":["g"],"message":"a"},{"groups":["g"],"message":"b"}]`)).want(202)
 	var results []struct {
 		Pending bool
@@ -339,6 +345,7 @@ func TestClientGone(t *testing.T) {
 // A loop that does not answer makes questions fail, in time and clearly, and the
 // server not ready.
 func TestStalledLoop(t *testing.T) {
+	t.Parallel()
 	blocked, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	defer once.Do(func() { close(release) })

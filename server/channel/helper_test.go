@@ -26,7 +26,7 @@ const patience = 30 * time.Second
 
 func eventually(tb testing.TB, what string, done func() bool) {
 	tb.Helper()
-	if !wait(patience, done) {
+	if !wait(done) {
 		tb.Fatalf("in vain waited for: %s", what)
 	}
 }

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	}
 	goroutines, files := runtime.NumGoroutine(), openFiles()
 	code := m.Run()
-	if code == 0 && !wait(10*time.Second, func() bool { return runtime.NumGoroutine() <= goroutines && openFiles() <= files }) {
+	if code == 0 && !wait(func() bool { return runtime.NumGoroutine() <= goroutines && openFiles() <= files }) {
 		fmt.Fprintf(os.Stderr, "leak: %d goroutines, were %d; %d open files, were %d\n",
 			runtime.NumGoroutine(), goroutines, openFiles(), files)
 		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
@@ -42,11 +42,11 @@ func openFiles() int {
 	return len(entries)
 }
 
-// wait asks until done says yes, or limit is over.
-func wait(limit time.Duration, done func() bool) bool {
+// wait asks until done says yes, or patience is over.
+func wait(done func() bool) bool {
 	ticker := time.NewTicker(2 * time.Millisecond)
 	defer ticker.Stop()
-	for deadline := time.Now().Add(limit); !done(); <-ticker.C {
+	for deadline := time.Now().Add(patience); !done(); <-ticker.C {
 		if time.Now().After(deadline) {
 			return false
 		}

@@ -624,16 +624,19 @@ func TestClose(t *testing.T) {
 		w.send(with("publish", "c", fmt.Sprintf("i:%d;", i)))
 	}
 	w.sync()
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if err := s.Close(ctx); err != nil {
-		t.Error(err)
-	}
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close(ctx) }()
 	for i := range n {
 		quick.want(eventOf("c", fmt.Sprintf("i:%d;", i)))
 	}
 	for _, p := range []*peer{quick, half, w} {
 		p.wantClosed()
+	}
+	cancel()
+	if err := <-closed; err != nil {
+		t.Error(err)
 	}
 	if err := s.Close(ctx); err != nil {
 		t.Errorf("again: %v", err)

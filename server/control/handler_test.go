@@ -225,7 +225,11 @@ func TestClientErrors(t *testing.T) {
 		silent:                     "the server does not answer",
 		closing:                    "the server ended during the question",
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		limit := patience
+		if path == silent {
+			limit = 200 * time.Millisecond
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		_, err := NewClient(path).Info(ctx)
 		cancel()
 		if err == nil || !strings.HasPrefix(err.Error(), path+": ") || !strings.Contains(err.Error(), want) {
