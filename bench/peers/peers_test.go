@@ -17,16 +17,35 @@ import (
 	"github.com/coder/websocket"
 )
 
-const patience = 10 * time.Second
+const patience = 30 * time.Second
+
+// bin is where the peers in Go are, all built at once: one after the other would
+// compile what they share several times.
+var bin string
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	var err error
+	if bin, err = os.MkdirTemp("", "peers"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(bin)
+	if out, err := exec.Command("go", "build", "-o", bin, "./cmd/...").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
 
 func TestPeers(t *testing.T) {
-	bin := t.TempDir()
 	for _, name := range []string{"gws", "gorilla", "coder", "centrifuge"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			program := filepath.Join(bin, name)
-			build(t, program, "./cmd/"+name)
-			speak(t, start(t, program, "-addr", "127.0.0.1:0"))
+			speak(t, start(t, filepath.Join(bin, name), "-addr", "127.0.0.1:0"))
 		})
 	}
 	t.Run("ws", func(t *testing.T) {
@@ -52,12 +71,9 @@ func TestPeers(t *testing.T) {
 
 // TestOtherDialects: those that speak in their own way are joined, sent to, and heard.
 func TestOtherDialects(t *testing.T) {
-	bin := t.TempDir()
 	t.Run("centrifuge-own", func(t *testing.T) {
 		t.Parallel()
-		program := filepath.Join(bin, "centrifuge-own")
-		build(t, program, "./cmd/centrifuge-own")
-		addr := start(t, program, "-addr", "127.0.0.1:0") + "/connection/websocket"
+		addr := start(t, filepath.Join(bin, "centrifuge-own"), "-addr", "127.0.0.1:0") + "/connection/websocket"
 		a, b := dial(t, addr), dial(t, addr)
 		for _, c := range []*client{a, b} {
 			c.say(`{"id":1,"connect":{}}`)
@@ -250,13 +266,6 @@ func need(t *testing.T, program string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
 		t.Skip(err)
-	}
-}
-
-func build(t *testing.T, program, pkg string) {
-	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, pkg).CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
 	}
 }
 
