@@ -54,32 +54,45 @@ run: build ## Build and run the server (ARGS='--loops 2')
 	exec $(BIN)/groupcast start $(ARGS)
 
 .PHONY: test
-test: test-deps race single modules smoke fuzz ## All tests, with all that they need
-	@echo "all tests passed"
+test: test-deps race single plot-test ## What every change must pass, with all that it needs
+	@echo "all tests passed; those that take longer: make test-all"
+
+.PHONY: test-all
+test-all: test-deps peers-test smoke fuzz ## The tests that take longer: peers, k6 and wrk, every fuzz target
+	@echo "all other tests passed"
+
+# What a test run does without: vet, which is the linter's, and optimizing by the
+# profile, which compiles every package a second time for the program alone. (What
+# `make build` makes is optimized; k6 and wrk try that.)
+QUICK := -vet=off -pgo=off
 
 .PHONY: race
 race: ## All tests with the race detector
-	CGO_ENABLED=1 go test -race -timeout $(TIMEOUT) ./...
+	CGO_ENABLED=1 go test -race $(QUICK) -timeout $(TIMEOUT) ./...
 
 .PHONY: single
 single: ## The loops' tests on one processor, where a missing wake-up hangs
 	@# -count=1: the test cache does not know of GOMAXPROCS.
-	GOMAXPROCS=1 go test -count=1 -timeout $(TIMEOUT) ./loop/...
+	GOMAXPROCS=1 go test -count=1 $(QUICK) -timeout $(TIMEOUT) ./loop/...
 
-.PHONY: modules
-modules: ## The tests of the modules beside ours: peers, plots
-	go -C bench/peers test ./...
-	go -C bench/plot test ./...
+.PHONY: peers-test
+peers-test: ## Every peer that is there speaks as the comparisons want it
+	go -C bench/peers test $(QUICK) ./...
+
+.PHONY: plot-test
+plot-test: ## The pictures
+	go -C bench/plot test $(QUICK) ./...
 
 .PHONY: smoke
 smoke: k6-smoke wrk-smoke ## The k6 and wrk scripts in their short form
 
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZTIME (10s)
-	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ {t[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, t[i]; n = 0}' \
+	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' bench/load loop protocol server | sort \
+	| sed 's,^\(.*\)/[^/]*:func ,./\1 ,' \
 	| while read -r package target; do \
 		echo "fuzz $$package $$target"; \
-		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime '$(strip $(FUZZTIME))' "$$package" </dev/null; \
+		go test $(QUICK) -run '^$$' -fuzz "^$$target\$$" -fuzztime '$(strip $(FUZZTIME))' "$$package" </dev/null; \
 	done
 
 .PHONY: lint
@@ -93,8 +106,8 @@ lint: $(GOLANGCI) cross ## Linters, the import arrows, the formatting, and build
 # is built by no test.
 .PHONY: cross
 cross: ## Build for darwin/arm64 and linux/arm64, and throw the result away
-	GOOS=darwin GOARCH=arm64 go build -o /dev/null ./loop/... ./protocol/... ./server/...
-	GOOS=linux GOARCH=arm64 go build -o /dev/null ./loop/... ./protocol/... ./server/...
+	GOOS=darwin GOARCH=arm64 go build -pgo=off -o /dev/null ./loop/... ./protocol/... ./server/...
+	GOOS=linux GOARCH=arm64 go build -pgo=off -o /dev/null ./loop/... ./protocol/... ./server/...
 
 .PHONY: fmt
 fmt: $(GOLANGCI) ## Format the code
