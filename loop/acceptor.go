@@ -3,15 +3,13 @@ package loop
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"slices"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"groupcast/loop/accept"
 	"groupcast/protocol"
 )
 
@@ -40,39 +38,25 @@ func (e *Engine) Serve(ln net.Listener) error {
 		case <-returned:
 		}
 	}()
-	var pause time.Duration
-	for {
-		c, err := ln.Accept()
-		if e.isStopped() {
-			if err == nil {
-				_ = c.Close()
-			}
-			return nil
-		}
-		if err == nil {
-			e.admit(c)
-			err = e.enrolTrouble()
-		}
-		if err == nil {
-			pause = 0
-			continue
-		}
-		if errors.Is(err, net.ErrClosed) {
-			return nil
-		}
-		if !temporary(err) {
-			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
-		}
+	a := accept.Acceptor{Listener: ln, Stopped: e.stopped, OnError: func(err error, first bool) {
 		e.acceptErrors.Add(1)
-		if pause == 0 {
+		if first {
 			e.log.Warn("accepting pauses", "listener", ln.Addr().String(), "err", err)
 		}
-		// From 5 ms to 1 s: what is missing comes back as connections end.
-		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-		select {
-		case <-time.After(pause):
-		case <-e.stopped:
+	}}
+	for {
+		c, err := a.Next()
+		switch {
+		case errors.Is(err, net.ErrClosed):
 			return nil
+		case err != nil:
+			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
+		}
+		e.admit(c)
+		if err := e.enrolTrouble(); err != nil {
+			a.Pause(err)
+		} else {
+			a.Went()
 		}
 	}
 }
@@ -94,17 +78,6 @@ func (e *Engine) isStopped() bool {
 	default:
 		return false
 	}
-}
-
-// temporary reports whether accepting may go on after err: the machine is out of
-// something, or err is about one peer. accept(2) wants the network's errors of a
-// connection that waits treated as if there were none, and a firewall's EPERM too.
-func temporary(err error) bool {
-	if errors.Is(err, errNotTaken) {
-		return true // epoll would not have it: memory, or its own limit
-	}
-	var errno syscall.Errno
-	return errors.As(err, &errno) && slices.Contains(transient, errno)
 }
 
 // prepare sets on the listener what accepted TCP connections inherit from it,
@@ -136,7 +109,7 @@ func (e *Engine) admit(c net.Conn) {
 		e.refuse(c, true)
 		return
 	}
-	if !e.addresses.enter(c.RemoteAddr()) {
+	if !e.enterAddress(c.RemoteAddr()) {
 		e.unreserve()
 		e.refusedPerIP.Add(1)
 		e.refuse(c, false)
@@ -174,43 +147,19 @@ func clearZone(addr net.Addr) {
 	}
 }
 
-const (
-	refusalTime       = time.Second
-	retryAfterSeconds = 5
-)
+const retryAfterSeconds = 5
 
-// refuse answers 503 without a loop. At most MaxRefusals run at a time. One
-// more makes the acceptor wait if pause is set, which leaves further clients in
+var unavailable = protocol.AppendUnavailable(nil, retryAfterSeconds)
+
+// refuse answers 503 without a loop. Where MaxRefusals are being answered already, it
+// makes the acceptor wait if pause is set, which leaves further clients in
 // the kernel's queue instead of in our descriptors: right where nobody could
 // come in anyway. Where it is only this client that may not, it is closed
 // without an answer, since its refusals must not keep the others out.
 func (e *Engine) refuse(c net.Conn, pause bool) {
-	select {
-	case e.refusals <- struct{}{}:
-	default:
-		if !pause {
-			_ = c.Close()
-			return
-		}
-		select {
-		case e.refusals <- struct{}{}:
-		case <-e.stopped:
-			_ = c.Close()
-			return
-		}
+	var stopped <-chan struct{}
+	if pause {
+		stopped = e.stopped
 	}
-	e.serving.Go(func() {
-		defer func() { <-e.refusals }()
-		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(refusalTime))
-		if _, err := c.Write(protocol.AppendUnavailable(nil, retryAfterSeconds)); err != nil {
-			return
-		}
-		// Read what the client has sent: closing with unread input would reset
-		// the connection, and the answer with it.
-		if half, ok := c.(interface{ CloseWrite() error }); ok {
-			_ = half.CloseWrite()
-		}
-		_, _ = io.CopyN(io.Discard, c, 64<<10)
-	})
+	e.refuser.Refuse(c, unavailable, stopped)
 }

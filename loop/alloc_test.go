@@ -6,6 +6,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"groupcast/loop/order"
 	"groupcast/protocol"
 )
 
@@ -24,8 +25,8 @@ func TestDeliverAllocatesNothing(t *testing.T) {
 	}
 	e := startSim(t, nil)
 	r := e.reactors[0]
-	hot := make([]*message, 32)
-	many := make([]*message, 32)
+	hot := make([]*order.Message, 32)
+	many := make([]*order.Message, 32)
 	onLoop(t, r, func() {
 		r.sink()
 		for mode := range 2 {
@@ -40,7 +41,7 @@ func TestDeliverAllocatesNothing(t *testing.T) {
 			many[i] = textMessage(fmt.Sprint(i), "a message of some length")
 		}
 	})
-	for name, batch := range map[string][]*message{"hot": hot, "many": many} {
+	for name, batch := range map[string][]*order.Message{"hot": hot, "many": many} {
 		if n := allocs(t, r, func() { r.inject(batch...); r.deliverAll() }); n != 0 {
 			t.Errorf("%s: %v allocations a batch of %d messages, want 0", name, n, len(batch))
 		}

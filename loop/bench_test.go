@@ -9,6 +9,7 @@ import (
 	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
 
+	"groupcast/loop/order"
 	"groupcast/protocol"
 )
 
@@ -32,17 +33,6 @@ func BenchmarkPublish(b *testing.B) {
 	})
 }
 
-// BenchmarkRing: push and pop on one goroutine, the instructions alone.
-func BenchmarkRing(b *testing.B) {
-	ring := newRing(1024, 16<<20)
-	m := sized(100, 1)
-	for b.Loop() {
-		ring.push(m)
-		ring.pop()
-		ring.release()
-	}
-}
-
 // BenchmarkDeliver: batches to simulated members, whose writes cost nothing, so
 // what is left is marking and the loop's share of flushing. The unit is one
 // delivery.
@@ -55,7 +45,7 @@ func BenchmarkDeliver(b *testing.B) {
 				r := e.reactors[0]
 				onLoop(b, r, func() {
 					r.sink()
-					ms := make([]*message, batch)
+					ms := make([]*order.Message, batch)
 					for g := range c.groups {
 						for _, s := range r.simulate(c.members, mode) {
 							s.joinAs(fmt.Sprint(g))

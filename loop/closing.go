@@ -4,6 +4,7 @@ import (
 	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
 
+	"groupcast/loop/order"
 	"groupcast/protocol"
 )
 
@@ -22,9 +23,12 @@ func (r *reactor) closeWith(s *Session, code ws.StatusCode, reason string) {
 	}
 }
 
-// closeSlow ends a reader that is too slow: what it has not read is dropped
-// behind the frame that is partly out, so that it learns why.
-func (r *reactor) closeSlow(s *Session) {
+// overBacklog is what becomes of an open session whose backlog is over the limit
+// after an attempt to write it. It is closed: what it has not read is dropped behind
+// the frame that is partly out, so that it learns why. (A policy that drops whole
+// messages of one group instead would begin here: each chunk says what it holds.)
+func (r *reactor) overBacklog(s *Session) {
+	r.stats.SlowReaders++
 	r.truncate(s)
 	r.closeWith(s, ws.StatusPolicyViolation, "slow reader: backlog over the limit")
 }
@@ -50,8 +54,8 @@ func (r *reactor) peerClosed(s *Session, payload []byte) {
 }
 
 func (r *reactor) queueClose(s *Session, code ws.StatusCode, reason string) {
-	c := r.replies.get(chunkSealed)
-	c.buf = protocol.AppendClose(c.buf, code, reason)
+	c := r.replies.get(order.ChunkSealed)
+	c.Buf = protocol.AppendClose(c.Buf, code, reason)
 	s.enqueue(c)
 	r.countClose(code)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"groupcast/loop/order"
 	"groupcast/protocol"
 )
 
@@ -28,13 +29,13 @@ func (r *reactor) interpret(s *Session, payload []byte, binary bool, c *protocol
 	switch c.Kind {
 	case protocol.KindAddGroup:
 		if r.underway(s) {
-			r.putBehind(s, ownJoin, c.Group, c.ReqID)
+			r.putBehind(s, order.ActJoin, c.Group, c.ReqID)
 			return
 		}
 		r.join(s, c.Group, c.ReqID)
 	case protocol.KindLeaveGroup:
 		if r.underway(s) {
-			r.putBehind(s, ownLeave, c.Group, c.ReqID)
+			r.putBehind(s, order.ActLeave, c.Group, c.ReqID)
 			return
 		}
 		r.leave(s, c.Group, c.ReqID)
@@ -56,32 +57,32 @@ func (r *reactor) underway(s *Session) bool { return int32(s.lastSend-r.returned
 
 // putBehind sends something of s after its sends. Like publish, it may deliver
 // meanwhile, after which s may be dead.
-func (r *reactor) putBehind(s *Session, act ownAct, payload, reqID []byte) {
+func (r *reactor) putBehind(s *Session, act order.Act, payload, reqID []byte) {
 	r.stats.Deferred++
-	r.send(s, newOwn(s.ID(), act, payload, reqID))
+	r.send(s, order.NewOwn(s.ID(), act, payload, reqID))
 }
 
 // send publishes m for s and notes that it is under way.
-func (r *reactor) send(s *Session, m *message) {
+func (r *reactor) send(s *Session, m *order.Message) {
 	r.sent++
 	s.lastSend = r.sent
 	r.publish(m)
 }
 
 // carryOut does what came back from behind a send.
-func (r *reactor) carryOut(m *message) {
+func (r *reactor) carryOut(m *order.Message) {
 	r.returned++
-	s := r.session(m.origin)
+	s := r.session(m.Origin)
 	if s == nil || s.state != stateOpen {
 		return
 	}
-	switch m.act {
-	case ownJoin:
-		r.join(s, m.payload, m.reqID)
-	case ownLeave:
-		r.leave(s, m.payload, m.reqID)
-	case ownReply:
-		s.Send(ws.OpText, m.payload)
+	switch m.Act {
+	case order.ActJoin:
+		r.join(s, m.Payload(), m.ReqID)
+	case order.ActLeave:
+		r.leave(s, m.Payload(), m.ReqID)
+	case order.ActReply:
+		s.Send(ws.OpText, m.Payload())
 	}
 }
 
@@ -90,7 +91,7 @@ func (r *reactor) answer(s *Session, text []byte) {
 	switch {
 	case s.state != stateOpen:
 	case r.underway(s):
-		r.putBehind(s, ownReply, text, nil)
+		r.putBehind(s, order.ActReply, text, nil)
 	default:
 		s.Send(ws.OpText, text)
 	}
@@ -114,6 +115,12 @@ var (
 	errGroupsFull    = &protocol.CommandError{Code: protocol.CodeOverloaded, Reason: "there are as many groups as there may be"}
 )
 
+// enterGroup takes a place in the group. It is the one thing that joins of all
+// loops share, so it does nothing at all unless a limit is set.
+func (r *reactor) enterGroup(name []byte) bool {
+	return !r.engine.members.Counting() || r.engine.members.Enter(string(name))
+}
+
 // enter makes s a member of the group, within the limits.
 func (r *reactor) enter(s *Session, name []byte) *protocol.CommandError {
 	g := r.groups.findBytes(name)
@@ -123,14 +130,14 @@ func (r *reactor) enter(s *Session, name []byte) *protocol.CommandError {
 	case s.groupCount() >= r.opt.MaxGroupsPerSession:
 		r.stats.LimitGroups++
 		return errTooManyGroups
-	case !r.engine.members.enter(name):
+	case !r.enterGroup(name):
 		r.stats.LimitGroup++
 		return errGroupFull
 	}
 	if g == nil {
 		if r.engine.groups.Add(1) > int64(r.opt.MaxGroups) {
 			r.engine.groups.Add(-1)
-			r.engine.members.exit(string(name))
+			r.engine.members.Exit(string(name))
 			r.stats.LimitAll++
 			return errGroupsFull
 		}
@@ -166,7 +173,7 @@ func (r *reactor) leaveAll(s *Session) {
 }
 
 func (r *reactor) leaveAt(s *Session, at int) {
-	r.engine.members.exit(s.membership(at).g.name)
+	r.engine.members.Exit(s.membership(at).g.name)
 	if r.groups.leave(s, at) {
 		r.engine.groups.Add(-1)
 	}
@@ -183,10 +190,10 @@ func (r *reactor) sendToGroup(s *Session, c *protocol.Command) {
 		r.refuse(s, c.ReqID, protocol.CodeTooLarge, "message over the limit once encoded")
 		return
 	}
-	m := newMessage(c.Group, c.Message, c.ReqID, c.IsText)
-	m.published = r.now
-	m.origin = s.ID()
-	m.excludeSelf = c.ExcludeSelf
+	m := order.NewMessage(c.Group, c.Message, c.ReqID, c.IsText)
+	m.Published = r.now
+	m.Origin = s.ID()
+	m.ExcludeSelf = c.ExcludeSelf
 	r.stats.Published++
 	r.send(s, m)
 }

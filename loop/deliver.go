@@ -5,6 +5,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"groupcast/loop/order"
 	"groupcast/protocol"
 )
 
@@ -14,8 +15,8 @@ import (
 // Owner: the reactor's goroutine. Between takeBatch and the end of the flush,
 // chunks belong to the batch; a session that keeps one longer says so.
 type batch struct {
-	chunks   []*chunk
-	run      []*message
+	chunks   []*order.Chunk
+	run      []*order.Message
 	lens     []int      // of the run's envelopes, without their frames' headers; only where a member wants them
 	group    *group     // of the run; nil if it has no members here
 	excluded []*Session // from the run
@@ -43,22 +44,12 @@ func (r *reactor) turn() {
 		r.takeBatch()
 		more = r.flushSlice()
 	}
-	if more || !r.rest() {
+	if more || !r.port.Rest() {
 		r.stats.Yields++
 		r.yield()
 	}
-	r.wakeBroker()
+	r.port.WakeBroker()
 	r.reap()
-}
-
-// rest arms the reactor unless its ring holds something.
-func (r *reactor) rest() bool {
-	if !r.egress.empty() {
-		return false
-	}
-	r.state.Store(armed)
-	// The second look: what was pushed before the store found nobody to wake.
-	return r.egress.empty() || !r.state.CompareAndSwap(armed, running)
 }
 
 // catchUp delivers one batch without yielding, after what is left of the one
@@ -66,6 +57,8 @@ func (r *reactor) rest() bool {
 // all there is: while other reactors publish there may be no end to it, and
 // the room that is waited for may long be there.
 func (r *reactor) catchUp() {
+	// This loop is alive, however long it is pushed back.
+	r.lastTick.Store(int64(time.Since(r.engine.start)))
 	r.flushAll()
 	if r.takeBatch() {
 		r.flushAll()
@@ -88,27 +81,24 @@ func (r *reactor) takeBatch() bool {
 	b.messages, b.total, b.marks = 0, 0, 0
 	before := r.stats.Messages
 	for b.messages < r.opt.BatchMessages && b.total < r.opt.BatchBytes && b.marks < r.opt.BatchMarks {
-		m := r.egress.pop()
+		m := r.port.Take()
 		if m == nil {
 			break
 		}
 		b.messages++
-		b.total += len(m.frame.buf)
-		if b.messages%brokerQuota == 0 {
-			r.releaseEgress()
-		}
-		switch m.kind {
-		case kindPublish:
+		b.total += len(m.Frame.Buf)
+		switch m.Kind {
+		case order.KindPublish:
 			r.add(m)
-		case kindOwn:
+		case order.KindOwn:
 			r.endRun()
 			r.carryOut(m)
-		case kindBarrier:
+		case order.KindBarrier:
 			r.atBarrier = true // only what is a session's own can come after it
 		}
 	}
 	r.endRun()
-	r.releaseEgress()
+	r.port.HandBack()
 	r.delivering = false
 	if b.messages == 0 {
 		return false
@@ -121,26 +111,19 @@ func (r *reactor) takeBatch() bool {
 	return true
 }
 
-// releaseEgress hands popped slots back: rule R4.
-func (r *reactor) releaseEgress() {
-	if r.egress.release() {
-		r.engine.broker.wakeFrom(parked)
-	}
-}
-
 // add puts m into the current run, or ends that and begins another. Marking
 // has to follow the broker's order for every session, so a run is consecutive.
-func (r *reactor) add(m *message) {
+func (r *reactor) add(m *order.Message) {
 	b := &r.batch
 	r.stats.Messages++
-	if int(m.origin.reactor) == r.index+1 {
+	if m.Origin.Reactor() == r.index {
 		r.returned++
 	}
-	if len(b.run) > 0 && (b.run[0].group != m.group || m.excludes()) {
+	if len(b.run) > 0 && (b.run[0].Group() != m.Group() || m.Excludes()) {
 		r.endRun()
 	}
 	if len(b.run) == 0 {
-		b.group = r.groups.find(m.group)
+		b.group = r.groups.find(m.Group())
 		if b.group == nil && !r.ownsAck(m) {
 			return
 		}
@@ -149,11 +132,11 @@ func (r *reactor) add(m *message) {
 	if b.group != nil && len(b.group.members[protocol.ModeEnvelope]) > 0 {
 		// Escapes can make six bytes of one, and each message names its group:
 		// what members are sent counts, not what came.
-		n := protocol.MessageLen(m.group, m.payload, m.isText)
+		n := protocol.MessageLen(m.Group(), m.Payload(), m.IsText)
 		b.lens = append(b.lens, n)
-		b.total += max(0, protocol.HeaderLen(n)+n-len(m.frame.buf))
+		b.total += max(0, protocol.HeaderLen(n)+n-len(m.Frame.Buf))
 	}
-	if m.excludes() {
+	if m.Excludes() {
 		r.endRun()
 		return
 	}
@@ -172,23 +155,22 @@ func (r *reactor) endRun() {
 		return
 	}
 	if g := b.group; g != nil {
-		if m := b.run[0]; m.excludes() {
-			b.marks += g.size() + m.excluded() // looking for a session costs as much as marking one
+		if m := b.run[0]; m.Excludes() {
+			b.marks += g.size() + m.Excluded() // looking for a session costs as much as marking one
 			r.exclude(m)
 		}
-		if list := g.members[protocol.ModeBare]; len(list) > 0 {
-			r.mark(list, r.bareChunk(b.run))
-		}
-		if list := g.members[protocol.ModeEnvelope]; len(list) > 0 {
-			r.mark(list, r.envelopeChunk(b.run))
+		for mode, list := range &g.members {
+			if len(list) > 0 {
+				r.mark(list, r.encode(protocol.Mode(mode), b.run))
+			}
 		}
 		r.includeAgain()
 		for _, m := range b.run {
-			b.reached = append(b.reached, m.published)
+			b.reached = append(b.reached, m.Published)
 		}
 	}
 	for i, m := range b.run {
-		if m.reqID != nil {
+		if m.ReqID != nil {
 			r.acknowledge(m)
 		}
 		b.run[i] = nil
@@ -197,12 +179,12 @@ func (r *reactor) endRun() {
 }
 
 // exclude notes who may not get m. Only sessions of this reactor are looked for.
-func (r *reactor) exclude(m *message) {
-	if m.excludeSelf {
-		r.excludeOne(m.origin)
+func (r *reactor) exclude(m *order.Message) {
+	if m.ExcludeSelf {
+		r.excludeOne(m.Origin)
 	}
-	if m.outside != nil {
-		for _, id := range m.outside.exclude {
+	if m.Outside != nil {
+		for _, id := range m.Outside.Exclude {
 			r.excludeOne(id)
 		}
 	}
@@ -224,7 +206,7 @@ func (r *reactor) includeAgain() {
 }
 
 // mark hands a reference to every member and lists it for the flush.
-func (r *reactor) mark(list []member, c *chunk) {
+func (r *reactor) mark(list []member, c *order.Chunk) {
 	n := uint64(len(list))
 	if len(r.batch.excluded) == 0 {
 		for i := range list {
@@ -243,52 +225,63 @@ func (r *reactor) mark(list []member, c *chunk) {
 	r.stats.Deliveries += n * uint64(len(r.batch.run))
 }
 
+// encode returns the run as members in that mode are sent it. Each encoding is
+// built once a run at most, and only where a member wants it.
+func (r *reactor) encode(mode protocol.Mode, run []*order.Message) *order.Chunk {
+	if mode == protocol.ModeEnvelope {
+		return r.envelopeChunk(run)
+	}
+	return r.bareChunk(run)
+}
+
 // bareChunk is the run's frames in one chunk: a single message's own frame, or
 // a copy of all of them.
-func (r *reactor) bareChunk(run []*message) *chunk {
+func (r *reactor) bareChunk(run []*order.Message) *order.Chunk {
 	if len(run) == 1 {
-		return &run[0].frame
+		return &run[0].Frame
 	}
 	r.stats.Coalesced += uint64(len(run))
-	c := r.batchChunk()
+	c := r.batchChunk(run)
 	for _, m := range run {
-		c.buf = append(c.buf, m.frame.buf...)
+		c.Buf = append(c.Buf, m.Frame.Buf...)
 	}
 	return c
 }
 
 // envelopeChunk is the same in envelope mode, whose frames are built here: once
 // a reactor, and only where a member wants them.
-func (r *reactor) envelopeChunk(run []*message) *chunk {
-	c := r.batchChunk()
+func (r *reactor) envelopeChunk(run []*order.Message) *order.Chunk {
+	c := r.batchChunk(run)
 	for i, m := range run {
-		c.buf = protocol.AppendHeader(c.buf, ws.OpText, r.batch.lens[i])
-		c.buf = protocol.AppendMessage(c.buf, m.group, m.payload, m.isText)
+		c.Buf = protocol.AppendHeader(c.Buf, ws.OpText, r.batch.lens[i])
+		c.Buf = protocol.AppendMessage(c.Buf, m.Group(), m.Payload(), m.IsText)
 	}
 	return c
 }
 
-func (r *reactor) batchChunk() *chunk {
-	c := r.chunks.get(chunkBatch)
+// batchChunk is an empty chunk for the messages of run.
+func (r *reactor) batchChunk(run []*order.Message) *order.Chunk {
+	c := r.chunks.get(order.ChunkBatch)
+	c.Group, c.First, c.Last, c.Messages = run[0].Group(), run[0].Order(), run[len(run)-1].Order(), uint32(len(run))
 	r.batch.chunks = append(r.batch.chunks, c)
 	return c
 }
 
 // session returns the session of that id, if it is one of ours and still there.
 func (r *reactor) session(id SessionID) *Session {
-	if int(id.reactor) != r.index+1 {
+	if id.Reactor() != r.index {
 		return nil
 	}
-	return r.sessions.get(id.slot, id.generation)
+	return r.sessions.get(id.Slot(), id.Generation())
 }
 
-func (r *reactor) ownsAck(m *message) bool {
-	return m.reqID != nil && int(m.origin.reactor) == r.index+1
+func (r *reactor) ownsAck(m *order.Message) bool {
+	return m.ReqID != nil && m.Origin.Reactor() == r.index
 }
 
-func (r *reactor) acknowledge(m *message) {
-	if s := r.session(m.origin); s != nil {
-		s.sendAck(m.reqID)
+func (r *reactor) acknowledge(m *order.Message) {
+	if s := r.session(m.Origin); s != nil {
+		s.sendAck(m.ReqID)
 	}
 }
 
@@ -341,7 +334,7 @@ func (r *reactor) observeLatency() {
 func (r *reactor) endFlush() {
 	r.dirty, r.flushed = r.dirty[:0], 0
 	for i, c := range r.batch.chunks {
-		if !c.retained {
+		if !c.Retained() {
 			r.chunks.put(c)
 		}
 		r.batch.chunks[i] = nil

@@ -9,21 +9,22 @@ import (
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
+	"groupcast/loop/order"
 	"groupcast/protocol"
 )
 
 // inject puts messages into r's egress ring as the broker would. On the loop,
 // while the broker has nothing to do.
-func (r *reactor) inject(ms ...*message) {
+func (r *reactor) inject(ms ...*order.Message) {
 	for _, m := range ms {
-		if !r.egress.push(m) {
+		if !r.port.Put(m) {
 			panic("test: the ring is full")
 		}
 	}
 }
 
-func textMessage(group, text string) *message {
-	return newMessage([]byte(group), []byte(text), nil, true)
+func textMessage(group, text string) *order.Message {
+	return order.NewMessage([]byte(group), []byte(text), nil, true)
 }
 
 // TestDeliveryModel sends random messages to random groups, with members in
@@ -55,25 +56,25 @@ func TestDeliveryModel(t *testing.T) {
 				group := fmt.Sprint(rapid.IntRange(0, 4).Draw(rt, "group"))
 				m := textMessage(group, fmt.Sprintf("%s:%d", group, i))
 				from := rapid.SampledFrom(sessions).Draw(rt, "from")
-				m.origin = from.ID()
-				m.excludeSelf = rapid.IntRange(0, 3).Draw(rt, "exclude") == 0
+				m.Origin = from.ID()
+				m.ExcludeSelf = rapid.IntRange(0, 3).Draw(rt, "exclude") == 0
 				if rapid.IntRange(0, 3).Draw(rt, "ack") == 0 {
-					m.reqID = fmt.Append(nil, i)
+					m.ReqID = fmt.Append(nil, i)
 				}
 				r.inject(m)
 				for _, s := range sessions {
 					g := r.groups.find(group)
-					if g == nil || s.membershipOf(g) < 0 || m.excludeSelf && s == from {
+					if g == nil || s.membershipOf(g) < 0 || m.ExcludeSelf && s == from {
 						continue
 					}
-					text := string(m.payload)
+					text := string(m.Payload())
 					if s.mode == protocol.ModeEnvelope {
 						text = fmt.Sprintf(`{"type":"message","group_id":%q,"message":%q}`, group, text)
 					}
 					want[s] = append(want[s], text)
 				}
-				if m.reqID != nil {
-					want[from] = append(want[from], string(protocol.AppendAck(nil, from.mode, m.reqID)))
+				if m.ReqID != nil {
+					want[from] = append(want[from], string(protocol.AppendAck(nil, from.mode, m.ReqID)))
 				}
 				if rapid.IntRange(0, 9).Draw(rt, "turn") == 0 {
 					r.turn()
@@ -179,7 +180,7 @@ func TestBatchEnds(t *testing.T) {
 				s.joinAs(fmt.Sprint(g))
 			}
 		}
-		count := func(ms ...*message) int {
+		count := func(ms ...*order.Message) int {
 			r.inject(ms...)
 			before := r.stats.Messages
 			r.takeBatch()
@@ -187,34 +188,34 @@ func TestBatchEnds(t *testing.T) {
 			r.deliverAll()
 			return n
 		}
-		repeat := func(n int, f func(i int) *message) (ms []*message) {
+		repeat := func(n int, f func(i int) *order.Message) (ms []*order.Message) {
 			for i := range n {
 				ms = append(ms, f(i))
 			}
 			return ms
 		}
-		if n := count(repeat(100, func(int) *message { return textMessage("nobody", "x") })...); n != r.opt.BatchMessages {
+		if n := count(repeat(100, func(int) *order.Message { return textMessage("nobody", "x") })...); n != r.opt.BatchMessages {
 			t.Errorf("%d messages in a batch, want %d", n, r.opt.BatchMessages)
 		}
 		big := string(make([]byte, 10_000))
-		if n := count(repeat(20, func(int) *message { return textMessage("hundred", big) })...); n != 7 {
+		if n := count(repeat(20, func(int) *order.Message { return textMessage("hundred", big) })...); n != 7 {
 			t.Errorf("%d messages of 10,004 bytes in a batch, want 7: the first that reaches %d", n, r.opt.BatchBytes)
 		}
-		if n := count(repeat(20, func(i int) *message { return textMessage(fmt.Sprint(i), "x") })...); n != 10 {
+		if n := count(repeat(20, func(i int) *order.Message { return textMessage(fmt.Sprint(i), "x") })...); n != 10 {
 			t.Errorf("%d messages to groups of 100 in a batch, want 10: the first that reaches 1,000 marks", n)
 		}
 		// A run to one group marks each member once, so it costs one time 100.
-		if n := count(repeat(20, func(int) *message { return textMessage("hundred", "x") })...); n != 20 {
+		if n := count(repeat(20, func(int) *order.Message { return textMessage("hundred", "x") })...); n != 20 {
 			t.Errorf("%d messages of one run in a batch, want 20", n)
 		}
 		// An excluded session has to be looked for: that counts as a mark.
 		gone := make([]SessionID, 400)
 		for i := range gone {
-			gone[i] = SessionID{reactor: 1, slot: uint32(i), generation: 99}
+			gone[i] = order.NewSessionID(0, uint32(i), 99)
 		}
-		excluding := func(int) *message {
+		excluding := func(int) *order.Message {
 			m := textMessage("hundred", "x")
-			m.outside = &outside{exclude: gone}
+			m.Outside = &order.Outside{Exclude: gone}
 			return m
 		}
 		if n := count(repeat(20, excluding)...); n != 2 {
@@ -314,7 +315,7 @@ func TestTurnTakesNothingNew(t *testing.T) {
 		r.inject(textMessage("g", "2"))
 		for range 2 {
 			r.turn()
-			if r.egress.empty() {
+			if r.port.Empty() {
 				t.Fatal("the next batch was taken before the last was flushed")
 			}
 		}

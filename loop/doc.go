@@ -57,7 +57,7 @@
 // A session's own commands keep their order although a send has to go round by
 // the broker: what the session asks for behind a send that is under way, and any
 // answer that is due meanwhile, is put into the ring behind it, and the broker
-// gives it back to its own reactor alone (kindOwn). Whether a send is under way
+// gives it back to its own reactor alone (order.KindOwn). Whether a send is under way
 // is one comparison: the rings keep the order, so two counters a reactor and a
 // mark a session say it.
 //

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"groupcast/loop/order"
 )
 
 const (
@@ -76,7 +78,7 @@ func (e *Engine) drain(ctx context.Context, code ws.StatusCode, spread time.Dura
 	if err := ask(ctx, e, (*reactor).startDrain, started); err != nil {
 		return err
 	}
-	if err := e.broker.closeOutside(ctx); err != nil {
+	if err := e.broker.CloseOutside(ctx); err != nil {
 		return err
 	}
 	for _, r := range e.reactors {
@@ -95,7 +97,7 @@ func (e *Engine) drain(ctx context.Context, code ws.StatusCode, spread time.Dura
 func (r *reactor) startDrain() struct{} {
 	if !r.draining {
 		r.draining = true
-		r.publish(&message{kind: kindBarrier})
+		r.publish(order.NewBarrier())
 		r.settle()
 	}
 	return struct{}{}

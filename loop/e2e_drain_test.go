@@ -145,17 +145,29 @@ func publishUntilDraining(w *wire, publisher int, acked *atomic.Int64) (accepted
 // TestDrainRefuses: a session that stays is told draining, a new connection 503.
 func TestDrainRefuses(t *testing.T) {
 	e, addr := start(t, func(o *Options) { o.CloseTimeout = time.Hour })
-	w, other := open(t, addr), open(t, addr)
+	w, other := open(t, addr), open(t, addr) // the first on the first loop, the other on the other
 	unfinished := connect(t, addr)
 	waitStats(t, e, "all are there", func(s ReactorStats) bool { return s.Sessions == 3 })
-	e.broker.closing.RLock() // as a publish does that waits for room: the barrier waits for it
+	// The other loop stops once it drains, before it can get the barrier: so the
+	// drain waits for it, and the first one refuses what comes meanwhile.
+	late, stopped, goOn := e.reactors[1], make(chan struct{}), make(chan struct{})
+	var wait func()
+	wait = func() {
+		if late.draining {
+			close(stopped)
+			<-goOn
+		} else if err := late.execute(runnable(wait)); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := late.execute(runnable(wait)); err != nil {
+		t.Fatal(err)
+	}
 	done := make(chan error, 1)
 	go func() { done <- drain(e, protocol.StatusServiceRestart, 0) }()
-	waitStats(t, e, "publishes are refused", func(ReactorStats) bool {
-		draining := true
-		for _, r := range e.reactors {
-			onLoop(t, r, func() { draining = draining && r.draining })
-		}
+	<-stopped
+	waitFor(t, "publishes are refused", func() (draining bool) {
+		onLoop(t, e.reactors[0], func() { draining = e.reactors[0].draining })
 		return draining
 	})
 	w.say(`{"cmd":"send_to_group","group_id":"g","message":1,"req_id":1}`)
@@ -165,7 +177,7 @@ func TestDrainRefuses(t *testing.T) {
 	if _, err := e.Drain(t.Context(), 1001, 0); err == nil {
 		t.Error("a second drain succeeds")
 	}
-	e.broker.closing.RUnlock()
+	close(goOn)
 	w.wantClose(protocol.StatusServiceRestart)
 	if n, err := unfinished.c.Read(make([]byte, 1)); n > 0 || err == nil {
 		t.Errorf("the unfinished handshake: %d bytes, %v", n, err)

@@ -2,7 +2,6 @@ package loop
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"syscall"
 	"testing"
@@ -117,24 +116,6 @@ func TestCloseWhileLoopsAreBusy(t *testing.T) {
 		_ = c.SetReadDeadline(time.Now().Add(patience))
 		if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, syscall.ETIMEDOUT) {
 			t.Errorf("a connection is still there: %v", err)
-		}
-	}
-}
-
-// TestTransientErrors: what accept(2) says about one connection, or for the
-// moment, ends no listener.
-func TestTransientErrors(t *testing.T) {
-	for _, errno := range []syscall.Errno{
-		unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.ECONNABORTED, unix.EPERM, unix.EPROTO, unix.ENOPROTOOPT,
-		unix.ENETDOWN, unix.ENETUNREACH, unix.EHOSTDOWN, unix.EHOSTUNREACH, unix.EOPNOTSUPP, unix.ETIMEDOUT,
-	} {
-		if err := fmt.Errorf("accept: %w", &net.OpError{Op: "accept", Err: errno}); !temporary(err) {
-			t.Errorf("%v ends the listener", err)
-		}
-	}
-	for _, err := range []error{unix.EBADF, unix.EINVAL, unix.ENOTSOCK, unix.EFAULT, errors.New("another listener's own")} {
-		if temporary(err) {
-			t.Errorf("%v is tried again for ever", err)
 		}
 	}
 }

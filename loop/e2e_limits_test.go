@@ -258,12 +258,12 @@ func TestRefusalLimit(t *testing.T) {
 		refused[i] = connect(t, addr)
 	}
 	for i := range refused {
-		if held := len(e.refusals); held > 2 {
+		if held := e.refuser.Len(); held > 2 {
 			t.Errorf("%d are being refused at once, want at most 2", held)
 		}
 		refused[i].wantUnavailable()
 	}
-	waitFor(t, "all are counted", func() bool { return refusals(e) == 6 && len(e.refusals) == 0 })
+	waitFor(t, "all are counted", func() bool { return refusals(e) == 6 && e.refuser.Len() == 0 })
 	stays.sync()
 }
 

@@ -144,7 +144,7 @@ func TestPublishEndsWithTheEngine(t *testing.T) {
 			ended <- err
 		}()
 	}
-	waitFor(t, "the rings are full", func() bool { return len(e.broker.outside) == 1 && e.broker.state.Load() == parked })
+	waitFor(t, "the rings are full", func() bool { s := e.broker.Stats().Outside; return s.Len == 1 && s.Full > 0 })
 	closed := make(chan error, 1)
 	go func() { closed <- e.Close() }()
 	waitFor(t, "the end begins", func() bool {
@@ -222,7 +222,7 @@ func TestExcludeIsCopied(t *testing.T) {
 		t.Fatal(err)
 	}
 	exclude[0] = page[0].ID
-	if _, err := e.broker.publish(t.Context(), m); err != nil {
+	if _, err := e.broker.Publish(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
 	in.want("x", "x")

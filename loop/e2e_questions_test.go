@@ -11,6 +11,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"groupcast/loop/order"
 	"groupcast/protocol"
 )
 
@@ -58,7 +59,7 @@ func TestSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	if info.ID != id || info.State != "open" || info.Envelope || info.GroupCount != 2 || !slices.Equal(info.Groups, []string{"x", "y"}) ||
-		info.BytesIn < uint64(len(upgradeHead)) || info.BytesOut == 0 || info.BacklogBytes != 0 || info.Reactor != int(id.reactor)-1 {
+		info.BytesIn < uint64(len(upgradeHead)) || info.BytesOut == 0 || info.BacklogBytes != 0 || info.Reactor != id.Reactor() {
 		t.Errorf("%+v", info)
 	}
 
@@ -93,8 +94,8 @@ func TestSessions(t *testing.T) {
 		"show":  func(id SessionID) error { _, err := e.Session(t.Context(), id); return err },
 	} {
 		stale := id
-		stale.generation++
-		for _, id := range []SessionID{{}, stale, {reactor: 200, slot: 1, generation: 1}, {reactor: 1, slot: 1 << 31, generation: 1}} {
+		stale = order.NewSessionID(stale.Reactor(), stale.Slot(), stale.Generation()+1)
+		for _, id := range []SessionID{{}, stale, order.NewSessionID(199, 1, 1), order.NewSessionID(0, 1<<31, 1)} {
 			if err := call(id); !errors.Is(err, ErrNoSession) {
 				t.Errorf("%s of %v: %v", name, id, err)
 			}
@@ -184,7 +185,7 @@ func TestSessionPages(t *testing.T) {
 			}
 		}
 	}
-	if page, next, err := e.Sessions(t.Context(), SessionID{reactor: 77}, 10); err != nil || len(page) != 0 || next != (SessionID{}) {
+	if page, next, err := e.Sessions(t.Context(), order.NewSessionID(76, 0, 0), 10); err != nil || len(page) != 0 || next != (SessionID{}) {
 		t.Errorf("behind the last reactor: %v, %v, %v", page, next, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gobwas/ws"
 	"golang.org/x/sync/errgroup"
 
+	"groupcast/loop/order"
 	"groupcast/protocol"
 )
 
@@ -173,12 +174,12 @@ func TestOwnBehindTheBarrier(t *testing.T) {
 		r.execCommand(s, []byte(`{"cmd":"send_to_group","group_id":"g","message":"x","req_id":1}`), false)
 		r.startDrain()
 		r.execCommand(s, []byte(`{"cmd":"send_to_group","group_id":"g","message":"x","req_id":2}`), false)
-		r.wakeBroker()
+		r.port.WakeBroker()
 		if got := texts(t, written[s.fd]); len(got) != 0 {
 			t.Errorf("%q came before the send that it stands behind", got)
 		}
 	})
-	if err := e.broker.closeOutside(t.Context()); err != nil {
+	if err := e.broker.CloseOutside(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
@@ -188,7 +189,7 @@ func TestOwnBehindTheBarrier(t *testing.T) {
 	})
 	onLoop(t, r, func() {
 		s := r.sessions.slots[0]
-		r.inject(&message{kind: kindBarrier}, newOwn(s.ID(), ownReply, []byte("last"), nil))
+		r.inject(order.NewBarrier(), order.NewOwn(s.ID(), order.ActReply, []byte("last"), nil))
 		r.deliverAll()
 		if got := texts(t, written[s.fd]); got[len(got)-1] != "last" {
 			t.Errorf("what came right behind the barrier was not carried out: %q", got)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"groupcast/loop/order"
 )
 
 func next(tb testing.TB, s *Sink) SinkMessage {
@@ -27,7 +29,7 @@ func next(tb testing.TB, s *Sink) SinkMessage {
 func TestSinkOrder(t *testing.T) {
 	const publishers, each = 4, 200
 	e, addr := start(t, func(o *Options) { o.RingSlots = 4 })
-	sink := e.NewSink("test", publishers*each, 1<<20)
+	sink := e.NewSink(SinkOptions{Name: "test", MaxMessages: publishers * each, MaxBytes: 1 << 20})
 	defer sink.Close()
 	member := open(t, addr)
 	member.join("g")
@@ -80,9 +82,9 @@ func TestSinkOrder(t *testing.T) {
 func TestSinkOverflow(t *testing.T) {
 	const n = 500
 	e, addr := start(t, func(o *Options) { o.RingSlots = 2 })
-	few := e.NewSink("few messages", 10, 1<<20)
-	small := e.NewSink("few bytes", n, 3000)
-	all := e.NewSink("all", n, 1<<20)
+	few := e.NewSink(SinkOptions{Name: "few messages", MaxMessages: 10, MaxBytes: 1 << 20})
+	small := e.NewSink(SinkOptions{Name: "few bytes", MaxMessages: n, MaxBytes: 3000})
+	all := e.NewSink(SinkOptions{Name: "all", MaxMessages: n, MaxBytes: 1 << 20})
 	w := open(t, addr)
 	w.join("g")
 	for i := range n {
@@ -142,7 +144,7 @@ func mustStats(tb testing.TB, e *Engine) Stats {
 // TestSinkWaits: Next waits for a message, for ctx, and for the engine.
 func TestSinkWaits(t *testing.T) {
 	e := startSim(t, nil)
-	sink := e.NewSink("test", 10, 1<<20)
+	sink := e.NewSink(SinkOptions{Name: "test", MaxMessages: 10, MaxBytes: 1 << 20})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	if _, err := sink.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -172,7 +174,7 @@ func TestSinkWaits(t *testing.T) {
 // TestPublishAll: to all groups, one right after the other, or to none.
 func TestPublishAll(t *testing.T) {
 	e, addr := start(t, func(o *Options) { o.MaxMessageBytes, o.RingBytes = 1000, 5000 })
-	sink := e.NewSink("test", 10_000, 1<<20)
+	sink := e.NewSink(SinkOptions{Name: "test", MaxMessages: 10_000, MaxBytes: 1 << 20})
 	defer sink.Close()
 	both, second, left := open(t, addr), open(t, addr), open(t, addr)
 	both.join("a", "b")
@@ -181,7 +183,7 @@ func TestPublishAll(t *testing.T) {
 	leftID := sessionOf(t, e, left)
 	order, err := e.PublishAll(t.Context(), Publication{
 		Groups: []string{"a", "b", "b"}, Payload: []byte(`{"x":1}`),
-		Exclude: []SessionID{leftID, {}, {reactor: 1, slot: 1 << 30, generation: 1}, leftID},
+		Exclude: []SessionID{leftID, {}, order.NewSessionID(0, 1<<30, 1), leftID},
 	})
 	if err != nil || order != 3 {
 		t.Fatalf("order %d, %v", order, err)
@@ -239,7 +241,7 @@ func TestPublishAllTogether(t *testing.T) {
 		o.Loops, o.RingSlots, o.MaxMessageBytes = 2, 2, 100
 		o.RingBytes = maxFrameBytes(*o) // little, so that what is not given back is missed
 	})
-	sink := e.NewSink("test", 2*publishers*each, 1<<24)
+	sink := e.NewSink(SinkOptions{Name: "test", MaxMessages: 2 * publishers * each, MaxBytes: 1 << 24})
 	var work errgroup.Group
 	for p := range publishers {
 		work.Go(func() error {
@@ -267,7 +269,7 @@ func TestPublishAllTogether(t *testing.T) {
 // may be any of its messages, so each counts the frame that they share.
 func TestSinkCountsSharedFrames(t *testing.T) {
 	e := startSim(t, nil)
-	sink := e.NewSink("test", 100, 5000)
+	sink := e.NewSink(SinkOptions{Name: "test", MaxMessages: 100, MaxBytes: 5000})
 	defer sink.Close()
 	p := Publication{Groups: slices.Repeat([]string{"g"}, 10), Payload: make([]byte, 2000), IsText: true}
 	if _, err := e.PublishAll(t.Context(), p); err != nil {
@@ -283,7 +285,7 @@ func TestSinkCountsSharedFrames(t *testing.T) {
 // and at once where nothing comes behind it.
 func TestSinkTellsGapsInPlace(t *testing.T) {
 	e := startSim(t, nil)
-	sink := e.NewSink("test", 2, 1<<20)
+	sink := e.NewSink(SinkOptions{Name: "test", MaxMessages: 2, MaxBytes: 1 << 20})
 	defer sink.Close()
 	send := func(from, to int) {
 		for i := from; i < to; i++ {

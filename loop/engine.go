@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,10 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
+
+	"groupcast/loop/accept"
+	"groupcast/loop/order"
+	"groupcast/loop/quota"
 )
 
 // Engine is the reactors, the broker between them, and the way in for
@@ -26,7 +31,7 @@ type Engine struct {
 	reactors []*reactor
 	rotated  []*reactor                  // reactors twice, so that any of them can be the first
 	byLoop   map[gnet.EventLoop]*reactor // written before the first connection, then only read
-	broker   *broker
+	broker   *order.Broker
 
 	// Counted by acceptors and reactors.
 	conns        atomic.Int64
@@ -45,10 +50,10 @@ type Engine struct {
 
 	groups      atomic.Int64
 	stalls      atomic.Uint64
-	lastPanic   atomic.Int64 // when one was logged, in milliseconds since the start
-	addresses   *addressQuota
-	members     *memberQuota
-	refusals    chan struct{}         // one token for each connection being refused
+	lastPanic   atomic.Int64             // when one was logged, in milliseconds since the start
+	addresses   *quota.Quota[netip.Addr] // connections of each remote address
+	members     *quota.Quota[string]     // members of each group, over all reactors
+	refuser     *accept.Refuser
 	enrolled    chan struct{}         // capacity one: a loop has taken a connection
 	enrolFailed atomic.Pointer[error] // the last enrolment that failed, until an acceptor has seen it
 
@@ -61,7 +66,7 @@ type Engine struct {
 	closed        bool         // guarded by gate
 	fatal         chan error
 	workers       sync.WaitGroup // broker, clock, writable helpers
-	serving       sync.WaitGroup // acceptors and refusals
+	serving       sync.WaitGroup // acceptors
 	enrolling     sync.WaitGroup // enrollers
 
 	retick chan time.Duration // capacity one: how often the clock ticks from now on
@@ -76,9 +81,9 @@ func New(o Options) (*Engine, error) {
 		log:       o.Logger,
 		start:     time.Now(),
 		byLoop:    make(map[gnet.EventLoop]*reactor, o.Loops),
-		addresses: newAddressQuota(o.MaxConnsPerIP),
-		members:   newMemberQuota(o.MaxMembers),
-		refusals:  make(chan struct{}, o.MaxRefusals),
+		addresses: quota.New[netip.Addr](o.MaxConnsPerIP),
+		members:   quota.New[string](o.MaxMembers),
+		refuser:   accept.NewRefuser(o.MaxRefusals),
 		enrolled:  make(chan struct{}, 1),
 		stopped:   make(chan struct{}),
 		fatal:     make(chan error, 1),
@@ -97,11 +102,16 @@ func New(o Options) (*Engine, error) {
 		e.reactors = append(e.reactors, r)
 	}
 	e.rotated = append(append(e.rotated, e.reactors...), e.reactors...)
-	e.broker = newBroker(e.reactors, &o, e.stopped)
+	ports := make([]*order.Port, len(e.reactors))
+	for i, r := range e.reactors {
+		ports[i] = r.port
+	}
+	epoch := uint64(e.start.UnixNano())
+	e.broker = order.NewBroker(ports, o.RingSlots, o.RingBytes, epoch, e.stopped)
 	if err := e.startLoops(); err != nil {
 		return nil, err
 	}
-	e.workers.Go(func() { e.broker.run() })
+	e.workers.Go(e.broker.Run)
 	e.workers.Go(e.clock)
 	for _, r := range e.reactors {
 		e.workers.Go(r.writable.run)
@@ -195,6 +205,7 @@ func (e *Engine) Close() error {
 			r.writable.stop()
 		}
 		e.serving.Wait() // an enrolment would wait for ever on a loop that is gone,
+		e.refuser.Wait()
 		for _, r := range e.reactors {
 			close(r.enroll.pending)
 		}
@@ -276,9 +287,6 @@ func (e *Engine) tell(reactors []*reactor, f func(*reactor)) error {
 	}
 	return nil
 }
-
-// ErrClosed is the answer of an Engine that was closed.
-var ErrClosed = errors.New("engine closed")
 
 // stallAfter is how long a loop may leave a tick unanswered before that is
 // logged and counted; at deadAfter the engine gives up.

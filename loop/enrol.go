@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
+
+	"groupcast/loop/accept"
 )
 
 // Enrolling hands a connection to a loop. The acceptor names the loop and goes
@@ -38,6 +40,7 @@ type enrolment struct {
 	taken   <-chan gnet.RegisteredResult
 }
 
+// errNotTaken: epoll would not have it, for want of memory or by its own limit.
 var errNotTaken = errors.New("the event loop could not watch the connection")
 
 // enrol hands c, which has been counted, to the loop that has least to do. It
@@ -59,7 +62,7 @@ func (e *Engine) enrol(c net.Conn) {
 			default:
 			}
 		case <-e.stopped:
-			e.addresses.exit(c.RemoteAddr())
+			e.exitAddress(c.RemoteAddr())
 			e.unreserve()
 			_ = c.Close()
 			return
@@ -127,7 +130,7 @@ func (n *enroller) run() {
 			e.accepted.Add(1)
 		} else {
 			n.conns.Add(-1)
-			e.addresses.exit(one.addr)
+			e.exitAddress(one.addr)
 			e.unreserve()
 			err = fmt.Errorf("enrol: %w", err)
 			e.enrolFailed.Store(&err)
@@ -141,13 +144,14 @@ func (n *enroller) run() {
 }
 
 // enrolTrouble is what went wrong with an enrolment since it was last asked, if
-// that is a reason for accepting to pause; a connection's own trouble is counted.
+// that is a reason for accepting to pause: for want of descriptors or memory. A
+// connection's own trouble is counted.
 func (e *Engine) enrolTrouble() error {
 	failed := e.enrolFailed.Swap(nil)
 	if failed == nil {
 		return nil
 	}
-	if !temporary(*failed) {
+	if !errors.Is(*failed, errNotTaken) && !accept.Transient(*failed) {
 		e.acceptErrors.Add(1)
 		return nil
 	}

@@ -91,7 +91,7 @@ func (r *reactor) bury(s *Session) {
 	}
 	r.putHead(s)
 	r.stats.Closed++
-	r.engine.addresses.exit(s.conn.RemoteAddr())
+	r.engine.exitAddress(s.conn.RemoteAddr())
 	r.engine.conns.Add(-1)
 	r.enroll.conns.Add(-1)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"groupcast/loop/order"
 	"groupcast/protocol"
 )
 
@@ -203,5 +204,5 @@ const (
 // backlog: the frame in either mode, and what a ring item holds beside it.
 func maxFrameBytes(o Options) int {
 	envelope := protocol.MessageLen("", nil, true) + 6*o.MaxGroupBytes
-	return o.MaxMessageBytes + envelope + o.MaxGroupBytes + protocol.MaxReqIDBytes + 10 + messageOverhead
+	return o.MaxMessageBytes + envelope + o.MaxGroupBytes + protocol.MaxReqIDBytes + 10 + order.Overhead
 }

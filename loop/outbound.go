@@ -4,6 +4,7 @@ import (
 	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
 
+	"groupcast/loop/order"
 	"groupcast/protocol"
 )
 
@@ -18,14 +19,14 @@ const maxReplyChunkBytes = 16 << 10
 // outQueue is what stands behind a session's next chunk. A session has one
 // only while two or more chunks wait, and it comes from its reactor's pool.
 type outQueue struct {
-	chunks []*chunk
+	chunks []*order.Chunk
 	head   int
 }
 
 // enqueue appends a reference to c, whose bytes count as backlog from now on.
-func (s *Session) enqueue(c *chunk) {
+func (s *Session) enqueue(c *order.Chunk) {
 	if s.is(flagBlocked) {
-		c.retain()
+		c.Retain()
 	}
 	if s.next == nil {
 		s.next = c
@@ -35,12 +36,12 @@ func (s *Session) enqueue(c *chunk) {
 		}
 		s.more.chunks = append(s.more.chunks, c)
 	}
-	s.queued(len(c.buf) + chunkOverhead)
+	s.queued(len(c.Buf) + chunkOverhead)
 }
 
 // chunkOverhead is what a backlog counts for each chunk beside its bytes: what
 // a reader who reads nothing keeps alive of a small message is mostly that.
-const chunkOverhead = messageOverhead
+const chunkOverhead = order.Overhead
 
 // queued counts n more waiting bytes and lists the session for the next flush.
 func (s *Session) queued(n int) {
@@ -55,7 +56,7 @@ func (s *Session) queued(n int) {
 }
 
 // lastChunk is the end of the queue, nil if it is empty.
-func (s *Session) lastChunk() *chunk {
+func (s *Session) lastChunk() *order.Chunk {
 	if s.more != nil {
 		return s.more.chunks[len(s.more.chunks)-1]
 	}
@@ -64,11 +65,11 @@ func (s *Session) lastChunk() *chunk {
 
 // replyChunk returns the private chunk at the end of the queue, a new one if
 // need be. The caller appends whole frames to it and calls queued.
-func (s *Session) replyChunk() *chunk {
-	if c := s.lastChunk(); c != nil && c.kind == chunkPrivate && len(c.buf) < maxReplyChunkBytes {
+func (s *Session) replyChunk() *order.Chunk {
+	if c := s.lastChunk(); c != nil && c.Kind == order.ChunkPrivate && len(c.Buf) < maxReplyChunkBytes {
 		return c
 	}
-	c := s.r.replies.get(chunkPrivate)
+	c := s.r.replies.get(order.ChunkPrivate)
 	s.enqueue(c)
 	return c
 }
@@ -76,7 +77,7 @@ func (s *Session) replyChunk() *chunk {
 // dequeue drops the next chunk; its bytes have been taken off the backlog.
 func (s *Session) dequeue() {
 	c := s.next
-	if c.kind >= chunkPrivate {
+	if c.Kind >= order.ChunkPrivate {
 		if s.pong == c {
 			s.pong = nil
 		}
@@ -142,8 +143,7 @@ func (r *reactor) flush(s *Session) (writes int) {
 			r.finish(s)
 		}
 	case s.state == stateOpen && int(s.backlog) > r.opt.MaxBacklogBytes:
-		r.stats.SlowReaders++
-		r.closeSlow(s)
+		r.overBacklog(s)
 	}
 	return writes
 }
@@ -152,16 +152,16 @@ func (r *reactor) flush(s *Session) (writes int) {
 // next chunk, or several chunks copied together, which costs less than telling
 // the kernel of each.
 func (r *reactor) gather(s *Session) []byte {
-	b := s.next.buf[s.sent:]
+	b := s.next.Buf[s.sent:]
 	if s.more == nil || len(b) >= maxWriteBytes {
 		return b[:min(len(b), maxWriteBytes)]
 	}
 	buf := append(r.scratch[:0], b...)
 	for _, c := range s.more.chunks[s.more.head:] {
-		if len(buf)+len(c.buf) > maxWriteBytes {
+		if len(buf)+len(c.Buf) > maxWriteBytes {
 			break
 		}
-		buf = append(buf, c.buf...)
+		buf = append(buf, c.Buf...)
 	}
 	r.scratch = buf
 	return buf
@@ -171,7 +171,7 @@ func (r *reactor) gather(s *Session) []byte {
 func (s *Session) consume(n int) {
 	s.backlog -= int64(n)
 	for n > 0 {
-		left := len(s.next.buf) - int(s.sent)
+		left := len(s.next.Buf) - int(s.sent)
 		if n < left {
 			s.sent += int32(n)
 			return
@@ -188,10 +188,10 @@ func (r *reactor) block(s *Session) {
 	r.stats.Blocked++
 	r.stats.BacklogSessions++
 	r.stats.BacklogBytes += int(s.backlog)
-	s.next.retain()
+	s.next.Retain()
 	if s.more != nil {
 		for _, c := range s.more.chunks[s.more.head:] {
-			c.retain()
+			c.Retain()
 		}
 	}
 	if err := r.watch(s); err != nil {
@@ -222,19 +222,19 @@ func (r *reactor) unblock(s *Session) {
 // begun must end, or the peer could not read what comes after it.
 func (r *reactor) truncate(s *Session) {
 	var rest []byte
-	if s.next != nil && s.next.kind == chunkPlain {
-		rest = s.next.buf[s.sent:] // the answer to the upgrade, before any frame
+	if s.next != nil && s.next.Kind == order.ChunkPlain {
+		rest = s.next.Buf[s.sent:] // the answer to the upgrade, before any frame
 	} else if s.sent > 0 {
 		from, end := int(s.sent), 0
 		for end < from {
-			end += protocol.NextFrame(s.next.buf[end:])
+			end += protocol.NextFrame(s.next.Buf[end:])
 		}
-		rest = s.next.buf[from:end]
+		rest = s.next.Buf[from:end]
 	}
-	c := r.replies.get(chunkSealed)
-	c.buf = append(c.buf, rest...)
+	c := r.replies.get(order.ChunkSealed)
+	c.Buf = append(c.Buf, rest...)
 	s.dropQueue()
-	if len(c.buf) == 0 {
+	if len(c.Buf) == 0 {
 		r.replies.put(c)
 		return
 	}
@@ -264,13 +264,13 @@ func (r *reactor) sendPong(s *Session, payload []byte) {
 	}
 	c := s.pong
 	if c != nil && (c != s.next || s.sent == 0) {
-		before := len(c.buf)
-		c.buf = protocol.AppendFrame(c.buf[:0], ws.OpPong, payload)
-		s.queued(len(c.buf) - before)
+		before := len(c.Buf)
+		c.Buf = protocol.AppendFrame(c.Buf[:0], ws.OpPong, payload)
+		s.queued(len(c.Buf) - before)
 		return
 	}
-	c = r.replies.get(chunkSealed)
-	c.buf = protocol.AppendFrame(c.buf, ws.OpPong, payload)
+	c = r.replies.get(order.ChunkSealed)
+	c.Buf = protocol.AppendFrame(c.Buf, ws.OpPong, payload)
 	s.enqueue(c)
 	s.pong = c
 }
@@ -292,7 +292,7 @@ func (p *queuePool) get() *outQueue {
 		p.free = p.free[:n-1]
 		return q
 	}
-	return &outQueue{chunks: make([]*chunk, 0, 8)}
+	return &outQueue{chunks: make([]*order.Chunk, 0, 8)}
 }
 
 // put takes back an emptied queue.

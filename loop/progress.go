@@ -6,6 +6,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"groupcast/loop/order"
 	"groupcast/protocol"
 )
 
@@ -44,17 +45,17 @@ func (s *Session) waiting() (n int64) {
 	if s.next == nil {
 		return 0
 	}
-	n = int64(len(s.next.buf)) - int64(s.sent)
+	n = int64(len(s.next.Buf)) - int64(s.sent)
 	if s.more != nil {
 		for _, c := range s.more.chunks[s.more.head:] {
-			n += int64(len(c.buf))
+			n += int64(len(c.Buf))
 		}
 	}
 	return n
 }
 
 // pingFrame is what a silent session is sent.
-var pingFrame = &chunk{buf: protocol.AppendFrame(nil, ws.OpPing, nil)}
+var pingFrame = &order.Chunk{Buf: protocol.AppendFrame(nil, ws.OpPing, nil)}
 
 // noPing is where a ping stands that has found no room yet.
 const noPing = math.MaxInt64
@@ -73,7 +74,7 @@ func (r *reactor) ping(s *Session) {
 
 // queuePing queues the ping, unless that would be what closes a slow reader.
 func (r *reactor) queuePing(s *Session, p *progress) {
-	if int(s.backlog)+len(pingFrame.buf)+chunkOverhead > r.opt.MaxBacklogBytes {
+	if int(s.backlog)+len(pingFrame.Buf)+chunkOverhead > r.opt.MaxBacklogBytes {
 		return
 	}
 	r.stats.Pings++

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"time"
 	"unicode/utf8"
+
+	"groupcast/loop/order"
+	"groupcast/protocol"
 )
 
 // Publication is one message for one or more groups, from outside the loops.
@@ -47,11 +50,11 @@ func (e *Engine) PublishAll(ctx context.Context, p Publication) (order uint64, e
 	if err != nil {
 		return 0, fmt.Errorf("publish: %w", err)
 	}
-	return e.broker.publish(ctx, m)
+	return e.broker.Publish(ctx, m)
 }
 
 // newPublication checks p and makes its messages: the first, which holds the others.
-func (e *Engine) newPublication(p Publication) (*message, error) {
+func (e *Engine) newPublication(p Publication) (*order.Message, error) {
 	switch {
 	case len(p.Groups) == 0 || len(p.Groups) > MaxPublicationGroups:
 		return nil, ErrTooManyGroups
@@ -67,16 +70,17 @@ func (e *Engine) newPublication(p Publication) (*message, error) {
 			return nil, ErrBadGroup
 		}
 	}
-	m := newMessage([]byte(p.Groups[0]), p.Payload, nil, p.IsText)
-	m.published = int64(time.Since(e.start))
-	exclude := slices.Clone(p.Exclude) // read by every loop, long after the caller has gone on
-	m.outside = &outside{exclude: exclude, from: p.From, tag: p.Tag}
-	for _, group := range p.Groups[1:] {
-		other := m.sameTo(group)
-		other.outside = &outside{exclude: exclude, from: p.From, tag: p.Tag}
-		m.outside.also = append(m.outside.also, other)
+	m := order.NewMessage([]byte(p.Groups[0]), p.Payload, nil, p.IsText)
+	m.Published = int64(time.Since(e.start))
+	m.Outside = &order.Outside{
+		Exclude: slices.Clone(p.Exclude), // read by every loop, long after the caller has gone on
+		From:    p.From,
+		Tag:     p.Tag,
 	}
-	if m.allBytes() > e.options().RingBytes {
+	for _, group := range p.Groups[1:] {
+		m.AddGroup(group)
+	}
+	if m.SizeWithGroups() > e.options().RingBytes {
 		return nil, ErrTooLarge
 	}
 	return m, nil
@@ -94,3 +98,10 @@ var (
 	ErrTooManyGroups   = fmt.Errorf("a publication goes to 1 to %d groups", MaxPublicationGroups)
 	ErrTooManyExcludes = fmt.Errorf("a publication excludes %d sessions at most", MaxPublicationExcludes)
 )
+
+// overLimit reports whether text, quoted and escaped as envelope mode does it, has
+// more than limit bytes. No byte becomes more than six, so that all but the
+// largest messages are not looked at.
+func overLimit(text []byte, limit int) bool {
+	return len(text) > limit/6 && protocol.MessageLen("", text, true)-protocol.MessageLen("", nil, true) > limit
+}

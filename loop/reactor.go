@@ -10,14 +10,14 @@ import (
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
+	"groupcast/loop/order"
 	"groupcast/protocol"
 )
 
 // reactor is one event loop's world: its sessions, its groups, its two rings.
 //
-// Owner: the loop's goroutine. Other goroutines may only call execute, wake,
-// wakeParked and tick, use the producer's side of egress and the consumer's
-// side of ingress (the broker), and read index and engine.
+// Owner: the loop's goroutine. Other goroutines may only call execute, wakeUp and
+// tick, and read index and engine.
 type reactor struct {
 	index  int
 	engine *Engine
@@ -29,15 +29,8 @@ type reactor struct {
 	groups   groupMap
 	wheel    wheel
 
-	// The way out to the broker and the way in from it.
-	ingress *ring
-	egress  *ring
-	state   atomic.Uint32 // wakeState
-	wakes   chan struct{} // capacity one: what a parked reactor waits on
-	wakeups atomic.Uint64 // Executes that the broker asked for
-	// whileFull is catchUp; the test that shows why rule R1 is needed takes it away.
-	whileFull func()
-	pushed    bool // ingress got items since the broker was last woken
+	port      *order.Port // to the broker and back
+	whileFull func()      // catchUp, made once
 	// sent and returned count what this reactor's sessions had pushed into
 	// ingress, and what of it has come back. The rings keep the order, so that a
 	// session has something under way exactly if its lastSend is not back.
@@ -109,9 +102,6 @@ func newReactor(e *Engine, index int) (*reactor, error) {
 		opt:     o,
 		log:     e.log,
 		groups:  newGroupMap(),
-		ingress: newRing(o.RingSlots, o.RingBytes),
-		egress:  newRing(o.RingSlots, o.RingBytes),
-		wakes:   make(chan struct{}, 1),
 		control: -1,
 		scratch: make([]byte, 0, maxWriteBytes),
 		parser:  protocol.NewCommandParser(o.MaxGroupBytes),
@@ -126,7 +116,7 @@ func newReactor(e *Engine, index int) (*reactor, error) {
 	r.enroll = enroller{r: r, pending: make(chan enrolment, maxEnrolling)}
 	r.every = tickFor(o)
 	r.ticked = time.Since(e.start)
-	r.state.Store(armed)
+	r.port = order.NewPort(o.RingSlots, o.RingBytes, r.wakeUp)
 	r.whileFull = r.catchUp
 	r.onWake = runnable(r.turn)
 	r.onTick = runnable(func() { r.busy(r.advance) })
@@ -150,28 +140,10 @@ func (r *reactor) execute(run gnet.Runnable) error {
 	return r.el.Execute(context.Background(), run)
 }
 
-// wake makes sure that the reactor looks at its egress ring. Called by the broker.
-func (r *reactor) wake() {
-	switch r.state.Load() {
-	case armed:
-		if r.egress.len() > 0 && r.state.CompareAndSwap(armed, running) {
-			r.wakeups.Add(1)
-			if err := r.execute(r.onWake); err != nil {
-				r.engine.fail(fmt.Errorf("wake reactor %d: %w", r.index, err))
-			}
-		}
-	case parked:
-		r.wakeParked()
-	}
-}
-
-// wakeParked wakes a reactor that waits inside a refused push.
-func (r *reactor) wakeParked() {
-	if r.state.Load() == parked && r.state.CompareAndSwap(parked, running) {
-		select {
-		case r.wakes <- struct{}{}:
-		default: // one that left when the engine stopped has not taken its last token
-		}
+// wakeUp has the loop take what is in its egress ring. The broker calls it.
+func (r *reactor) wakeUp() {
+	if err := r.execute(r.onWake); err != nil {
+		r.engine.fail(fmt.Errorf("wake reactor %d: %w", r.index, err))
 	}
 }
 
@@ -187,46 +159,13 @@ func (r *reactor) yield() {
 	}
 }
 
-// publish hands m to the broker. Refused by a full ring, it follows rule R1:
-// deliver a batch of what waits here and try again; with nothing to deliver,
-// sleep until there is something or there is room. When it returns, any session
-// may have died meanwhile.
-func (r *reactor) publish(m *message) {
-	r.pushed = true
-	if r.ingress.push(m) {
-		return
-	}
-	r.stats.RingFull++
-	began := time.Now()
-	defer func() { r.stats.BlockedNanos += uint64(time.Since(began)) }()
-	for {
-		r.wakeBroker()
-		r.whileFull()
-		// This loop is alive, however long it is pushed back.
-		r.lastTick.Store(int64(time.Since(r.engine.start)))
-		r.pushed = true
-		if r.ingress.push(m) {
-			return
-		}
-		r.state.Store(parked)
-		if (!r.ingress.room(uint64(m.size())) && r.egress.empty()) || !r.state.CompareAndSwap(parked, running) {
-			select {
-			case <-r.wakes:
-			case <-r.engine.stopped:
-				return
-			}
-		}
-		// Parking took the word from whoever would have woken us for the
-		// egress ring; the turn that this brings arms it again.
+// publish hands m to the broker. Where its ring is full, batches are delivered
+// meanwhile: when it returns, any session may have died.
+func (r *reactor) publish(m *order.Message) {
+	if r.port.Publish(m, r.whileFull) {
+		// Nobody wakes a loop that slept in there for what it has not taken: the
+		// turn that this brings arms it again.
 		r.yield()
-	}
-}
-
-// wakeBroker tells the broker of what was pushed. Once a read, not once a message.
-func (r *reactor) wakeBroker() {
-	if r.pushed {
-		r.pushed = false
-		r.engine.broker.wakeFrom(armed)
 	}
 }
 
@@ -273,7 +212,7 @@ func (r *reactor) busy(f func()) {
 // settle ends any callback that is not a turn: flush what it queued unless a
 // turn is on its way to do so, and bury the dead.
 func (r *reactor) settle() {
-	r.wakeBroker()
+	r.port.WakeBroker()
 	if len(r.dirty) > r.flushed && !r.yielding {
 		if r.flushSlice() {
 			r.yield()

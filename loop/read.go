@@ -8,6 +8,7 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/panjf2000/gnet/v2"
 
+	"groupcast/loop/order"
 	"groupcast/protocol"
 )
 
@@ -30,8 +31,8 @@ func (r *reactor) read(s *Session, b []byte) (action gnet.Action) {
 		r.stats.Writes += uint64(r.flush(s))
 		r.unlist(s)
 	}
-	r.wakeBroker()
-	if r.traffic++; r.traffic >= trafficBeforeTurn && !r.yielding && !r.egress.empty() {
+	r.port.WakeBroker()
+	if r.traffic++; r.traffic >= trafficBeforeTurn && !r.yielding && !r.port.Empty() {
 		r.turn()
 	}
 	r.current = nil
@@ -212,8 +213,8 @@ func (r *reactor) respond(s *Session, response []byte) {
 }
 
 func (r *reactor) queueHTTP(s *Session, response []byte) {
-	c := r.replies.get(chunkPlain)
-	c.buf = append(c.buf, response...)
+	c := r.replies.get(order.ChunkPlain)
+	c.Buf = append(c.Buf, response...)
 	s.enqueue(c)
 }
 

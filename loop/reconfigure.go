@@ -24,8 +24,8 @@ func (e *Engine) Reconfigure(ctx context.Context, o Options) error {
 		return errors.Join(fixed, err)
 	}
 	e.opt.Store(&o)
-	e.addresses.setLimit(o.MaxConnsPerIP)
-	e.members.setLimit(o.MaxMembers)
+	e.addresses.SetLimit(o.MaxConnsPerIP)
+	e.members.SetLimit(o.MaxMembers)
 	done := make([]struct{}, len(e.reactors))
 	err := ask(ctx, e, func(r *reactor) struct{} {
 		r.opt = &o

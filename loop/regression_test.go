@@ -12,6 +12,7 @@ import (
 	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
 
+	"groupcast/loop/order"
 	"groupcast/protocol"
 )
 
@@ -33,8 +34,8 @@ func TestDeadSessionLetsGo(t *testing.T) {
 			return 0, unix.EAGAIN
 		}
 		r.watch = func(*Session) error { return nil }
-		ack := newMessage([]byte("nobody"), []byte("x"), []byte("7"), true)
-		ack.origin = other.ID()
+		ack := order.NewMessage([]byte("nobody"), []byte("x"), []byte("7"), true)
+		ack.Origin = other.ID()
 		r.inject(textMessage("g", "one"), textMessage("g", "two"), ack, textMessage("g", "three"))
 		r.deliverAll()
 		if dead.state != stateDead || dead.next != nil || dead.groupCount() != 0 {
@@ -44,8 +45,8 @@ func TestDeadSessionLetsGo(t *testing.T) {
 		r.sessions.remove(dead)
 		dead.dropQueue()
 		r.simulate(1, protocol.ModeBare)[0].Send(ws.OpText, []byte("for another"))
-		if !bytes.Equal(other.next.buf, want) {
-			t.Errorf("queued for the other session: %q, want %q", other.next.buf, want)
+		if !bytes.Equal(other.next.Buf, want) {
+			t.Errorf("queued for the other session: %q, want %q", other.next.Buf, want)
 		}
 		r.doomed = nil
 		r.sink()
@@ -63,7 +64,7 @@ func TestRefusedPushLooksForRoom(t *testing.T) {
 			r.inject(textMessage("g", "x"))
 		}
 		r.catchUp()
-		if n := r.egress.len(); n != 64-8 {
+		if n := r.port.Stats().EgressLen; n != 64-8 {
 			t.Errorf("%d messages are left, want %d: one batch was taken", n, 64-8)
 		}
 		r.deliverAll()
@@ -136,9 +137,9 @@ func TestSlowReaderPinsLittle(t *testing.T) {
 			r.inject(textMessage("slow", "x"), textMessage("slow", "y"), textMessage("busy", big), textMessage("busy", big))
 			r.deliverAll()
 		}
-		pinned := cap(slow.next.buf)
+		pinned := cap(slow.next.Buf)
 		for _, c := range slow.more.chunks {
-			pinned += cap(c.buf)
+			pinned += cap(c.Buf)
 		}
 		if pinned > int(slow.backlog) {
 			t.Errorf("a backlog of %d keeps %d bytes alive", slow.backlog, pinned)
@@ -303,35 +304,5 @@ func TestCloseWhileRingsAreFull(t *testing.T) {
 		case <-time.After(patience):
 			t.Fatalf("close %d hangs", i)
 		}
-	}
-}
-
-// TestEndedBrokerTakesNothing: the wake-up of a broker that left with the token
-// of an earlier one in its channel blocks nobody, and it takes no further item.
-func TestEndedBrokerTakesNothing(t *testing.T) {
-	stopped := make(chan struct{})
-	o := DefaultOptions()
-	o.RingSlots = 1
-	r := &reactor{ingress: newRing(4, 1<<20), egress: newRing(1, 1<<20), wakes: make(chan struct{}, 1)}
-	b := newBroker([]*reactor{r}, &o, stopped)
-	for range 4 {
-		r.ingress.push(textMessage("g", "x"))
-	}
-	close(stopped)
-	b.run() // fills the egress ring, finds no room, and leaves
-	if n := r.ingress.len(); n != 2 || b.order != 2 {
-		t.Errorf("%d messages are left and %d were ordered; want 2 and 2", n, b.order)
-	}
-	b.wakes <- struct{}{}
-	b.state.Store(parked)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		b.wakeFrom(parked)
-	}()
-	select {
-	case <-done:
-	case <-time.After(patience):
-		t.Fatal("waking a broker that has left blocks")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/panjf2000/gnet/v2"
 
+	"groupcast/loop/order"
 	"groupcast/protocol"
 )
 
@@ -24,7 +25,7 @@ type Session struct {
 
 	// Outbound: one queue, in the order in which things must arrive.
 	// next is its first chunk, of which sent bytes are gone; more holds the rest.
-	next *chunk
+	next *order.Chunk
 	more *outQueue
 	sent int32
 	// fd is the reactor's own copy of the descriptor: -1 once closed, since
@@ -34,7 +35,7 @@ type Session struct {
 	// chunkOverhead for each chunk.
 	backlog int64
 	// pong is the pong frame waiting in the queue, if there is one.
-	pong *chunk
+	pong *order.Chunk
 
 	// Groups: the first membership lies here, since most sessions have one.
 	first membership
@@ -91,7 +92,7 @@ func (s *Session) set(f sessionFlags)     { s.flags |= f }
 func (s *Session) clear(f sessionFlags)   { s.flags &^= f }
 
 // ID names the session, for any goroutine.
-func (s *Session) ID() SessionID { return SessionID{uint16(s.r.index) + 1, s.slot, s.generation} }
+func (s *Session) ID() SessionID { return order.NewSessionID(s.r.index, s.slot, s.generation) }
 
 // Send queues one frame; it leaves at the end of the current turn. The payload
 // is copied. A session that is closing drops it.
@@ -100,9 +101,9 @@ func (s *Session) Send(op ws.OpCode, payload []byte) {
 		return
 	}
 	c := s.replyChunk()
-	before := len(c.buf)
-	c.buf = protocol.AppendFrame(c.buf, op, payload)
-	s.queued(len(c.buf) - before)
+	before := len(c.Buf)
+	c.Buf = protocol.AppendFrame(c.Buf, op, payload)
+	s.queued(len(c.Buf) - before)
 }
 
 // sessionTable gives sessions their slots. Owner: the reactor's goroutine.

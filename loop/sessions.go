@@ -45,7 +45,7 @@ const scanSlots = 4096
 // zero one at the end. A session that lives during the whole listing is in it once.
 func (e *Engine) Sessions(ctx context.Context, after SessionID, limit int) (page []SessionInfo, next SessionID, err error) {
 	limit = min(max(limit, 1), MaxPage)
-	index, slot := after.after()
+	index, slot := placeBehind(after)
 	for index < len(e.reactors) {
 		part, err := askOne(ctx, e, e.reactors[index], func(r *reactor) sessionsPart {
 			return r.listSessions(slot, limit-len(page))
@@ -62,6 +62,14 @@ func (e *Engine) Sessions(ctx context.Context, after SessionID, limit int) (page
 		}
 	}
 	return page, SessionID{}, nil
+}
+
+// placeBehind is the place behind id in the order of a listing: by reactor, then slot.
+func placeBehind(id SessionID) (reactor, slot int) {
+	if id == (SessionID{}) {
+		return 0, 0
+	}
+	return id.Reactor(), int(id.Slot()) + 1
 }
 
 // sessionsPart is what a loop says in one go.
@@ -176,7 +184,7 @@ func withSession[T any](ctx context.Context, e *Engine, id SessionID, question f
 		value T
 		err   error
 	}
-	index := int(id.reactor) - 1
+	index := id.Reactor()
 	if index < 0 || index >= len(e.reactors) {
 		return answer{}.value, ErrNoSession
 	}

@@ -194,6 +194,7 @@ func (t *ReactorStats) add(r *ReactorStats) {
 // Stats asks every reactor for its counters. A reactor that does not answer
 // before ctx ends contributes zeros and makes the error non-nil.
 func (e *Engine) Stats(ctx context.Context) (Stats, error) {
+	broker := e.broker.Stats()
 	s := Stats{
 		Taken:             time.Now(),
 		Conns:             int(e.conns.Load()),
@@ -201,7 +202,7 @@ func (e *Engine) Stats(ctx context.Context) (Stats, error) {
 		Accepted:          e.accepted.Load(),
 		AcceptErrors:      e.acceptErrors.Load(),
 		Stalls:            e.stalls.Load(),
-		Order:             e.broker.published.Load(),
+		Order:             broker.Order,
 		Draining:          e.draining.Load(),
 		RefusedConns:      e.refusedConns.Load(),
 		RefusedHandshakes: e.refusedHandshakes.Load(),
@@ -209,14 +210,12 @@ func (e *Engine) Stats(ctx context.Context) (Stats, error) {
 		RefusedDraining:   e.refusedDraining.Load(),
 		CutSessions:       e.cutSessions.Load(),
 		CutBytes:          e.cutBytes.Load(),
-		OutsideLen:        len(e.broker.outside),
-		OutsideFull:       e.broker.outsideFull.Load(),
-		Overloaded:        e.broker.overloaded.Load(),
-		OutsideTaken:      e.broker.outsideTaken.Load(),
+		OutsideLen:        broker.Outside.Len,
+		OutsideFull:       broker.Outside.Full,
+		Overloaded:        broker.Outside.Overloaded,
+		OutsideTaken:      broker.Outside.Taken,
+		Sinks:             broker.Sinks,
 		Reactors:          make([]ReactorStats, len(e.reactors)),
-	}
-	for _, sink := range *e.broker.sinks.Load() {
-		s.Sinks = append(s.Sinks, sink.Stats())
 	}
 	for _, r := range e.reactors {
 		s.Silence = append(s.Silence, time.Since(e.start)-time.Duration(r.lastTick.Load()))
@@ -230,8 +229,11 @@ func (r *reactor) snapshot() ReactorStats {
 	s.Sessions = r.sessions.count
 	s.Groups = len(r.groups.byName)
 	s.Memberships = r.groups.memberships
-	s.IngressLen = r.ingress.len()
-	s.EgressLen = r.egress.len()
-	s.Wakeups = r.wakeups.Load()
+	port := r.port.Stats()
+	s.IngressLen = port.IngressLen
+	s.EgressLen = port.EgressLen
+	s.Wakeups = port.Wakeups
+	s.RingFull = port.Full
+	s.BlockedNanos = port.BlockedNanos
 	return s
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	stdlog "log"
 	"log/slog"
 	"net"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"groupcast/loop/accept"
 )
 
 // ServerOptions bound what a connection may cost before a request of it is known.
@@ -93,31 +94,42 @@ func (a *API) LimitConns(l net.Listener, limit int) net.Listener {
 	if err != nil {
 		panic(err) // strings and numbers
 	}
-	return &limitedListener{
+	limited := &limitedListener{
 		Listener: l,
 		api:      a,
 		slots:    make(chan struct{}, max(limit, 1)),
-		refusing: make(chan struct{}, maxRefusals),
+		refuser:  accept.NewRefuser(maxRefusals),
 		refusal: fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: %s\r\nContent-Length: %d\r\nRetry-After: %d\r\nConnection: close\r\n\r\n%s",
 			problemType, len(body), retryAfter, body),
 	}
+	stopped := make(chan struct{})
+	limited.stop = sync.OnceFunc(func() { close(stopped) })
+	limited.acceptor = accept.Acceptor{Listener: l, Stopped: stopped, OnError: func(err error, first bool) {
+		if first {
+			a.log.Warn("api: accepting pauses", "listener", l.Addr().String(), "error", err)
+		}
+	}}
+	return limited
 }
 
 type limitedListener struct {
 	net.Listener
 	api      *API
+	acceptor accept.Acceptor
+	stop     func() // ends a pause of the acceptor
 	slots    chan struct{}
-	refusing chan struct{}
+	refuser  *accept.Refuser
 	refusal  []byte
 }
 
-// Accept waits for the next connection within the limit.
+// Accept waits for the next connection within the limit. It is for one goroutine.
 func (l *limitedListener) Accept() (net.Conn, error) {
 	for {
-		c, err := l.Listener.Accept()
+		c, err := l.acceptor.Next()
 		if err != nil {
 			return nil, err
 		}
+		l.acceptor.Went()
 		select {
 		case l.slots <- struct{}{}:
 			l.api.counters.conns.Add(1)
@@ -127,34 +139,15 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 			})}, nil
 		default:
 			l.api.counters.refusedConns.Add(1)
-			l.refuse(c)
+			l.refuser.Refuse(c, l.refusal, nil)
 		}
 	}
 }
 
-// refuse tells c so if not too many are being told, and closes it. What c has
-// sent is read for a moment: closing on it would be a reset, which can overtake
-// the answer.
-func (l *limitedListener) refuse(c net.Conn) {
-	select {
-	case l.refusing <- struct{}{}:
-	default:
-		_ = c.Close()
-		return
-	}
-	go func() {
-		defer func() {
-			_ = c.Close()
-			<-l.refusing
-		}()
-		_ = c.SetDeadline(time.Now().Add(time.Second))
-		if _, err := c.Write(l.refusal); err != nil {
-			return
-		}
-		if half, ok := c.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-			_, _ = io.CopyN(io.Discard, c, 64<<10)
-		}
-	}()
+// Close closes the listener.
+func (l *limitedListener) Close() error {
+	defer l.stop()
+	return l.Listener.Close()
 }
 
 type limitedConn struct {

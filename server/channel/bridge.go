@@ -47,7 +47,7 @@ func newBridge(o *Options, node *Node, h *hub, broker Broker, log *slog.Logger) 
 		node:    node,
 		hub:     h,
 		broker:  broker,
-		sink:    broker.NewSink("channel-server", o.SinkMessages, o.SinkBytes),
+		sink:    broker.NewSink(loop.SinkOptions{Name: "channel-server", MaxMessages: o.SinkMessages, MaxBytes: o.SinkBytes}),
 		channel: wire.Channel{Name: []byte(o.Channel)},
 		timeout: o.PublishTimeout,
 		log:     log,

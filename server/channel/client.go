@@ -92,7 +92,7 @@ func Join(o ClientOptions, node *Node, broker Broker) (*Client, error) {
 		log:     o.Logger,
 		node:    node,
 		broker:  broker,
-		sink:    broker.NewSink("channel-client", o.SinkMessages, o.SinkBytes),
+		sink:    broker.NewSink(loop.SinkOptions{Name: "channel-client", MaxMessages: o.SinkMessages, MaxBytes: o.SinkBytes, SkipOwn: true}),
 		channel: wire.Channel{Name: []byte(o.Channel)},
 		status:  Status{Address: o.Address, Since: time.Now()},
 	}
@@ -418,9 +418,7 @@ func (c *Client) forward() {
 		if err != nil {
 			return
 		}
-		if m.From != c.sink { // or it came from there
-			c.send(&m)
-		}
+		c.send(&m)
 		c.handled.Add(1)
 	}
 }

@@ -14,7 +14,7 @@ import (
 // Broker is what a Server and a Client need of a *loop.Engine.
 type Broker interface {
 	PublishAll(ctx context.Context, p loop.Publication) (order uint64, err error)
-	NewSink(name string, maxMessages, maxBytes int) *loop.Sink
+	NewSink(o loop.SinkOptions) *loop.Sink
 }
 
 // Refusal is why an event was not published to its group.

@@ -8,9 +8,9 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
+	"groupcast/loop/accept"
 	wire "groupcast/protocol/channel"
 )
 
@@ -87,46 +87,24 @@ func (s *Server) Serve(ln net.Listener) error {
 		defer s.mu.Unlock()
 		delete(s.listeners, ln)
 	}()
-	var pause time.Duration
-	for {
-		socket, err := ln.Accept()
-		if err == nil {
-			s.admit(socket)
-			pause = 0
-			continue
-		}
-		switch {
-		case s.isClosing(), errors.Is(err, net.ErrClosed):
-			return nil
-		case !temporary(err):
-			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
-		}
+	a := accept.Acceptor{Listener: ln, Stopped: s.closed, OnError: func(err error, first bool) {
 		s.count.acceptErrors.Add(1)
-		if pause == 0 {
+		if first {
 			s.log.Warn("channel: accepting pauses", "listener", ln.Addr().String(), "err", err)
 		}
-		// From 5 ms to 1 s: what is missing comes back as connections end.
-		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-		select {
-		case <-time.After(pause):
-		case <-s.closed:
+	}}
+	for {
+		socket, err := a.Next()
+		switch {
+		case err == nil:
+			s.admit(socket)
+			a.Went()
+		case s.isClosing(), errors.Is(err, net.ErrClosed):
 			return nil
+		default:
+			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
 		}
 	}
-}
-
-// temporary says whether accepting may go on after err: the machine is out of
-// something, or the peer was gone before we came.
-func temporary(err error) bool {
-	for _, errno := range []syscall.Errno{
-		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.ECONNRESET,
-		syscall.EINTR, syscall.EAGAIN, syscall.EPROTO, syscall.ENETDOWN, syscall.EHOSTUNREACH, syscall.ENETUNREACH,
-	} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	return false
 }
 
 // keepAlive finds peers that have vanished: 60 s of silence, then 3 probes.

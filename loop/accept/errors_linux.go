@@ -1,6 +1,4 @@
-//go:build !linux
-
-package loop
+package accept
 
 import (
 	"syscall"
@@ -8,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// transient are the errors of accept(2) and of enrolling after which it may go on.
+// transient are the errors of accept(2) after which accepting may go on.
 var transient = []syscall.Errno{
 	// The machine is out of something.
 	unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM,
@@ -16,5 +14,5 @@ var transient = []syscall.Errno{
 	unix.EINTR, unix.EAGAIN,
 	// One peer, and the way to it.
 	unix.ECONNABORTED, unix.ECONNRESET, unix.EPERM, unix.EPROTO, unix.ENOPROTOOPT, unix.ENETDOWN, unix.ENETUNREACH,
-	unix.EHOSTDOWN, unix.EHOSTUNREACH, unix.EOPNOTSUPP, unix.ETIMEDOUT,
+	unix.EHOSTDOWN, unix.EHOSTUNREACH, unix.ENONET, unix.EOPNOTSUPP, unix.ETIMEDOUT,
 }

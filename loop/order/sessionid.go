@@ -1,4 +1,4 @@
-package loop
+package order
 
 import (
 	"errors"
@@ -8,25 +8,39 @@ import (
 )
 
 // SessionID names a session across goroutines: reactor, slot and generation. It
-// is never used again while the process lives. The zero value is no session.
+// is never used again while the process lives. The zero value is no session. (Two
+// bytes are free, for the node of a session elsewhere.)
 type SessionID struct {
 	reactor    uint16 // index + 1
 	slot       uint32
 	generation uint32
 }
 
+// NewSessionID names the session in that slot of the reactor with that index.
+func NewSessionID(reactor int, slot, generation uint32) SessionID {
+	return SessionID{uint16(reactor) + 1, slot, generation}
+}
+
+// Reactor is the index of the session's reactor, -1 for the zero id.
+func (id SessionID) Reactor() int { return int(id.reactor) - 1 }
+
+// Slot and Generation are the session's place on its reactor.
+func (id SessionID) Slot() uint32 { return id.slot }
+
+// Generation tells the sessions apart that had the slot one after the other.
+func (id SessionID) Generation() uint32 { return id.generation }
+
 // ErrBadSessionID is the answer to a text that cannot be a session's name.
 var ErrBadSessionID = errors.New("not a session id")
 
 // ParseSessionID reads the textual form.
 func ParseSessionID(text string) (SessionID, error) {
-	var id SessionID
 	parts := strings.Split(text, "-")
 	if len(parts) == 3 {
 		reactor, err0 := strconv.ParseUint(parts[0], 10, 8)
 		slot, err1 := strconv.ParseUint(parts[1], 16, 32)
 		generation, err2 := strconv.ParseUint(parts[2], 16, 32)
-		id = SessionID{uint16(reactor) + 1, uint32(slot), uint32(generation)}
+		id := SessionID{uint16(reactor) + 1, uint32(slot), uint32(generation)}
 		// One form for one session: no signs, no zeros in front, no capitals.
 		if errors.Join(err0, err1, err2) == nil && id.String() == text {
 			return id, nil
@@ -37,7 +51,7 @@ func ParseSessionID(text string) (SessionID, error) {
 
 // String is the textual form, as in the API: 0-1f-3.
 func (id SessionID) String() string {
-	return fmt.Sprintf("%d-%x-%x", int(id.reactor)-1, id.slot, id.generation)
+	return fmt.Sprintf("%d-%x-%x", id.Reactor(), id.slot, id.generation)
 }
 
 // MarshalText implements encoding.TextMarshaler.
@@ -47,12 +61,4 @@ func (id SessionID) MarshalText() ([]byte, error) { return []byte(id.String()), 
 func (id *SessionID) UnmarshalText(text []byte) (err error) {
 	*id, err = ParseSessionID(string(text))
 	return err
-}
-
-// after is the place behind id in the order of a listing: by reactor, then slot.
-func (id SessionID) after() (reactor, slot int) {
-	if id == (SessionID{}) {
-		return 0, 0
-	}
-	return int(id.reactor) - 1, int(id.slot) + 1
 }

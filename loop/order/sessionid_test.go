@@ -1,4 +1,4 @@
-package loop
+package order
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package loop
+package order
 
 import (
 	"context"
@@ -9,34 +9,46 @@ import (
 )
 
 // Sink is a way out of the broker for a goroutine outside the loops: a bridge
-// to another protocol, a bus to other machines. It gets every message that the
+// to another protocol, a bus to other machines. It gets the messages that the
 // broker orders, in that order. Its queue is bounded and its own: what finds it
 // full is dropped for this sink and counted, since only reactors may make the
-// broker wait (rule R6).
+// broker wait (rule R6). Which messages it gets is data, never a call from the
+// broker into somebody's code.
 //
 // Next is for one goroutine; the other methods are for any.
 type Sink struct {
-	name   string
-	engine *Engine
+	broker *Broker
+	opt    SinkOptions
 	queue  chan sinkItem
 	missed chan struct{} // capacity one: something was dropped, perhaps with nothing behind it
 	closed chan struct{}
 	once   sync.Once
 
-	maxBytes int64
-	bytes    atomic.Int64 // of what is queued
-	taken    atomic.Uint64
-	dropped  atomic.Uint64
+	bytes   atomic.Int64 // of what is queued
+	taken   atomic.Uint64
+	dropped atomic.Uint64
 
 	// Next's own: what it holds back to say first what was missed, and how many
 	// dropped messages it has said that of.
-	next *message
+	next *Message
 	told uint64
+}
+
+// SinkOptions are what a sink is, and what it gets.
+type SinkOptions struct {
+	Name string
+	// MaxMessages and MaxBytes bound what is queued; both are at least one. A
+	// message counts its frame and what a ring counts beside that. A frame that
+	// several messages of one publication share is counted by each: any of them
+	// may be the one that is kept while the others are dropped.
+	MaxMessages, MaxBytes int
+	// SkipOwn leaves out what the sink's owner has published with From.
+	SkipOwn bool
 }
 
 // sinkItem is a message, and how many were dropped before it.
 type sinkItem struct {
-	m       *message
+	m       *Message
 	dropped uint64
 }
 
@@ -48,6 +60,10 @@ type SinkMessage struct {
 	IsText  bool   // Payload is a string's characters, else a JSON value's text
 	From    *Sink  // the sink whose owner published it, nil otherwise
 	Tag     any    // the publication's own
+
+	Origin      SessionID   // the session that sent it, zero if it came from outside
+	ExcludeSelf bool        // Origin does not get it
+	Exclude     []SessionID // nor do these; read only
 }
 
 // SinkStats is a snapshot of a Sink.
@@ -68,21 +84,16 @@ var (
 	ErrSinkMissed = errors.New("sink missed messages")
 )
 
-// NewSink adds a way out. It holds maxMessages and maxBytes at most, both at
-// least one; a message counts its frame and what a ring counts beside that. A
-// frame that several messages of one publication share is counted by each: any
-// of them may be the one that is kept while the others are dropped. Only messages
-// ordered after NewSink returns are sure to come.
-func (e *Engine) NewSink(name string, maxMessages, maxBytes int) *Sink {
+// NewSink adds a way out. Only messages ordered after it returns are sure to come.
+func (b *Broker) NewSink(o SinkOptions) *Sink {
 	s := &Sink{
-		name:     name,
-		engine:   e,
-		queue:    make(chan sinkItem, maxMessages),
-		missed:   make(chan struct{}, 1),
-		closed:   make(chan struct{}),
-		maxBytes: int64(maxBytes),
+		broker: b,
+		opt:    o,
+		queue:  make(chan sinkItem, o.MaxMessages),
+		missed: make(chan struct{}, 1),
+		closed: make(chan struct{}),
 	}
-	e.broker.changeSinks(func(list []*Sink) []*Sink { return append(slices.Clone(list), s) })
+	b.changeSinks(func(list []*Sink) []*Sink { return append(slices.Clone(list), s) })
 	return s
 }
 
@@ -113,7 +124,7 @@ func (s *Sink) Next(ctx context.Context) (SinkMessage, error) {
 			return SinkMessage{}, ctx.Err()
 		case <-s.closed:
 			return s.rest()
-		case <-s.engine.stopped:
+		case <-s.broker.stopped:
 			return s.rest()
 		}
 	}
@@ -142,19 +153,25 @@ func (s *Sink) rest() (SinkMessage, error) {
 	return SinkMessage{}, ErrSinkClosed
 }
 
-func (s *Sink) take(m *message) SinkMessage {
+func (s *Sink) take(m *Message) SinkMessage {
 	s.bytes.Add(-int64(m.held()))
-	out := SinkMessage{Order: m.order, Group: m.group, Payload: m.payload, IsText: m.isText}
-	if m.outside != nil {
-		out.From, out.Tag = m.outside.from, m.outside.tag
+	out := SinkMessage{
+		Order: m.Order(), Group: m.Group(), Payload: m.Payload(), IsText: m.IsText,
+		Origin: m.Origin, ExcludeSelf: m.ExcludeSelf,
+	}
+	if m.Outside != nil {
+		out.From, out.Tag, out.Exclude = m.Outside.From, m.Outside.Tag, m.Outside.Exclude
 	}
 	return out
 }
 
 // offer is the broker's: it never waits.
-func (s *Sink) offer(m *message) {
+func (s *Sink) offer(m *Message) {
+	if s.opt.SkipOwn && m.Outside != nil && m.Outside.From == s {
+		return
+	}
 	n := int64(m.held())
-	if s.bytes.Add(n) <= s.maxBytes {
+	if s.bytes.Add(n) <= int64(s.opt.MaxBytes) {
 		select {
 		case s.queue <- sinkItem{m, s.dropped.Load()}:
 			s.taken.Add(1)
@@ -173,7 +190,7 @@ func (s *Sink) offer(m *message) {
 // Close takes the sink out of the broker; Next returns what is queued and ends.
 func (s *Sink) Close() {
 	s.once.Do(func() {
-		s.engine.broker.changeSinks(func(list []*Sink) []*Sink {
+		s.broker.changeSinks(func(list []*Sink) []*Sink {
 			return slices.DeleteFunc(slices.Clone(list), func(other *Sink) bool { return other == s })
 		})
 		close(s.closed)
@@ -183,7 +200,7 @@ func (s *Sink) Close() {
 // Stats returns the sink's counters and gauges.
 func (s *Sink) Stats() SinkStats {
 	return SinkStats{
-		Name:           s.name,
+		Name:           s.opt.Name,
 		QueuedMessages: len(s.queue),
 		QueuedBytes:    int(s.bytes.Load()),
 		Taken:          s.taken.Load(),
@@ -192,7 +209,7 @@ func (s *Sink) Stats() SinkStats {
 }
 
 // changeSinks replaces the list that the broker reads.
-func (b *broker) changeSinks(change func([]*Sink) []*Sink) {
+func (b *Broker) changeSinks(change func([]*Sink) []*Sink) {
 	b.sinksMu.Lock()
 	defer b.sinksMu.Unlock()
 	list := change(*b.sinks.Load())

@@ -1,4 +1,4 @@
-package loop
+package order
 
 import "sync/atomic"
 
@@ -18,7 +18,7 @@ const cacheLine = 128
 // only when its cached copy says full or empty. Go's atomics are sequentially
 // consistent, which is what the wake-up protocol in broker.go rests on.
 type ring struct {
-	slots    []*message
+	slots    []*Message
 	mask     uint64
 	maxBytes uint64
 
@@ -45,13 +45,13 @@ type ring struct {
 
 // newRing makes a ring of slots items (a power of two) and maxBytes bytes.
 func newRing(slots, maxBytes int) *ring {
-	return &ring{slots: make([]*message, slots), mask: uint64(slots - 1), maxBytes: uint64(maxBytes)}
+	return &ring{slots: make([]*Message, slots), mask: uint64(slots - 1), maxBytes: uint64(maxBytes)}
 }
 
 // push appends m and publishes it; false means the ring is full in slots or
 // bytes and nothing happened.
-func (q *ring) push(m *message) bool {
-	size := uint64(m.size())
+func (q *ring) push(m *Message) bool {
+	size := uint64(m.Size())
 	if !q.room(size) {
 		return false
 	}
@@ -76,7 +76,7 @@ func (q *ring) room(size uint64) bool {
 
 // pop takes the next item, nil if there is none. Its slot is cleared for the
 // garbage collector, and handed back to the producer by release.
-func (q *ring) pop() *message {
+func (q *ring) pop() *Message {
 	if q.nextHead == q.seenTail {
 		q.seenTail = q.tail.Load()
 		if q.nextHead == q.seenTail {
@@ -87,7 +87,7 @@ func (q *ring) pop() *message {
 	m := q.slots[at]
 	q.slots[at] = nil
 	q.nextHead++
-	q.nextBytes += uint64(m.size())
+	q.nextBytes += uint64(m.Size())
 	return m
 }
 

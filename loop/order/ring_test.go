@@ -1,4 +1,4 @@
-package loop
+package order
 
 import (
 	"runtime"
@@ -9,9 +9,9 @@ import (
 )
 
 // sized makes a message that counts n bytes more than the overhead.
-func sized(n int, order uint64) *message {
-	m := &message{order: order}
-	m.frame.buf = make([]byte, n)
+func sized(n int, order uint64) *Message {
+	m := &Message{}
+	m.Frame.Buf, m.Frame.First = make([]byte, n), order
 	return m
 }
 
@@ -20,18 +20,18 @@ func sized(n int, order uint64) *message {
 func TestRingModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		slots := 1 << rapid.IntRange(0, 4).Draw(t, "slots")
-		maxBytes := rapid.IntRange(messageOverhead+1, 6*messageOverhead).Draw(t, "bytes")
+		maxBytes := rapid.IntRange(Overhead+1, 6*Overhead).Draw(t, "bytes")
 		ring := newRing(slots, maxBytes)
-		var held []*message // pushed and not released
+		var held []*Message // pushed and not released
 		popped, bytes := 0, 0
 		order := uint64(0)
 		for range rapid.IntRange(0, 200).Draw(t, "operations") {
 			switch rapid.IntRange(0, 3).Draw(t, "operation") {
 			case 0, 1:
 				order++
-				m := sized(rapid.IntRange(0, 3*messageOverhead).Draw(t, "size"), order)
-				fits := len(held) < slots && bytes+m.size() <= maxBytes
-				if got := ring.room(uint64(m.size())); got != fits {
+				m := sized(rapid.IntRange(0, 3*Overhead).Draw(t, "size"), order)
+				fits := len(held) < slots && bytes+m.Size() <= maxBytes
+				if got := ring.room(uint64(m.Size())); got != fits {
 					t.Fatalf("room: %v, want %v", got, fits)
 				}
 				if got := ring.push(m); got != fits {
@@ -39,10 +39,10 @@ func TestRingModel(t *testing.T) {
 				}
 				if fits {
 					held = append(held, m)
-					bytes += m.size()
+					bytes += m.Size()
 				}
 			case 2:
-				var want *message
+				var want *Message
 				if popped < len(held) {
 					want = held[popped]
 				}
@@ -60,7 +60,7 @@ func TestRingModel(t *testing.T) {
 					t.Fatalf("release: %v with %d popped", got, popped)
 				}
 				for _, m := range held[:popped] {
-					bytes -= m.size()
+					bytes -= m.Size()
 				}
 				held, popped = held[popped:], 0
 			}
@@ -92,7 +92,7 @@ func TestRingClearsSlots(t *testing.T) {
 func TestRingConcurrent(t *testing.T) {
 	const n = 20_000
 	for _, slots := range []int{1, 2, 64} {
-		for _, maxBytes := range []int{messageOverhead + 8, 3 * messageOverhead, 1 << 20} {
+		for _, maxBytes := range []int{Overhead + 8, 3 * Overhead, 1 << 20} {
 			ring := newRing(slots, maxBytes)
 			var producer sync.WaitGroup
 			producer.Go(func() {
@@ -110,8 +110,8 @@ func TestRingConcurrent(t *testing.T) {
 					runtime.Gosched()
 					continue
 				}
-				if m.order != want {
-					t.Fatalf("slots %d: got %d, want %d", slots, m.order, want)
+				if m.Order() != want {
+					t.Fatalf("slots %d: got %d, want %d", slots, m.Order(), want)
 				}
 				if held := ring.len(); held > slots {
 					t.Fatalf("%d items in %d slots", held, slots)
@@ -123,5 +123,16 @@ func TestRingConcurrent(t *testing.T) {
 			}
 			producer.Wait()
 		}
+	}
+}
+
+// BenchmarkRing: push and pop on one goroutine, the instructions alone.
+func BenchmarkRing(b *testing.B) {
+	ring := newRing(1024, 16<<20)
+	m := sized(100, 1)
+	for b.Loop() {
+		ring.push(m)
+		ring.pop()
+		ring.release()
 	}
 }

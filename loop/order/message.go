@@ -1,0 +1,181 @@
+package order
+
+import (
+	"unsafe"
+
+	"github.com/gobwas/ws"
+
+	"groupcast/protocol"
+)
+
+// Kind tags what a ring item is.
+type Kind uint8
+
+const (
+	// KindPublish is a message for the members of a group.
+	KindPublish Kind = iota
+	// KindBarrier marks the end of all that was accepted before a drain: each
+	// door sends one to the broker, and the broker sends one to every reactor
+	// once it has all of them.
+	KindBarrier
+	// KindOwn is what a session asked for behind a send of its own that is still
+	// under way: it goes to the broker and back to its own reactor only, so that
+	// it comes after that send. It has no place in the order.
+	KindOwn
+)
+
+// Act is what is to be done when a KindOwn comes back.
+type Act uint8
+
+const (
+	ActJoin  Act = iota // the session joins the group in the payload
+	ActLeave            // it leaves it
+	ActReply            // the payload is a text for it
+)
+
+// Overhead is what a ring counts for a message beside its bytes: the struct and
+// the two allocations' headers.
+const Overhead = 160
+
+// Message is one ring item. It is written by its publisher, stamped with its
+// order by the broker, and immutable from then on: every reactor and every
+// session that queues its frame shares it, and the garbage collector frees it.
+type Message struct {
+	// Frame is the bare mode's whole frame, shared by all who take it. It is
+	// private to nobody and never reused. It holds the group's name and, as its
+	// First and Last, the place in the order.
+	Frame Chunk
+	// ReqID is a raw JSON token, nil if no ack is wanted. It and the group alias
+	// the same buffer as the frame.
+	ReqID []byte
+	// Published is when it was handed in, in nanoseconds since the engine's start.
+	Published int64
+	// Origin is the session that sent it; the zero id for callers outside the loops.
+	Origin SessionID
+
+	header      uint8 // length of the frame's header: the payload is behind it
+	Kind        Kind
+	Act         Act  // of a KindOwn
+	IsText      bool // the payload is a JSON string's characters, else raw JSON
+	ExcludeSelf bool
+	borrowed    bool // the frame is that of the publication's first message, which counts it
+
+	// Outside is what only messages from outside the loops have.
+	Outside *Outside
+}
+
+// Outside is what a message from outside the loops carries beside it.
+type Outside struct {
+	// Exclude are the sessions that do not get it.
+	Exclude []SessionID
+	// From is the sink whose owner publishes it, Tag what sinks get with it.
+	From *Sink
+	Tag  any
+
+	// reply, if set, takes the order once the broker has stamped it. Capacity one.
+	reply chan<- uint64
+	// also are the same publication's messages to further groups: they come
+	// right after this one in the order, or none of them does.
+	also []*Message
+}
+
+// Group is the name of the group that the message is for.
+func (m *Message) Group() string { return m.Frame.Group }
+
+// Order is the message's place in the broker's order: 1 for the first one after
+// the start, 0 before it has one.
+func (m *Message) Order() uint64 { return m.Frame.First }
+
+// Payload is what was sent, without the frame's header. It aliases the frame.
+func (m *Message) Payload() []byte { return m.Frame.Buf[m.header:] }
+
+// Excludes reports whether some members may not get it.
+func (m *Message) Excludes() bool {
+	return m.ExcludeSelf || m.Outside != nil && len(m.Outside.Exclude) > 0
+}
+
+// Excluded is how many sessions may not get it.
+func (m *Message) Excluded() (n int) {
+	if m.ExcludeSelf {
+		n++
+	}
+	if m.Outside != nil {
+		n += len(m.Outside.Exclude)
+	}
+	return n
+}
+
+// NewMessage copies group, payload and reqID and encodes the bare frame. It
+// allocates twice: the message, and one buffer for all its bytes.
+func NewMessage(group, payload, reqID []byte, isText bool) *Message {
+	header := protocol.HeaderLen(len(payload))
+	buf := make([]byte, 0, header+len(payload)+len(group)+len(reqID))
+	buf = protocol.AppendFrame(buf, ws.OpText, payload)
+	frame := len(buf)
+	buf = append(buf, group...)
+	buf = append(buf, reqID...)
+
+	m := &Message{Kind: KindPublish, IsText: isText, header: uint8(header)}
+	m.Frame = Chunk{Buf: buf[:frame:frame], Messages: 1, Kind: ChunkShared}
+	if len(group) > 0 {
+		m.Frame.Group = unsafe.String(&buf[frame], len(group))
+	}
+	if len(reqID) > 0 {
+		m.ReqID = buf[frame+len(group):]
+	}
+	return m
+}
+
+// NewOwn makes what a session is to get, or to have done, behind its sends.
+func NewOwn(origin SessionID, act Act, payload, reqID []byte) *Message {
+	buf := make([]byte, 0, len(payload)+len(reqID))
+	buf = append(buf, payload...)
+	buf = append(buf, reqID...)
+	m := &Message{Kind: KindOwn, Act: act, Origin: origin}
+	m.Frame.Buf = buf[:len(payload):len(payload)]
+	if reqID != nil {
+		m.ReqID = buf[len(payload):]
+	}
+	return m
+}
+
+// NewBarrier makes the end of what one door has accepted.
+func NewBarrier() *Message { return &Message{Kind: KindBarrier} }
+
+// AddGroup adds a message to another group to a publication from outside. It
+// shares the frame of m.
+func (m *Message) AddGroup(group string) {
+	other := &Message{Kind: m.Kind, IsText: m.IsText, Published: m.Published, header: m.header, borrowed: true}
+	other.Frame = m.Frame
+	other.Frame.Group = group
+	other.Outside = &Outside{Exclude: m.Outside.Exclude, From: m.Outside.From, Tag: m.Outside.Tag}
+	m.Outside.also = append(m.Outside.also, other)
+}
+
+// Size is what the message counts against a ring's bytes. The messages of one
+// publication share one frame, which only the first of them counts: they go
+// through a ring one behind the other, so that a ring holds at most one frame
+// that it does not count.
+func (m *Message) Size() int {
+	if m.borrowed {
+		return len(m.Frame.Group) + len(m.ReqID) + Overhead
+	}
+	return m.held()
+}
+
+// held is what the message keeps alive by itself, a shared frame included.
+func (m *Message) held() int {
+	return len(m.Frame.Buf) + len(m.Frame.Group) + len(m.ReqID) + Overhead
+}
+
+// SizeWithGroups is what m and the publication's messages to further groups
+// count together.
+func (m *Message) SizeWithGroups() int {
+	n := m.Size()
+	if m.Outside != nil {
+		for _, other := range m.Outside.also {
+			n += other.Size()
+		}
+	}
+	return n
+}
