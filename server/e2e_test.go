@@ -13,6 +13,8 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/gobwas/ws"
+
+	"groupcast/loop/leak"
 )
 
 // The original page: join, send, and the message comes back bare; to another
@@ -324,17 +326,17 @@ func TestFailedListener(t *testing.T) {
 	}
 }
 
-// A start that fails half way leaves nothing open (TestMain counts, too).
+// A start that fails half way leaves nothing open (TestMain looks, too).
 func TestFailedStartLeavesNothing(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
-	before := openFiles()
+	before := leak.OpenFiles()
 	o := DefaultOptions()
 	o.Listen = []string{"127.0.0.1:0", "unix:" + socket, "203.0.113.1:1"}
 	o.API, o.Control = []string{none}, none
 	if _, err := Start(o, nil); err == nil || !strings.Contains(err.Error(), "203.0.113.1") {
 		t.Fatalf("got %v", err)
 	}
-	if after := openFiles(); after > before+spareFiles {
+	if after := leak.OpenFiles(); after > before {
 		t.Errorf("open files: %d before, %d after", before, after)
 	}
 	if _, err := net.Dial("unix", socket); err == nil {

@@ -43,8 +43,9 @@ func Watch() (left func() error) {
 	there, files := goleak.IgnoreCurrent(), OpenFiles()
 	return func() error {
 		http.DefaultClient.CloseIdleConnections()
-		deadline := time.Now().Add(patience)
-		for {
+		ticker := time.NewTicker(10 * time.Millisecond)
+		defer ticker.Stop()
+		for deadline := time.Now().Add(patience); ; <-ticker.C {
 			err := goleak.Find(there, idlePool)
 			if n := OpenFiles(); n > files {
 				err = errors.Join(err, fmt.Errorf("%d open files, were %d", n, files))

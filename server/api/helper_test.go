@@ -27,8 +27,12 @@ const patience = 30 * time.Second
 
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	if !wait(patience, done) {
-		t.Fatalf("in vain waited for: %s", what)
+	ticker := time.NewTicker(2 * time.Millisecond)
+	defer ticker.Stop()
+	for deadline := time.Now().Add(patience); !done(); <-ticker.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("in vain waited for: %s", what)
+		}
 	}
 }
 

@@ -26,8 +26,12 @@ const patience = 30 * time.Second
 
 func eventually(tb testing.TB, what string, done func() bool) {
 	tb.Helper()
-	if !wait(done) {
-		tb.Fatalf("in vain waited for: %s", what)
+	ticker := time.NewTicker(2 * time.Millisecond)
+	defer ticker.Stop()
+	for deadline := time.Now().Add(patience); !done(); <-ticker.C {
+		if time.Now().After(deadline) {
+			tb.Fatalf("in vain waited for: %s", what)
+		}
 	}
 }
 

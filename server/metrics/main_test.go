@@ -2,13 +2,10 @@ package metrics
 
 import (
 	"fmt"
-	"net"
 	"os"
-	"runtime"
-	"runtime/pprof"
 	"testing"
-	"time"
 
+	"groupcast/loop/leak"
 	"groupcast/protocol"
 )
 
@@ -18,38 +15,5 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	// What Go itself keeps once it is used, its poller above all, is no leak.
-	if ln, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
-		_ = ln.Close()
-	}
-	goroutines, files := runtime.NumGoroutine(), openFiles()
-	code := m.Run()
-	if code == 0 && !backTo(goroutines, files) {
-		fmt.Fprintf(os.Stderr, "leak: %d goroutines, were %d; %d open files, were %d\n",
-			runtime.NumGoroutine(), goroutines, openFiles(), files)
-		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// backTo waits until there are no more goroutines and descriptors than that.
-func backTo(goroutines, files int) bool {
-	deadline := time.Now().Add(30 * time.Second)
-	for runtime.NumGoroutine() > goroutines || openFiles() > files {
-		if time.Now().After(deadline) {
-			return false
-		}
-		<-time.After(10 * time.Millisecond)
-	}
-	return true
-}
-
-// openFiles counts this process's descriptors; 0 where that cannot be asked.
-func openFiles() int {
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return 0
-	}
-	return len(entries)
+	os.Exit(leak.Main(m))
 }

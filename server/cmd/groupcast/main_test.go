@@ -14,12 +14,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"groupcast/loop/leak"
 )
 
 // asProgram makes the test binary be groupcast: the tests run it as a process
 // of its own, with the race detector if they have it themselves.
 const asProgram = "BE_GROUPCAST"
 
+// TestMain checks that the tests leave no goroutine and no descriptor behind.
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
@@ -30,7 +33,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run())
+	os.Exit(leak.Main(m))
 }
 
 // patience is how long a test waits for what should come at once.
