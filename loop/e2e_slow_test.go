@@ -128,8 +128,9 @@ func TestSlowReaderIsReset(t *testing.T) {
 }
 
 // TestSlowButAlive: members that read with pauses and have little room in the
-// kernel, so that the loop stops and resumes writing to them all the time,
-// miss nothing as long as they stay within the limit.
+// kernel miss nothing as long as they stay within the limit. How often the loop
+// has to stop and resume writing to them is the kernel's affair; what it does
+// then is TestDeliveryModel's.
 func TestSlowButAlive(t *testing.T) {
 	for _, test := range []struct{ n, size, pauseEvery int }{
 		{3000, 300, 60},
@@ -139,7 +140,7 @@ func TestSlowButAlive(t *testing.T) {
 			t.Parallel()
 			e, addr := start(t, func(o *Options) {
 				smallBuffers(o)
-				o.MaxBacklogBytes = test.n * (test.size + 10)
+				o.MaxBacklogBytes = test.n * (test.size + 4 + chunkOverhead) // if nobody reads for long
 			})
 			var work errgroup.Group
 			for range 6 {
@@ -160,8 +161,8 @@ func TestSlowButAlive(t *testing.T) {
 			if err := work.Wait(); err != nil {
 				t.Fatal(err)
 			}
-			if s := sum(t, e); s.Blocked < 6 || s.SlowReaders > 0 {
-				t.Errorf("blocked %d times, %d slow readers", s.Blocked, s.SlowReaders)
+			if s := sum(t, e); s.SlowReaders != 0 || s.Memberships != 6 {
+				t.Errorf("%d slow readers, %d memberships", s.SlowReaders, s.Memberships)
 			}
 		})
 	}
