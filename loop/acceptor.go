@@ -109,7 +109,7 @@ func (e *Engine) admit(c net.Conn) {
 		e.refuse(c, true)
 		return
 	}
-	if !e.enterAddress(c.RemoteAddr()) {
+	if !e.shared.EnterAddress(c.RemoteAddr()) {
 		e.unreserve()
 		e.refusedPerIP.Add(1)
 		e.refuse(c, false)
@@ -121,7 +121,7 @@ func (e *Engine) admit(c net.Conn) {
 // reserve counts one more connection, unless a limit forbids it: then it returns
 // that limit's counter. The count goes down in bury, or in unreserve.
 func (e *Engine) reserve() (full *atomic.Uint64) {
-	conns, handshakes := e.conns.Add(1), e.handshakes.Add(1)
+	conns, handshakes := e.shared.Conns.Add(1), e.shared.Handshakes.Add(1)
 	switch {
 	case e.draining.Load():
 		full = &e.refusedDraining
@@ -137,8 +137,8 @@ func (e *Engine) reserve() (full *atomic.Uint64) {
 }
 
 func (e *Engine) unreserve() {
-	e.conns.Add(-1)
-	e.handshakes.Add(-1)
+	e.shared.Conns.Add(-1)
+	e.shared.Handshakes.Add(-1)
 }
 
 func clearZone(addr net.Addr) {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"groupcast/loop/order"
+	"groupcast/loop/reactor"
 )
 
 const (
@@ -36,15 +36,15 @@ func (e *Engine) Drain(ctx context.Context, code ws.StatusCode, spread time.Dura
 	if !e.draining.CompareAndSwap(false, true) {
 		return DrainResult{}, errors.New("drain: already draining")
 	}
-	sessions, bytes := e.cutSessions.Load(), e.cutBytes.Load()
+	sessions, bytes := e.shared.CutSessions.Load(), e.shared.CutBytes.Load()
 	err := e.drain(ctx, code, spread)
 	if err != nil && !errors.Is(err, ErrClosed) {
 		e.cutUnfinished(ctx)
 	}
 	return DrainResult{
-		Left:        int(e.conns.Load()),
-		CutSessions: int(e.cutSessions.Load() - sessions),
-		CutBytes:    int64(e.cutBytes.Load() - bytes),
+		Left:        int(e.shared.Conns.Load()),
+		CutSessions: int(e.shared.CutSessions.Load() - sessions),
+		CutBytes:    int64(e.shared.CutBytes.Load() - bytes),
 	}, err
 }
 
@@ -64,18 +64,18 @@ func (e *Engine) cutUnfinished(ctx context.Context) {
 	const patience = time.Second // the drain's own time is over: no longer for a loop that does not answer
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	all := make([]unfinished, len(e.reactors))
-	if err := ask(ctx, e, (*reactor).unfinished, all); err != nil {
+	all := make([]reactor.Unfinished, len(e.reactors))
+	if err := ask(ctx, e, (*reactor.Reactor).Unfinished, all); err != nil {
 		e.log.Warn("what the end of the drain cuts is not all counted", "err", err)
 	}
 	for _, u := range all {
-		e.cut(u.sessions, u.bytes)
+		e.shared.Cut(u.Sessions, u.Bytes)
 	}
 }
 
 func (e *Engine) drain(ctx context.Context, code ws.StatusCode, spread time.Duration) error {
 	started := make([]struct{}, len(e.reactors))
-	if err := ask(ctx, e, (*reactor).startDrain, started); err != nil {
+	if err := ask(ctx, e, func(r *reactor.Reactor) (none struct{}) { r.StartDrain(); return none }, started); err != nil {
 		return err
 	}
 	if err := e.broker.CloseOutside(ctx); err != nil {
@@ -83,7 +83,7 @@ func (e *Engine) drain(ctx context.Context, code ws.StatusCode, spread time.Dura
 	}
 	for _, r := range e.reactors {
 		select {
-		case <-r.drained:
+		case <-r.Drained():
 		case <-e.stopped:
 			return ErrClosed
 		case <-ctx.Done():
@@ -91,26 +91,6 @@ func (e *Engine) drain(ctx context.Context, code ws.StatusCode, spread time.Dura
 		}
 	}
 	return e.closeSessions(ctx, code, spread)
-}
-
-// startDrain refuses publishes and sends this reactor's barrier to the broker.
-func (r *reactor) startDrain() struct{} {
-	if !r.draining {
-		r.draining = true
-		r.publish(order.NewBarrier())
-		r.settle()
-	}
-	return struct{}{}
-}
-
-// reachBarrier: all that was accepted has been handed to the kernel, or waits
-// in the backlog of a session that is slow to read.
-func (r *reactor) reachBarrier() {
-	select {
-	case <-r.drained:
-	default:
-		close(r.drained)
-	}
 }
 
 // within is spread, or 80 % of the time that ctx has left at now, if that is less.
@@ -125,7 +105,7 @@ func (e *Engine) closeSessions(ctx context.Context, code ws.StatusCode, spread t
 	began := time.Now()
 	spread = within(ctx, began, spread)
 	sizes := make([]int, len(e.reactors))
-	if err := ask(ctx, e, func(r *reactor) int { return r.sessions.count }, sizes); err != nil {
+	if err := ask(ctx, e, (*reactor.Reactor).Sessions, sizes); err != nil {
 		return err
 	}
 	ticker := time.NewTicker(closeStep)
@@ -139,15 +119,15 @@ func (e *Engine) closeSessions(ctx context.Context, code ws.StatusCode, spread t
 		if passed := time.Since(began) + closeStep; passed < spread {
 			share = float64(passed) / float64(spread)
 		}
-		err := ask(ctx, e, func(r *reactor) bool {
-			n := max(closesPerStep, int(share*float64(sizes[r.index]))-begun[r.index])
-			begun[r.index] += n
-			return r.closeSome(&next[r.index], n, code)
+		err := ask(ctx, e, func(r *reactor.Reactor) bool {
+			n := max(closesPerStep, int(share*float64(sizes[r.Index()]))-begun[r.Index()])
+			begun[r.Index()] += n
+			return r.CloseSome(&next[r.Index()], n, code)
 		}, more)
 		if err != nil {
 			return err
 		}
-		if !slices.Contains(more, true) && e.conns.Load() == 0 {
+		if !slices.Contains(more, true) && e.shared.Conns.Load() == 0 {
 			return nil
 		}
 		select {

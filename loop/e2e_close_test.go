@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
-	"golang.org/x/sys/unix"
 
 	"groupcast/loop/leak"
-	"groupcast/protocol"
+
+	"groupcast/loop/reactor"
 )
 
 const (
@@ -270,25 +270,6 @@ func TestNothingIsReadBehindTheEnd(t *testing.T) {
 			}
 		})
 	}
-	t.Run("close", func(t *testing.T) {
-		e := startSim(t, nil)
-		r := e.reactors[0]
-		onLoop(t, r, func() {
-			r.write = func(int32, []byte) (int, unix.Errno) { return 0, unix.EAGAIN }
-			r.watch = func(*Session) error { return nil }
-			s := r.simulate(1, protocol.ModeBare)[0]
-			r.read(s, closeFrame(1000, ""))
-			r.read(s, closeFrame(1000, ""))
-			if r.stats.CloseFrames != 1 || r.stats.PingFrames != 0 || s.decoder != nil {
-				t.Errorf("%d close frames, %d pings, decoder %v", r.stats.CloseFrames, r.stats.PingFrames, s.decoder)
-			}
-			r.wheel.cancel(s)
-			s.dropQueue()
-			r.clearBlocked(s)
-			r.sessions.remove(s)
-			s.state, r.doomed = stateDead, nil
-		})
-	})
 }
 
 // TestBusyTime: whatever a loop does counts, the answers to questions too.
@@ -296,7 +277,7 @@ func TestBusyTime(t *testing.T) {
 	e, _ := start(t, func(o *Options) { o.Loops = 1 })
 	before := sum(t, e).BusyNanos
 	const long = 30 * time.Millisecond
-	if err := ask(t.Context(), e, func(*reactor) struct{} { <-time.After(long); return struct{}{} }, make([]struct{}, 1)); err != nil {
+	if err := ask(t.Context(), e, func(*reactor.Reactor) struct{} { <-time.After(long); return struct{}{} }, make([]struct{}, 1)); err != nil {
 		t.Fatal(err)
 	}
 	if busy := sum(t, e).BusyNanos - before; busy < uint64(long) {

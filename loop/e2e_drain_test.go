@@ -153,21 +153,21 @@ func TestDrainRefuses(t *testing.T) {
 	late, stopped, goOn := e.reactors[1], make(chan struct{}), make(chan struct{})
 	var wait func()
 	wait = func() {
-		if late.draining {
+		if late.Draining() {
 			close(stopped)
 			<-goOn
-		} else if err := late.execute(runnable(wait)); err != nil {
+		} else if err := late.Do(wait); err != nil {
 			t.Error(err)
 		}
 	}
-	if err := late.execute(runnable(wait)); err != nil {
+	if err := late.Do(wait); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
 	go func() { done <- drain(e, protocol.StatusServiceRestart, 0) }()
 	<-stopped
 	waitFor(t, "publishes are refused", func() (draining bool) {
-		onLoop(t, e.reactors[0], func() { draining = e.reactors[0].draining })
+		onLoop(t, e.reactors[0], func() { draining = e.reactors[0].Draining() })
 		return draining
 	})
 	w.say(`{"cmd":"send_to_group","group_id":"g","message":1,"req_id":1}`)

@@ -8,13 +8,15 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"groupcast/loop/reactor"
 )
 
 // hold keeps r's loop from doing anything until release is called.
-func hold(tb testing.TB, r *reactor) (release func()) {
+func hold(tb testing.TB, r *reactor.Reactor) (release func()) {
 	tb.Helper()
 	held, end := make(chan struct{}), make(chan struct{})
-	if err := r.execute(runnable(func() { close(held); <-end })); err != nil {
+	if err := r.Do(func() { close(held); <-end }); err != nil {
 		tb.Fatal(err)
 	}
 	<-held
@@ -26,16 +28,16 @@ func hold(tb testing.TB, r *reactor) (release func()) {
 // to the busy loop are served when it has time.
 func TestBusyLoopKeepsNobodyOut(t *testing.T) {
 	e, addr := start(t, nil)
-	busy := e.reactors[0]
-	release := hold(t, busy)
+	busy := e.enrollers[0]
+	release := hold(t, busy.r)
 	var waiting []*wire
 	waitFor(t, "a connection is on its way to the busy loop for a while", func() bool {
-		if busy.enroll.waiting.Load() == 0 && len(waiting) < 10 {
+		if busy.waiting.Load() == 0 && len(waiting) < 10 {
 			w := connect(t, addr)
 			w.write([]byte(upgradeHead))
 			waiting = append(waiting, w)
 		}
-		return busy.enroll.lag() > 8
+		return busy.lag() > 8
 	})
 	for range 2 * maxEnrolling {
 		open(t, addr).sync()
@@ -45,7 +47,7 @@ func TestBusyLoopKeepsNobodyOut(t *testing.T) {
 			t.Fatalf("health: %s", head)
 		}
 	}
-	if n := busy.enroll.waiting.Load(); n > maxEnrolling {
+	if n := busy.waiting.Load(); n > maxEnrolling {
 		t.Errorf("%d connections are on their way to one loop", n)
 	}
 	release()
@@ -66,10 +68,10 @@ func TestAllLoopsBusy(t *testing.T) {
 		all = append(all, w)
 	}
 	waitFor(t, "both loops have as many as they may", func() bool {
-		return e.reactors[0].enroll.waiting.Load() == maxEnrolling && e.reactors[1].enroll.waiting.Load() == maxEnrolling
+		return e.enrollers[0].waiting.Load() == maxEnrolling && e.enrollers[1].waiting.Load() == maxEnrolling
 	})
 	// The acceptor holds one more in its hand.
-	if n := e.conns.Load(); n > 2*maxEnrolling+1 {
+	if n := e.shared.Conns.Load(); n > 2*maxEnrolling+1 {
 		t.Errorf("%d connections were taken from the kernel", n)
 	}
 	for _, release := range releases {
@@ -80,7 +82,7 @@ func TestAllLoopsBusy(t *testing.T) {
 	}
 	for _, r := range e.reactors {
 		waitFor(t, "a loop has its share", func() (ok bool) {
-			onLoop(t, r, func() { ok = r.sessions.count >= maxEnrolling })
+			onLoop(t, r, func() { ok = r.Sessions() >= maxEnrolling })
 			return ok
 		})
 	}
@@ -96,7 +98,7 @@ func TestCloseWhileLoopsAreBusy(t *testing.T) {
 	for range maxEnrolling + 5 {
 		all = append(all, connect(t, addr).c)
 	}
-	waitFor(t, "the loop has as many as it may", func() bool { return e.conns.Load() == maxEnrolling+1 })
+	waitFor(t, "the loop has as many as it may", func() bool { return e.shared.Conns.Load() == maxEnrolling+1 })
 	closed := make(chan error, 1)
 	go func() { closed <- e.Close() }()
 	waitFor(t, "it is closing", e.isStopped)
@@ -109,7 +111,7 @@ func TestCloseWhileLoopsAreBusy(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("close hangs")
 	}
-	if n := e.conns.Load(); n != 0 {
+	if n := e.shared.Conns.Load(); n != 0 {
 		t.Errorf("%d connections are counted after the end", n)
 	}
 	for _, c := range all {

@@ -56,7 +56,7 @@ func TestLeaving(t *testing.T) {
 			waitStats(t, e, "the others are gone", func(s ReactorStats) bool {
 				return s.Sessions == 1 && s.Groups == 1 && s.Memberships == 1
 			})
-			if n := e.groups.Load(); n != 1 {
+			if n := e.shared.Groups.Load(); n != 1 {
 				t.Errorf("%d groups are counted, want 1", n)
 			}
 			stays.say(`{"cmd":"send_to_group","group_id":"shared","message":"still here"}`)

@@ -63,7 +63,7 @@ func TestPublish(t *testing.T) {
 func TestPublishDeadline(t *testing.T) {
 	for _, narrow := range []func(*Options){
 		func(o *Options) { o.RingSlots = 1 },
-		func(o *Options) { o.RingBytes = maxFrameBytes(*o) },
+		func(o *Options) { o.RingBytes = o.MaxFrameBytes() },
 	} {
 		e, addr := start(t, func(o *Options) {
 			o.MaxMessageBytes = 1000
@@ -72,7 +72,7 @@ func TestPublishDeadline(t *testing.T) {
 		w := open(t, addr)
 		w.join("g")
 		held, hold := make(chan struct{}), make(chan struct{})
-		if err := e.reactors[1].execute(runnable(func() { close(held); <-hold })); err != nil {
+		if err := e.reactors[1].Do(func() { close(held); <-hold }); err != nil {
 			t.Fatal(err)
 		}
 		<-held
@@ -133,7 +133,7 @@ func TestPublishEndsWithTheEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	held, hold := make(chan struct{}), make(chan struct{})
-	if err := e.reactors[0].execute(runnable(func() { close(held); <-hold })); err != nil {
+	if err := e.reactors[0].Do(func() { close(held); <-hold }); err != nil {
 		t.Fatal(err)
 	}
 	<-held

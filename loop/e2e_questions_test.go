@@ -126,48 +126,39 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+// many opens n sessions and returns their ids.
+func many(tb testing.TB, e *Engine, addr string, n int) (wires []*wire, ids []SessionID) {
+	tb.Helper()
+	for range n {
+		wires = append(wires, open(tb, addr))
+	}
+	for _, s := range allSessions(tb, e, MaxPage) {
+		ids = append(ids, s.ID)
+	}
+	if len(ids) != n {
+		tb.Fatalf("%d sessions, want %d", len(ids), n)
+	}
+	return wires, ids
+}
+
 // TestSessionPages: however small the pages, who stays is listed once, while
 // others come and go.
 func TestSessionPages(t *testing.T) {
-	e := startSim(t, func(o *Options) { o.Loops = 3 })
-	want := map[SessionID]bool{}
-	var passing []*Session
-	for _, r := range e.reactors {
-		onLoop(t, r, func() {
-			for i, s := range r.simulate(3*scanSlots/2, protocol.ModeBare) {
-				if i%5 == 0 {
-					passing = append(passing, s)
-				} else if i%5 == 1 {
-					r.sessions.remove(s) // holes
-				} else {
-					want[s.ID()] = true
-				}
-			}
-		})
-	}
-	for _, limit := range []int{1000, 7 * 97, 1} {
-		if limit == 1 {
-			// All pages of one would be as many questions as sessions.
-			page, next, err := e.Sessions(t.Context(), SessionID{}, 1)
-			if err != nil || len(page) != 1 || next != page[0].ID {
-				t.Errorf("%v, %v, %v", page, next, err)
-			}
-			continue
-		}
+	e, addr := start(t, func(o *Options) { o.Loops = 3 })
+	wires, ids := many(t, e, addr, 60)
+	for _, limit := range []int{1000, 7, 1} {
 		seen := map[SessionID]int{}
 		var after SessionID
-		for {
+		for pages := 0; ; pages++ {
 			page, next, err := e.Sessions(t.Context(), after, limit)
-			if err != nil {
-				t.Fatal(err)
+			if err != nil || len(page) > limit {
+				t.Fatal(len(page), err)
 			}
 			for _, s := range page {
 				seen[s.ID]++
 			}
-			if n := len(passing); n > 0 {
-				s := passing[n-1]
-				passing = passing[:n-1]
-				onLoop(t, s.r, func() { s.r.sessions.remove(s); s.r.simulate(1, protocol.ModeBare) })
+			if pages%3 == 0 { // another comes and goes
+				open(t, addr).reset()
 			}
 			if next == (SessionID{}) {
 				break
@@ -179,42 +170,43 @@ func TestSessionPages(t *testing.T) {
 				t.Fatalf("%v is listed %d times", id, n)
 			}
 		}
-		for id := range want {
+		for _, id := range ids {
 			if seen[id] == 0 {
-				t.Fatalf("%v is missing", id)
+				t.Fatalf("pages of %d: %v is missing", limit, id)
 			}
 		}
 	}
 	if page, next, err := e.Sessions(t.Context(), order.NewSessionID(76, 0, 0), 10); err != nil || len(page) != 0 || next != (SessionID{}) {
 		t.Errorf("behind the last reactor: %v, %v, %v", page, next, err)
 	}
+	wires[0].sync()
 }
 
 // TestGroups against the naive list: names in order, members over all reactors,
 // prefixes, pages; more groups than one look takes.
 func TestGroups(t *testing.T) {
-	e := startSim(t, func(o *Options) { o.Loops = 3 })
+	e, addr := start(t, func(o *Options) { o.Loops, o.MaxGroupsPerSession = 3, 500 })
+	_, ids := many(t, e, addr, 30)
 	want := map[string]int{}
-	for i, r := range e.reactors {
-		onLoop(t, r, func() {
-			sessions := r.simulate(150, protocol.ModeBare)
-			sessions = append(sessions, r.simulate(50, protocol.ModeEnvelope)...)
-			for n, s := range sessions {
-				for k := range 60 {
-					name := fmt.Sprintf("g%d", (n*61+k*(i+1))%9000)
-					if s.membershipOf(r.groups.find(name)) < 0 || r.groups.find(name) == nil {
-						s.joinAs(name)
-						want[name]++
-					}
-				}
-				if n%7 == 0 { // and leave: slots become free
-					for _, m := range append([]membership{s.first}, *s.rest...) {
-						want[m.g.name]--
-					}
-					r.leaveAll(s)
-				}
+	in := map[string]bool{}
+	for n, id := range ids {
+		for k := range 450 {
+			name := fmt.Sprintf("g%d", (n*311+k*(n%3+1))%9000)
+			if err := e.Join(t.Context(), name, id); err != nil {
+				t.Fatal(err)
 			}
-		})
+			if key := fmt.Sprint(id, name); !in[key] {
+				in[key] = true
+				want[name]++
+			}
+			if k%7 == 0 { // and leave: slots become free
+				if err := e.Leave(t.Context(), name, id); err != nil {
+					t.Fatal(err)
+				}
+				in[fmt.Sprint(id, name)] = false
+				want[name]--
+			}
+		}
 	}
 	var names []string
 	for name, n := range want {
@@ -223,7 +215,7 @@ func TestGroups(t *testing.T) {
 		}
 	}
 	slices.Sort(names)
-	if len(names) < scanSlots {
+	if len(names) < 3*1000 {
 		t.Fatalf("%d groups are too few for this test", len(names))
 	}
 	for _, test := range []struct {
@@ -271,60 +263,27 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-// TestDissolve: everyone leaves, of both modes, in more than one step.
+// TestDissolve: everyone leaves, on all loops.
 func TestDissolve(t *testing.T) {
-	e := startSim(t, func(o *Options) { o.Loops = 2 })
-	const n = dissolveStep + 100
-	for _, r := range e.reactors {
-		onLoop(t, r, func() {
-			for i, s := range append(r.simulate(n, protocol.ModeBare), r.simulate(10, protocol.ModeEnvelope)...) {
-				s.joinAs("g")
-				if i%2 == 0 {
-					s.joinAs("other")
-				}
-			}
-		})
+	e, addr := start(t, nil)
+	wires, _ := many(t, e, addr, 20)
+	for i, w := range wires {
+		w.join("g")
+		if i%2 == 0 {
+			w.join("other")
+		}
 	}
 	left, err := e.Dissolve(t.Context(), "g")
-	if err != nil || left != 2*(n+10) {
+	if err != nil || left != len(wires) {
 		t.Errorf("%d left, %v", left, err)
 	}
 	if _, err := e.Dissolve(t.Context(), "g"); !errors.Is(err, ErrNoGroup) {
 		t.Errorf("again: %v", err)
 	}
-	if g, err := e.Group(t.Context(), "other"); err != nil || g.Members != 2*(n+10)/2 {
+	if g, err := e.Group(t.Context(), "other"); err != nil || g.Members != len(wires)/2 {
 		t.Errorf("the other group: %+v, %v", g, err)
 	}
-	if s := sum(t, e); s.Memberships != n+10 {
+	if s := sum(t, e); s.Memberships != len(wires)/2 {
 		t.Errorf("%d memberships are left", s.Memberships)
-	}
-}
-
-// TestListingsAtTheirEdges: a look that finds nothing is not the end; a group
-// that vanished is in no list; one more than a page is more.
-func TestListingsAtTheirEdges(t *testing.T) {
-	e := startSim(t, nil)
-	r := e.reactors[0]
-	onLoop(t, r, func() {
-		list := r.simulate(scanSlots+10, protocol.ModeBare)
-		for _, s := range list[:scanSlots] {
-			r.sessions.remove(s)
-		}
-		last := list[scanSlots]
-		for _, name := range []string{"a", "b", "c", "d", "gone"} {
-			last.joinAs(name)
-		}
-		r.exit(last, []byte("gone"))
-	})
-	if list := allSessions(t, e, 100); len(list) != 10 {
-		t.Errorf("%d sessions behind the empty slots, want 10", len(list))
-	}
-	page, more, err := e.Groups(t.Context(), "", "", 2)
-	if err != nil || len(page) != 2 || !more {
-		t.Errorf("2 of 4: %v, more %v, %v", page, more, err)
-	}
-	page, more, err = e.Groups(t.Context(), "", "", 10)
-	if err != nil || len(page) != 4 || more {
-		t.Errorf("all: %v, more %v, %v", page, more, err)
 	}
 }

@@ -51,7 +51,7 @@ func TestReconfigure(t *testing.T) {
 
 // TestReconfigureKeeps: what cannot change is named and kept; the rest changes.
 func TestReconfigureKeeps(t *testing.T) {
-	e := startSim(t, nil)
+	e := startAlone(t, nil)
 	was := *e.options()
 	o := was
 	o.Loops, o.RingSlots, o.RingBytes, o.MaxGroupBytes, o.MaxRefusals, o.SendBufferBytes = 5, 16, 1<<20, 100, 7, 0

@@ -143,7 +143,7 @@ func mustStats(tb testing.TB, e *Engine) Stats {
 
 // TestSinkWaits: Next waits for a message, for ctx, and for the engine.
 func TestSinkWaits(t *testing.T) {
-	e := startSim(t, nil)
+	e := startAlone(t, nil)
 	sink := e.NewSink(SinkOptions{Name: "test", MaxMessages: 10, MaxBytes: 1 << 20})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
@@ -237,9 +237,9 @@ func TestPublishAll(t *testing.T) {
 // TestPublishAllTogether: publications to two groups are never interleaved.
 func TestPublishAllTogether(t *testing.T) {
 	const publishers, each = 8, 100
-	e := startSim(t, func(o *Options) {
+	e := startAlone(t, func(o *Options) {
 		o.Loops, o.RingSlots, o.MaxMessageBytes = 2, 2, 100
-		o.RingBytes = maxFrameBytes(*o) // little, so that what is not given back is missed
+		o.RingBytes = o.MaxFrameBytes() // little, so that what is not given back is missed
 	})
 	sink := e.NewSink(SinkOptions{Name: "test", MaxMessages: 2 * publishers * each, MaxBytes: 1 << 24})
 	var work errgroup.Group
@@ -268,7 +268,7 @@ func TestPublishAllTogether(t *testing.T) {
 // TestSinkCountsSharedFrames: what a sink keeps of a publication to many groups
 // may be any of its messages, so each counts the frame that they share.
 func TestSinkCountsSharedFrames(t *testing.T) {
-	e := startSim(t, nil)
+	e := startAlone(t, nil)
 	sink := e.NewSink(SinkOptions{Name: "test", MaxMessages: 100, MaxBytes: 5000})
 	defer sink.Close()
 	p := Publication{Groups: slices.Repeat([]string{"g"}, 10), Payload: make([]byte, 2000), IsText: true}
@@ -284,7 +284,7 @@ func TestSinkCountsSharedFrames(t *testing.T) {
 // TestSinkTellsGapsInPlace: what was dropped is told exactly where it is missing,
 // and at once where nothing comes behind it.
 func TestSinkTellsGapsInPlace(t *testing.T) {
-	e := startSim(t, nil)
+	e := startAlone(t, nil)
 	sink := e.NewSink(SinkOptions{Name: "test", MaxMessages: 2, MaxBytes: 1 << 20})
 	defer sink.Close()
 	send := func(from, to int) {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/gobwas/ws"
 	"golang.org/x/sync/errgroup"
+
+	"groupcast/loop/order"
 )
 
 // smallBuffers makes readers slow early: little fits into the kernel.
@@ -140,7 +142,7 @@ func TestSlowButAlive(t *testing.T) {
 			t.Parallel()
 			e, addr := start(t, func(o *Options) {
 				smallBuffers(o)
-				o.MaxBacklogBytes = test.n * (test.size + 4 + chunkOverhead) // if nobody reads for long
+				o.MaxBacklogBytes = test.n * (test.size + 4 + order.Overhead) // if nobody reads for long
 			})
 			var work errgroup.Group
 			for range 6 {
@@ -180,14 +182,16 @@ func TestBacklogLimit(t *testing.T) {
 	slow := openWith(t, smallWindow(), addr)
 	slow.join("g")
 	publisher := open(t, addr)
-	var s *Session
-	onLoop(t, e.reactors[0], func() { s = e.reactors[0].groups.find("g").members[0][0].s })
-	backlog := func() (n int) {
-		onLoop(t, e.reactors[0], func() { n = int(s.backlog) })
-		return n
+	id := sessionOf(t, e, slow)
+	backlog := func() int {
+		info, err := e.Session(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.BacklogBytes
 	}
 	// A message counts its frame and what is kept beside it.
-	const cost = size + 4 + chunkOverhead
+	const cost = size + 4 + order.Overhead
 	sent := 0
 	for backlog() < limit-2*cost {
 		if err := publish(publisher, sent, sent+1, size); err != nil {
@@ -203,7 +207,7 @@ func TestBacklogLimit(t *testing.T) {
 		if n > cost {
 			n = min(cost, n-500) // so that the last one is long enough for its header
 		}
-		last = strings.Repeat("z", n-4-chunkOverhead)
+		last = strings.Repeat("z", n-4-order.Overhead)
 		publisher.say(`{"cmd":"send_to_group","group_id":"g","message":%q,"req_id":1}`, last)
 		publisher.want(ackOf("1"))
 	}

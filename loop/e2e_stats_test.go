@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -60,19 +61,6 @@ func TestStats(t *testing.T) {
 	}
 }
 
-// TestErrorCodes: every code of the contract has a place.
-func TestErrorCodes(t *testing.T) {
-	var c ErrorCounts
-	for i, code := range ErrorCodes {
-		if c.count(code); code == "" || c[i] != 1 || c.Of(code) != 1 {
-			t.Errorf("%q: %v", code, c)
-		}
-	}
-	if c.count("unknown"); c.Sum() != uint64(len(ErrorCodes)) {
-		t.Errorf("%v", c)
-	}
-}
-
 func wantText(tb testing.TB, w *wire, part string) {
 	tb.Helper()
 	if op, text, err := w.tryRead(); op != ws.OpText || !strings.Contains(text, part) || err != nil {
@@ -102,4 +90,64 @@ func TestBacklogGauges(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitStats(t, e, "nothing is left", func(s ReactorStats) bool { return s.BacklogSessions == 0 && s.BacklogBytes == 0 })
+}
+
+// TestSum: every field of the stats is added up.
+func TestSum(t *testing.T) {
+	var one ReactorStats
+	fill(reflect.ValueOf(&one).Elem())
+	total := Stats{Reactors: []ReactorStats{one, one, one}}.Sum()
+	got, was := reflect.ValueOf(total), reflect.ValueOf(one)
+	for i := range got.NumField() {
+		name := got.Type().Field(i).Name
+		want := 3
+		if name[:3] == "Max" {
+			want = 1
+		}
+		for path, n := range numbers(got.Field(i)) {
+			if n != want*numbers(was.Field(i))[path] {
+				t.Errorf("%s%s: %d, want %d times as much as one", name, path, n, want)
+			}
+		}
+	}
+}
+
+// fill puts another number into every field.
+func fill(v reflect.Value) {
+	next := 0
+	walk(v, "", func(_ string, v reflect.Value) {
+		next++
+		if v.CanInt() {
+			v.SetInt(int64(next))
+		} else {
+			v.SetUint(uint64(next))
+		}
+	})
+}
+
+func numbers(v reflect.Value) map[string]int {
+	list := make(map[string]int)
+	walk(v, "", func(path string, v reflect.Value) {
+		if v.CanInt() {
+			list[path] = int(v.Int())
+		} else {
+			list[path] = int(v.Uint())
+		}
+	})
+	return list
+}
+
+func walk(v reflect.Value, path string, leaf func(string, reflect.Value)) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			walk(v.Field(i), path+"."+v.Type().Field(i).Name, leaf)
+		}
+	case reflect.Array:
+		for i := range v.Len() {
+			walk(v.Index(i), path+"[]"+string(rune('a'+i)), leaf)
+		}
+	default:
+		leaf(path, v)
+	}
 }

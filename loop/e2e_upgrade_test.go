@@ -174,7 +174,7 @@ func TestHeadLimit(t *testing.T) {
 	w := connect(t, addr)
 	w.write([]byte(headOf(2 * limit)[:limit])) // may still end in time
 	waitStats(t, e, "it is waited for", func(s ReactorStats) bool { return s.Sessions == 1 })
-	if n := e.handshakes.Load(); n != 1 {
+	if n := e.shared.Handshakes.Load(); n != 1 {
 		t.Errorf("%d handshakes, want 1", n)
 	}
 }
@@ -194,7 +194,7 @@ func TestHandshakeTimeout(t *testing.T) {
 		t.Errorf("%d bytes, error %v; want the end", n, err)
 	}
 	waitStats(t, e, "both are gone", func(s ReactorStats) bool { return s.Sessions == 1 && s.HandshakeExpired == 2 })
-	if n := e.handshakes.Load(); n != 0 {
+	if n := e.shared.Handshakes.Load(); n != 0 {
 		t.Errorf("%d handshakes are counted", n)
 	}
 	stays.sync() // an upgraded session has no such deadline

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"groupcast/loop/reactor"
 )
 
 // upgradeHead is a request that is upgraded.
@@ -84,13 +86,13 @@ func waitStats(tb testing.TB, e *Engine, what string, ok func(ReactorStats) bool
 func waitEmpty(tb testing.TB, e *Engine) {
 	tb.Helper()
 	waitStats(tb, e, "no session left", func(s ReactorStats) bool {
-		return s.Sessions == 0 && e.conns.Load() == 0
+		return s.Sessions == 0 && e.shared.Conns.Load() == 0
 	})
 	s := sum(tb, e)
-	if s.Groups != 0 || s.Memberships != 0 || e.groups.Load() != 0 || e.handshakes.Load() != 0 ||
-		e.members.Keys() != 0 || e.addresses.Keys() != 0 || s.BacklogSessions != 0 || s.BacklogBytes != 0 {
+	if s.Groups != 0 || s.Memberships != 0 || e.shared.Groups.Load() != 0 || e.shared.Handshakes.Load() != 0 ||
+		e.shared.Members.Keys() != 0 || e.shared.Addresses.Keys() != 0 || s.BacklogSessions != 0 || s.BacklogBytes != 0 {
 		tb.Errorf("without sessions: %d groups, %d memberships, %d counted groups, %d handshakes, %d groups with a quota, %d addresses, a backlog of %d bytes in %d",
-			s.Groups, s.Memberships, e.groups.Load(), e.handshakes.Load(), e.members.Keys(), e.addresses.Keys(), s.BacklogBytes, s.BacklogSessions)
+			s.Groups, s.Memberships, e.shared.Groups.Load(), e.shared.Handshakes.Load(), e.shared.Members.Keys(), e.shared.Addresses.Keys(), s.BacklogBytes, s.BacklogSessions)
 	}
 }
 
@@ -404,11 +406,37 @@ func connectPair(tb testing.TB, e *Engine) *wire {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	e.conns.Add(1)
-	e.handshakes.Add(1)
-	if !e.enterAddress(c.RemoteAddr()) {
+	e.shared.Conns.Add(1)
+	e.shared.Handshakes.Add(1)
+	if !e.shared.EnterAddress(c.RemoteAddr()) {
 		tb.Fatal("no place for the address")
 	}
 	e.enrol(c)
 	return w
+}
+
+// onLoop runs f on r's goroutine and waits for it.
+func onLoop(tb testing.TB, r *reactor.Reactor, f func()) {
+	tb.Helper()
+	done := make(chan struct{})
+	if err := r.Do(func() { defer close(done); f() }); err != nil {
+		tb.Fatal(err)
+	}
+	select {
+	case <-done:
+	case <-time.After(patience):
+		tb.Fatal("the loop does not answer")
+	}
+}
+
+// waitFor polls until ok, with a deadline.
+func waitFor(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
+	deadline := time.Now().Add(patience)
+	for !ok() {
+		if time.Now().After(deadline) {
+			tb.Fatalf("%s: not in time", what)
+		}
+		<-time.After(time.Millisecond)
+	}
 }

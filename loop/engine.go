@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,24 +20,24 @@ import (
 	"groupcast/loop/accept"
 	"groupcast/loop/order"
 	"groupcast/loop/quota"
+	"groupcast/loop/reactor"
 )
 
 // Engine is the reactors, the broker between them, and the way in for
 // connections. It may be used from any goroutine.
 type Engine struct {
-	opt   atomic.Pointer[Options] // what it points to is never changed: see Reconfigure
-	log   *slog.Logger
-	start time.Time
+	opt    atomic.Pointer[Options] // what it points to is never changed: see Reconfigure
+	log    *slog.Logger
+	shared *reactor.Shared
 
-	client   *gnet.Client // its loops are the reactors; it has no listener
-	reactors []*reactor
-	rotated  []*reactor                  // reactors twice, so that any of them can be the first
-	byLoop   map[gnet.EventLoop]*reactor // written before the first connection, then only read
-	broker   *order.Broker
+	client    *gnet.Client // its loops are the reactors; it has no listener
+	reactors  []*reactor.Reactor
+	enrollers []*enroller                         // by the reactor's index
+	rotated   []*enroller                         // enrollers twice, so that any of them can be the first
+	byLoop    map[gnet.EventLoop]*reactor.Reactor // written before the first connection, then only read
+	broker    *order.Broker
 
-	// Counted by acceptors and reactors.
-	conns        atomic.Int64
-	handshakes   atomic.Int64
+	// Counted by acceptors.
 	accepted     atomic.Uint64
 	acceptErrors atomic.Uint64
 	// Connections answered 503, by the limit.
@@ -44,15 +46,7 @@ type Engine struct {
 	refusedPerIP      atomic.Uint64
 	refusedDraining   atomic.Uint64
 
-	// Sessions ended before they had acknowledged all that was queued for them.
-	cutSessions atomic.Uint64
-	cutBytes    atomic.Uint64
-
-	groups      atomic.Int64
 	stalls      atomic.Uint64
-	lastPanic   atomic.Int64             // when one was logged, in milliseconds since the start
-	addresses   *quota.Quota[netip.Addr] // connections of each remote address
-	members     *quota.Quota[string]     // members of each group, over all reactors
 	refuser     *accept.Refuser
 	enrolled    chan struct{}         // capacity one: a loop has taken a connection
 	enrolFailed atomic.Pointer[error] // the last enrolment that failed, until an acceptor has seen it
@@ -78,35 +72,41 @@ func New(o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		log:       o.Logger,
-		start:     time.Now(),
-		byLoop:    make(map[gnet.EventLoop]*reactor, o.Loops),
-		addresses: quota.New[netip.Addr](o.MaxConnsPerIP),
-		members:   quota.New[string](o.MaxMembers),
-		refuser:   accept.NewRefuser(o.MaxRefusals),
-		enrolled:  make(chan struct{}, 1),
-		stopped:   make(chan struct{}),
-		fatal:     make(chan error, 1),
-		retick:    make(chan time.Duration, 1),
+		log:      o.Logger,
+		byLoop:   make(map[gnet.EventLoop]*reactor.Reactor, o.Loops),
+		refuser:  accept.NewRefuser(o.MaxRefusals),
+		enrolled: make(chan struct{}, 1),
+		stopped:  make(chan struct{}),
+		fatal:    make(chan error, 1),
+		retick:   make(chan time.Duration, 1),
 	}
 	e.opt.Store(&o)
 	if e.log == nil {
 		e.log = slog.Default()
 	}
+	e.shared = &reactor.Shared{
+		Start:     time.Now(),
+		Log:       e.log,
+		Stopped:   e.stopped,
+		Fail:      e.fail,
+		Addresses: quota.New[netip.Addr](o.MaxConnsPerIP),
+		Members:   quota.New[string](o.MaxMembers),
+	}
 	for i := range o.Loops {
-		r, err := newReactor(e, i)
+		r, err := reactor.New(e.shared, i, &o)
 		if err != nil {
 			e.releaseReactors()
 			return nil, err
 		}
 		e.reactors = append(e.reactors, r)
+		e.enrollers = append(e.enrollers, newEnroller(e, r))
 	}
-	e.rotated = append(append(e.rotated, e.reactors...), e.reactors...)
+	e.rotated = slices.Concat(e.enrollers, e.enrollers)
 	ports := make([]*order.Port, len(e.reactors))
 	for i, r := range e.reactors {
-		ports[i] = r.port
+		ports[i] = r.Port()
 	}
-	epoch := uint64(e.start.UnixNano())
+	epoch := uint64(e.shared.Start.UnixNano())
 	e.broker = order.NewBroker(ports, o.RingSlots, o.RingBytes, epoch, e.stopped)
 	if err := e.startLoops(); err != nil {
 		return nil, err
@@ -114,8 +114,10 @@ func New(o Options) (*Engine, error) {
 	e.workers.Go(e.broker.Run)
 	e.workers.Go(e.clock)
 	for _, r := range e.reactors {
-		e.workers.Go(r.writable.run)
-		e.enrolling.Go(r.enroll.run)
+		e.workers.Go(r.WatchWritable)
+	}
+	for _, n := range e.enrollers {
+		e.enrolling.Go(n.run)
 	}
 	return e, nil
 }
@@ -150,7 +152,7 @@ func (e *Engine) startLoops() error {
 }
 
 // bind gives r the next loop.
-func (e *Engine) bind(r *reactor) error {
+func (e *Engine) bind(r *reactor.Reactor) error {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		return fmt.Errorf("control socket: %w", os.NewSyscallError("socketpair", err))
@@ -158,8 +160,8 @@ func (e *Engine) bind(r *reactor) error {
 	for _, fd := range pair {
 		unix.CloseOnExec(fd)
 	}
-	r.control = pair[1] // closed by release
-	if err := unix.SetNonblock(r.control, true); err != nil {
+	r.Bind(nil, pair[1]) // its own from here on
+	if err := unix.SetNonblock(pair[1], true); err != nil {
 		return fmt.Errorf("control socket: %w", err)
 	}
 	file := os.NewFile(uintptr(pair[0]), "control")
@@ -172,11 +174,11 @@ func (e *Engine) bind(r *reactor) error {
 	if err != nil {
 		return fmt.Errorf("enrol control socket: %w", err)
 	}
-	r.el = c.EventLoop()
-	if other := e.byLoop[r.el]; other != nil {
-		return fmt.Errorf("reactors %d and %d got the same event loop", other.index, r.index)
+	r.Bind(c.EventLoop(), pair[1])
+	if other := e.byLoop[r.Loop()]; other != nil {
+		return fmt.Errorf("reactors %d and %d got the same event loop", other.Index(), r.Index())
 	}
-	e.byLoop[r.el] = r
+	e.byLoop[r.Loop()] = r
 	return nil
 }
 
@@ -202,12 +204,12 @@ func (e *Engine) Close() error {
 		e.gate.Unlock()
 		close(e.stopped)
 		for _, r := range e.reactors {
-			r.writable.stop()
+			r.StopWritable()
 		}
 		e.serving.Wait() // an enrolment would wait for ever on a loop that is gone,
 		e.refuser.Wait()
-		for _, r := range e.reactors {
-			close(r.enroll.pending)
+		for _, n := range e.enrollers {
+			close(n.pending)
 		}
 		e.enrolling.Wait()
 		e.workers.Wait() // and nobody may wake one
@@ -219,14 +221,14 @@ func (e *Engine) Close() error {
 
 func (e *Engine) releaseReactors() {
 	for _, r := range e.reactors {
-		r.release()
+		r.Release()
 	}
 }
 
 // ask runs question on every reactor's loop and collects the answers by index
 // into answers. A reactor that does not answer before ctx ends leaves its
 // place as it was and makes the error non-nil.
-func ask[T any](ctx context.Context, e *Engine, question func(*reactor) T, answers []T) error {
+func ask[T any](ctx context.Context, e *Engine, question func(*reactor.Reactor) T, answers []T) error {
 	type answer struct {
 		index int
 		value T
@@ -237,7 +239,7 @@ func ask[T any](ctx context.Context, e *Engine, question func(*reactor) T, answe
 	default:
 	}
 	came := make(chan answer, len(e.reactors))
-	if err := e.tell(e.reactors, func(r *reactor) { came <- answer{r.index, question(r)} }); err != nil {
+	if err := e.tell(e.reactors, func(r *reactor.Reactor) { came <- answer{r.Index(), question(r)} }); err != nil {
 		return err
 	}
 	for range e.reactors {
@@ -255,10 +257,10 @@ func ask[T any](ctx context.Context, e *Engine, question func(*reactor) T, answe
 
 // askOne is ask for one reactor. What question finds it must return: a caller
 // that has gone away reads nothing else.
-func askOne[T any](ctx context.Context, e *Engine, r *reactor, question func(*reactor) T) (T, error) {
+func askOne[T any](ctx context.Context, e *Engine, r *reactor.Reactor, question func(*reactor.Reactor) T) (T, error) {
 	var none T
 	came := make(chan T, 1)
-	if err := e.tell([]*reactor{r}, func(r *reactor) { came <- question(r) }); err != nil {
+	if err := e.tell([]*reactor.Reactor{r}, func(r *reactor.Reactor) { came <- question(r) }); err != nil {
 		return none, err
 	}
 	select {
@@ -267,22 +269,32 @@ func askOne[T any](ctx context.Context, e *Engine, r *reactor, question func(*re
 	case <-e.stopped:
 		return none, ErrClosed
 	case <-ctx.Done():
-		return none, fmt.Errorf("ask reactor %d: %w", r.index, ctx.Err())
+		return none, fmt.Errorf("ask reactor %d: %w", r.Index(), ctx.Err())
 	}
+}
+
+// askSession asks the loop of a session. The error is question's, ErrNoSession where
+// there is no such loop, ErrClosed or ctx's.
+func (e *Engine) askSession(ctx context.Context, id SessionID, question func(*reactor.Reactor) error) error {
+	if id.Reactor() < 0 || id.Reactor() >= len(e.reactors) {
+		return ErrNoSession
+	}
+	answer, err := askOne(ctx, e, e.reactors[id.Reactor()], question)
+	return cmp.Or(err, answer)
 }
 
 // tell has each of the reactors run f on its loop, unless the engine is closed: a loop
 // that is gone must not be woken, since the descriptor for that may by then be
 // somebody else's.
-func (e *Engine) tell(reactors []*reactor, f func(*reactor)) error {
+func (e *Engine) tell(reactors []*reactor.Reactor, f func(*reactor.Reactor)) error {
 	e.gate.RLock()
 	defer e.gate.RUnlock()
 	if e.closed {
 		return ErrClosed
 	}
 	for _, r := range reactors {
-		if err := r.execute(runnable(func() { r.busy(func() { f(r) }) })); err != nil {
-			return fmt.Errorf("ask reactor %d: %w", r.index, err)
+		if err := r.Do(func() { f(r) }); err != nil {
+			return fmt.Errorf("ask reactor %d: %w", r.Index(), err)
 		}
 	}
 	return nil
@@ -297,7 +309,7 @@ const (
 
 // clock has every reactor advance its wheel, and notices loops that do not.
 func (e *Engine) clock() {
-	ticker := time.NewTicker(tickFor(e.options()))
+	ticker := time.NewTicker(reactor.TickFor(e.options()))
 	defer ticker.Stop()
 	stalled := make([]bool, len(e.reactors))
 	for {
@@ -310,11 +322,11 @@ func (e *Engine) clock() {
 		case <-ticker.C:
 		}
 		for i, r := range e.reactors {
-			if r.tick() {
+			if r.Tick() {
 				stalled[i] = false
 				continue
 			}
-			silence := time.Since(e.start) - time.Duration(r.lastTick.Load())
+			silence := time.Since(e.shared.Start) - r.LastTick()
 			if silence >= stallAfter && !stalled[i] {
 				stalled[i] = true
 				e.stalls.Add(1)

@@ -132,3 +132,22 @@ func TestEnvelope(t *testing.T) {
 	v1.expect(`{"type":"ack","req_id":3}`)
 	bare.expect(`a"b`, `{"a": [1]}`)
 }
+
+// startAlone starts an engine that nothing can connect to; it ends with the test.
+func startAlone(tb testing.TB, adapt func(*Options)) *Engine {
+	tb.Helper()
+	o := DefaultOptions()
+	if adapt != nil {
+		adapt(&o)
+	}
+	e, err := New(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			tb.Errorf("Close: %v", err)
+		}
+	})
+	return e
+}

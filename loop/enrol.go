@@ -12,6 +12,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 
 	"groupcast/loop/accept"
+	"groupcast/loop/reactor"
 )
 
 // Enrolling hands a connection to a loop. The acceptor names the loop and goes
@@ -26,11 +27,15 @@ const maxEnrolling = 16
 //
 // Owner: any acceptor calls tryEnrol; run is for one goroutine.
 type enroller struct {
-	r       *reactor
+	engine  *Engine
+	r       *reactor.Reactor
 	pending chan enrolment // capacity maxEnrolling
 	waiting atomic.Int32   // enrolments that have not been answered
 	oldest  atomic.Int64   // when the first of them began, in nanoseconds since the engine's start; 0 if there is none
-	conns   atomic.Int32   // connections on this loop, or on their way to it
+}
+
+func newEnroller(e *Engine, r *reactor.Reactor) *enroller {
+	return &enroller{engine: e, r: r, pending: make(chan enrolment, maxEnrolling)}
 }
 
 type enrolment struct {
@@ -50,8 +55,8 @@ func (e *Engine) enrol(c net.Conn) {
 	clearZone(c.RemoteAddr())
 	clearZone(c.LocalAddr())
 	for {
-		for _, r := range e.byLoad() {
-			if r.enroll.tryEnrol(c) {
+		for _, n := range e.byLoad() {
+			if n.tryEnrol(c) {
 				return
 			}
 		}
@@ -62,7 +67,7 @@ func (e *Engine) enrol(c net.Conn) {
 			default:
 			}
 		case <-e.stopped:
-			e.exitAddress(c.RemoteAddr())
+			e.shared.ExitAddress(c.RemoteAddr())
 			e.unreserve()
 			_ = c.Close()
 			return
@@ -70,17 +75,17 @@ func (e *Engine) enrol(c net.Conn) {
 	}
 }
 
-// byLoad are the reactors, the one first that should get a new connection: of
+// byLoad are the ways in, the one first that should get a new connection: of
 // those that keep nobody waiting for long the one with the fewest connections.
-func (e *Engine) byLoad() []*reactor {
+func (e *Engine) byLoad() []*enroller {
 	best, least := 0, int64(-1)
-	for i, r := range e.reactors {
-		load := int64(r.enroll.lag())<<32 + int64(r.enroll.conns.Load())
+	for i, n := range e.enrollers {
+		load := int64(n.lag())<<32 + int64(n.r.Conns.Load())
 		if least < 0 || load < least {
 			best, least = i, load
 		}
 	}
-	return e.rotated[best : best+len(e.reactors)]
+	return e.rotated[best : best+len(e.enrollers)]
 }
 
 // lag is for how long the loop has left an enrolment unanswered, as a power of
@@ -90,7 +95,7 @@ func (n *enroller) lag() int {
 	if oldest == 0 {
 		return 0
 	}
-	return bits.Len64(uint64(max(0, int64(time.Since(n.r.engine.start))-oldest)) / uint64(time.Millisecond))
+	return bits.Len64(uint64(max(0, int64(time.Since(n.engine.shared.Start))-oldest)) / uint64(time.Millisecond))
 }
 
 // tryEnrol begins to hand c to the loop, unless too many are on their way there.
@@ -99,9 +104,9 @@ func (n *enroller) tryEnrol(c net.Conn) bool {
 		n.waiting.Add(-1)
 		return false
 	}
-	n.conns.Add(1)
-	one := enrolment{began: int64(time.Since(n.r.engine.start)), session: new(Session), addr: c.RemoteAddr()}
-	taken, err := n.r.el.Enroll(gnet.NewContext(context.Background(), one.session), c)
+	n.r.Conns.Add(1)
+	one := enrolment{began: int64(time.Since(n.engine.shared.Start)), session: new(Session), addr: c.RemoteAddr()}
+	taken, err := n.r.Loop().Enroll(gnet.NewContext(context.Background(), one.session), c)
 	if err != nil {
 		_ = c.Close()
 		failed := make(chan gnet.RegisteredResult, 1)
@@ -115,7 +120,7 @@ func (n *enroller) tryEnrol(c net.Conn) bool {
 
 // run sees to it that each connection is taken, or counted no more.
 func (n *enroller) run() {
-	e := n.r.engine
+	e := n.engine
 	for one := range n.pending {
 		n.oldest.Store(one.began)
 		result := <-one.taken
@@ -123,14 +128,14 @@ func (n *enroller) run() {
 		err := result.Err
 		// gnet answers with success even where the loop could not take it; but it
 		// has waited for the loop, so what OnOpen did can be seen.
-		if err == nil && one.session.r == nil {
+		if err == nil && !one.session.Opened() {
 			err = errNotTaken
 		}
 		if err == nil {
 			e.accepted.Add(1)
 		} else {
-			n.conns.Add(-1)
-			e.exitAddress(one.addr)
+			n.r.Conns.Add(-1)
+			e.shared.ExitAddress(one.addr)
 			e.unreserve()
 			err = fmt.Errorf("enrol: %w", err)
 			e.enrolFailed.Store(&err)

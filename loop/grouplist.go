@@ -7,17 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"groupcast/protocol"
+	"groupcast/loop/reactor"
 )
 
 // Questions about groups, and orders to them, from outside the loops.
-
-// GroupInfo is what is known of one group.
-type GroupInfo struct {
-	Name      string `json:"name"`
-	Members   int    `json:"members"`
-	ByReactor []int  `json:"by_reactor,omitempty"` // only where one group is asked for
-}
 
 // ErrNoGroup is the answer when a group has no member.
 var ErrNoGroup = errors.New("no such group")
@@ -52,16 +45,16 @@ func (e *Engine) collectGroups(ctx context.Context, limit int, wanted func(strin
 	for _, r := range e.reactors {
 		best := make([]GroupInfo, 0, 2*limit)
 		for slot := 0; ; {
-			part, err := askOne(ctx, e, r, func(r *reactor) groupsPart { return r.listGroups(slot, wanted) })
+			part, err := askOne(ctx, e, r, func(r *reactor.Reactor) reactor.GroupsPart { return r.ListGroups(slot, wanted) })
 			if err != nil {
 				return nil, false, err
 			}
 			// Here, not on the loop: keep the first limit of them (and one to know of more).
-			best = append(best, part.groups...)
+			best = append(best, part.Groups...)
 			if slices.SortFunc(best, less); len(best) > limit+1 {
 				best = best[:limit+1]
 			}
-			if slot = part.next; slot == 0 {
+			if slot = part.Next; slot == 0 {
 				break
 			}
 		}
@@ -79,36 +72,11 @@ func (e *Engine) collectGroups(ctx context.Context, limit int, wanted func(strin
 	return page, false, nil
 }
 
-// groupsPart is what a loop says in one go.
-type groupsPart struct {
-	groups []GroupInfo
-	next   int // slot to go on with, 0 at the end
-}
-
-// listGroups returns the groups in scanSlots slots from slot on.
-func (r *reactor) listGroups(slot int, wanted func(string) bool) (part groupsPart) {
-	slots := r.groups.slots
-	for end := min(slot+scanSlots, len(slots)); slot < end; slot++ {
-		if g := slots[slot]; g != nil && wanted(g.name) {
-			part.groups = append(part.groups, GroupInfo{Name: g.name, Members: g.size()})
-		}
-	}
-	if slot < len(slots) {
-		part.next = slot
-	}
-	return part
-}
-
 // Group counts a group's members on each reactor. The error is ErrNoGroup,
 // ErrClosed or ctx's.
 func (e *Engine) Group(ctx context.Context, name string) (GroupInfo, error) {
 	info := GroupInfo{Name: name, ByReactor: make([]int, len(e.reactors))}
-	err := ask(ctx, e, func(r *reactor) int {
-		if g := r.groups.find(name); g != nil {
-			return g.size()
-		}
-		return 0
-	}, info.ByReactor)
+	err := ask(ctx, e, func(r *reactor.Reactor) int { return r.Members(name) }, info.ByReactor)
 	if err != nil {
 		return GroupInfo{}, err
 	}
@@ -133,7 +101,7 @@ func (e *Engine) Dissolve(ctx context.Context, name string) (left int, err error
 	}
 	for i, r := range e.reactors {
 		for todo := info.ByReactor[i]; todo > 0; {
-			n, err := askOne(ctx, e, r, func(r *reactor) int { return r.dissolve(name, min(todo, dissolveStep)) })
+			n, err := askOne(ctx, e, r, func(r *reactor.Reactor) int { return r.Dissolve(name, min(todo, dissolveStep)) })
 			left += n
 			if err != nil {
 				return left, err
@@ -145,21 +113,4 @@ func (e *Engine) Dissolve(ctx context.Context, name string) (left int, err error
 		}
 	}
 	return left, nil
-}
-
-// dissolve has up to n members leave.
-func (r *reactor) dissolve(name string, n int) (left int) {
-	for ; left < n; left++ {
-		g := r.groups.find(name)
-		if g == nil {
-			break
-		}
-		list := g.members[protocol.ModeBare]
-		if len(list) == 0 {
-			list = g.members[protocol.ModeEnvelope]
-		}
-		last := list[len(list)-1]
-		r.leaveAt(last.s, int(last.at))
-	}
-	return left
 }

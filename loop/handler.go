@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
+
+	"groupcast/loop/reactor"
 )
 
 // gnet's callbacks. They run on the loop's goroutine, but for OnBoot and
@@ -24,14 +26,7 @@ func (e *Engine) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 	if !ok {
 		return nil, gnet.None // the control socket
 	}
-	r := e.byLoop[c.EventLoop()]
-	r.open(s, c)
-	if r.draining {
-		// It had passed the door when the drain began; its slot may be one
-		// that closeSome has passed.
-		return nil, gnet.Close
-	}
-	return nil, gnet.None
+	return nil, e.byLoop[c.EventLoop()].Open(s, c)
 }
 
 // OnTraffic implements gnet.EventHandler. Everything is taken at once: what
@@ -40,10 +35,9 @@ func (e *Engine) OnTraffic(c gnet.Conn) gnet.Action {
 	b, _ := c.Next(-1)
 	switch owner := c.Context().(type) {
 	case *Session:
-		return owner.r.read(owner, b)
-	case *reactor:
-		owner.yielding = false
-		owner.turn()
+		return owner.Received(b)
+	case *reactor.Reactor:
+		owner.Yielded()
 	}
 	return gnet.None
 }
@@ -52,48 +46,9 @@ func (e *Engine) OnTraffic(c gnet.Conn) gnet.Action {
 // pushes, since gnet may call it from within any other call.
 func (e *Engine) OnClose(c gnet.Conn, _ error) gnet.Action {
 	if s, ok := c.Context().(*Session); ok {
-		s.r.bury(s)
+		s.Gone()
 	}
 	return gnet.None
-}
-
-// open takes in the session of a new connection. It is counted already.
-func (r *reactor) open(s *Session, c gnet.Conn) {
-	s.r, s.conn, s.fd, s.lastSeen, s.opened = r, c, int32(c.Fd()), r.wheel.now, r.wheel.now
-	s.lastSend = r.returned
-	r.sessions.add(s)
-	s.set(flagHandshaking)
-	if r.opt.CommandRate > 0 {
-		s.tokens = float32(r.opt.CommandBurst)
-		s.bucketMillis = uint32(time.Since(r.engine.start).Milliseconds())
-	}
-	r.wheel.schedule(s, r.wheel.now+r.ticks(r.opt.HandshakeTimeout))
-}
-
-// bury ends a session whose connection is going: it leaves its groups, in time
-// proportional to their number, and gives back all it holds.
-func (r *reactor) bury(s *Session) {
-	if s.fd < 0 {
-		return
-	}
-	s.state = stateDead
-	s.fd = -1
-	r.leaveAll(s)
-	r.endHandshake(s)
-	r.wheel.cancel(s)
-	delete(r.watched, s)
-	r.sessions.remove(s)
-	s.dropQueue()
-	r.clearBlocked(s)
-	if s.decoder != nil {
-		r.putDecoder(s.decoder)
-		s.decoder = nil
-	}
-	r.putHead(s)
-	r.stats.Closed++
-	r.engine.exitAddress(s.conn.RemoteAddr())
-	r.engine.conns.Add(-1)
-	r.enroll.conns.Add(-1)
 }
 
 var _ gnet.EventHandler = (*Engine)(nil)

@@ -1,6 +1,9 @@
 package loop
 
-import "groupcast/loop/order"
+import (
+	"groupcast/loop/order"
+	"groupcast/loop/reactor"
+)
 
 // What callers of the engine meet of the rooms behind it, under one name.
 
@@ -15,7 +18,34 @@ type (
 	SinkMessage = order.SinkMessage
 	// SinkStats is a snapshot of a Sink.
 	SinkStats = order.SinkStats
+
+	// Options are the limits and sizes of an Engine; see reactor.Options.
+	Options = reactor.Options
+	// OptionError says which option is wrong and what it wants.
+	OptionError = reactor.OptionError
+	// Session is one WebSocket connection; see reactor.Session.
+	Session = reactor.Session
+	// SessionInfo is what is known of one session.
+	SessionInfo = reactor.SessionInfo
+	// GroupInfo is what is known of one group.
+	GroupInfo = reactor.GroupInfo
+	// ReactorStats are one reactor's counters and gauges.
+	ReactorStats = reactor.Stats
+	// ErrorCounts counts by the place of a code in ErrorCodes.
+	ErrorCounts = reactor.ErrorCounts
+	// Histogram counts values in buckets.
+	Histogram = reactor.Histogram
 )
+
+// MaxPage is the most entries that one page of a listing has.
+const MaxPage = 1000
+
+// DefaultOptions are the limits of the wire contract, for one reactor and
+// 1,024 connections; the program sets Loops and MaxConns from its machine.
+func DefaultOptions() Options { return reactor.DefaultOptions() }
+
+// ErrorCodes are the codes of the contract, in the order of ErrorCounts.
+var ErrorCodes = reactor.ErrorCodes
 
 // Errors of the broker and its sinks. They may be compared with errors.Is.
 var (
@@ -25,6 +55,7 @@ var (
 	ErrSinkClosed   = order.ErrSinkClosed
 	ErrSinkMissed   = order.ErrSinkMissed
 	ErrBadSessionID = order.ErrBadSessionID
+	ErrNoSession    = reactor.ErrNoSession
 )
 
 // ParseSessionID reads a session id's textual form.

@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"groupcast/loop/order"
-	"groupcast/protocol"
 )
 
 // Publication is one message for one or more groups, from outside the loops.
@@ -60,7 +59,7 @@ func (e *Engine) newPublication(p Publication) (*order.Message, error) {
 		return nil, ErrTooManyGroups
 	case len(p.Exclude) > MaxPublicationExcludes:
 		return nil, ErrTooManyExcludes
-	case len(p.Payload) > e.options().MaxMessageBytes || p.IsText && overLimit(p.Payload, e.options().MaxMessageBytes):
+	case len(p.Payload) > e.options().MaxMessageBytes || p.IsText && order.OverLimit(p.Payload, e.options().MaxMessageBytes):
 		return nil, ErrTooLarge
 	case !utf8.Valid(p.Payload):
 		return nil, ErrNotUTF8
@@ -71,7 +70,7 @@ func (e *Engine) newPublication(p Publication) (*order.Message, error) {
 		}
 	}
 	m := order.NewMessage([]byte(p.Groups[0]), p.Payload, nil, p.IsText)
-	m.Published = int64(time.Since(e.start))
+	m.Published = int64(time.Since(e.shared.Start))
 	m.Outside = &order.Outside{
 		Exclude: slices.Clone(p.Exclude), // read by every loop, long after the caller has gone on
 		From:    p.From,
@@ -98,10 +97,3 @@ var (
 	ErrTooManyGroups   = fmt.Errorf("a publication goes to 1 to %d groups", MaxPublicationGroups)
 	ErrTooManyExcludes = fmt.Errorf("a publication excludes %d sessions at most", MaxPublicationExcludes)
 )
-
-// overLimit reports whether text, quoted and escaped as envelope mode does it, has
-// more than limit bytes. No byte becomes more than six, so that all but the
-// largest messages are not looked at.
-func overLimit(text []byte, limit int) bool {
-	return len(text) > limit/6 && protocol.MessageLen("", text, true)-protocol.MessageLen("", nil, true) > limit
-}

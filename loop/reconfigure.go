@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"groupcast/protocol"
+	"groupcast/loop/reactor"
 )
 
 // Reconfigure puts other limits in force, without losing a session. Limits that
@@ -19,36 +19,34 @@ func (e *Engine) Reconfigure(ctx context.Context, o Options) error {
 	}
 	e.reconfiguring.Lock()
 	defer e.reconfiguring.Unlock()
-	fixed := o.keepFixed(e.options())
+	fixed := keepFixed(&o, e.options())
 	if err := o.Validate(); err != nil { // with those that are kept
 		return errors.Join(fixed, err)
 	}
 	e.opt.Store(&o)
-	e.addresses.SetLimit(o.MaxConnsPerIP)
-	e.members.SetLimit(o.MaxMembers)
+	e.shared.Addresses.SetLimit(o.MaxConnsPerIP)
+	e.shared.Members.SetLimit(o.MaxMembers)
 	done := make([]struct{}, len(e.reactors))
-	err := ask(ctx, e, func(r *reactor) struct{} {
-		r.opt = &o
-		r.limits = limitsOf(&o)
-		r.retick(tickFor(&o))
+	err := ask(ctx, e, func(r *reactor.Reactor) struct{} {
+		r.Reconfigure(&o)
 		return struct{}{}
 	}, done)
 	select {
 	case <-e.retick: // one that the clock has not taken yet
 	default:
 	}
-	e.retick <- tickFor(&o) // there is room: one Reconfigure at a time
+	e.retick <- reactor.TickFor(&o) // there is room: one Reconfigure at a time
 	return errors.Join(fixed, err)
 }
 
 // keepFixed takes from the options in force what must not change, and says
 // where o wanted something else.
-func (o *Options) keepFixed(old *Options) error {
+func keepFixed(o, old *Options) error {
 	var errs []error
 	keep := func(wanted *int, now int, field, why string) {
 		if *wanted != now {
 			*wanted = now
-			errs = append(errs, &OptionError{field, why})
+			errs = append(errs, &OptionError{Field: field, Reason: why})
 		}
 	}
 	const size = "is a size that is built in at the start"
@@ -67,8 +65,4 @@ func (o *Options) keepFixed(old *Options) error {
 	}
 	o.Logger, o.OnMessage = old.Logger, old.OnMessage
 	return errors.Join(errs...)
-}
-
-func limitsOf(o *Options) protocol.Limits {
-	return protocol.Limits{MaxMessageBytes: o.MaxMessageBytes, MaxFragments: o.MaxFragments}
 }

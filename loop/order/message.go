@@ -179,3 +179,10 @@ func (m *Message) SizeWithGroups() int {
 	}
 	return n
 }
+
+// OverLimit reports whether text, quoted and escaped as envelope mode does it, has
+// more than limit bytes. No byte becomes more than six, so that all but the
+// largest messages are not looked at.
+func OverLimit(text []byte, limit int) bool {
+	return len(text) > limit/6 && protocol.MessageLen("", text, true)-protocol.MessageLen("", nil, true) > limit
+}

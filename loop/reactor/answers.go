@@ -1,0 +1,192 @@
+package reactor
+
+import (
+	"errors"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"groupcast/loop/order"
+	"groupcast/protocol"
+)
+
+// What a reactor answers when its engine asks, and orders that it takes from
+// outside. All of it is run on the loop; what it returns is shared with nobody.
+
+// SessionInfo is what is known of one session.
+type SessionInfo struct {
+	ID           order.SessionID `json:"id"`
+	Reactor      int             `json:"reactor"`
+	Remote       string          `json:"remote"`
+	State        string          `json:"state"` // handshake, open or closing
+	Envelope     bool            `json:"envelope"`
+	GroupCount   int             `json:"group_count"`
+	Groups       []string        `json:"groups,omitempty"` // only where one session is asked for
+	BacklogBytes int             `json:"backlog_bytes"`    // queued, with what is kept beside it
+	Blocked      bool            `json:"blocked"`          // its socket takes no more at the moment
+	BytesIn      uint64          `json:"bytes_in"`
+	BytesOut     uint64          `json:"bytes_out"`
+	Idle         time.Duration   `json:"idle_ns"` // since the last byte from it; in whole ticks of the engine's clock
+	Age          time.Duration   `json:"age_ns"`  // since it was accepted; likewise
+}
+
+// ErrNoSession is the answer when there is no session of that id, or it is on
+// its way out.
+var ErrNoSession = errors.New("no such session")
+
+// scanSlots is how many slots a loop looks through before it does something else.
+const scanSlots = 4096
+
+// SessionsPart is what a reactor says of its sessions in one go.
+type SessionsPart struct {
+	Sessions []SessionInfo
+	Next     int // slot to go on with, 0 at the end
+}
+
+// ListSessions describes up to limit sessions from slot on, looking through
+// scanSlots slots at most.
+func (r *Reactor) ListSessions(slot, limit int) (part SessionsPart) {
+	slots := r.sessions.slots
+	end := min(slot+scanSlots, len(slots))
+	for ; slot < end && len(part.Sessions) < limit; slot++ {
+		if s := slots[slot]; s != nil && s.state != stateDead {
+			part.Sessions = append(part.Sessions, r.describe(s))
+		}
+	}
+	if slot < len(slots) {
+		part.Next = slot
+	}
+	return part
+}
+
+var stateNames = [...]string{stateHandshake: "handshake", stateOpen: "open", stateClosing: "closing", stateDead: "dead"}
+
+func (r *Reactor) describe(s *Session) SessionInfo {
+	info := SessionInfo{
+		ID:           s.ID(),
+		Reactor:      r.index,
+		State:        stateNames[s.state],
+		Envelope:     s.mode == protocol.ModeEnvelope,
+		GroupCount:   s.groupCount(),
+		BacklogBytes: int(s.backlog),
+		Blocked:      s.is(flagBlocked),
+		BytesIn:      s.bytesIn,
+		BytesOut:     s.bytesOut,
+		Idle:         time.Duration(r.wheel.now-s.lastSeen) * r.every,
+		Age:          time.Duration(r.wheel.now-s.opened) * r.every,
+	}
+	if s.conn != nil && s.conn.RemoteAddr() != nil {
+		info.Remote = s.conn.RemoteAddr().String()
+	}
+	return info
+}
+
+// GroupInfo is what is known of one group.
+type GroupInfo struct {
+	Name      string `json:"name"`
+	Members   int    `json:"members"`
+	ByReactor []int  `json:"by_reactor,omitempty"` // only where one group is asked for
+}
+
+// GroupsPart is what a reactor says of its groups in one go.
+type GroupsPart struct {
+	Groups []GroupInfo
+	Next   int // slot to go on with, 0 at the end
+}
+
+// ListGroups returns the groups in scanSlots slots from slot on.
+func (r *Reactor) ListGroups(slot int, wanted func(string) bool) (part GroupsPart) {
+	slots := r.groups.slots
+	for end := min(slot+scanSlots, len(slots)); slot < end; slot++ {
+		if g := slots[slot]; g != nil && wanted(g.name) {
+			part.Groups = append(part.Groups, GroupInfo{Name: g.name, Members: g.size()})
+		}
+	}
+	if slot < len(slots) {
+		part.Next = slot
+	}
+	return part
+}
+
+// Dissolve has up to n members leave.
+func (r *Reactor) Dissolve(name string, n int) (left int) {
+	for ; left < n; left++ {
+		g := r.groups.find(name)
+		if g == nil {
+			break
+		}
+		list := g.members[protocol.ModeBare]
+		if len(list) == 0 {
+			list = g.members[protocol.ModeEnvelope]
+		}
+		last := list[len(list)-1]
+		r.leaveAt(last.s, int(last.at))
+	}
+	return left
+}
+
+// Describe describes the session of that id, with the names of its groups.
+func (r *Reactor) Describe(id order.SessionID) (SessionInfo, error) {
+	s := r.session(id)
+	if s == nil || s.state == stateDead {
+		return SessionInfo{}, ErrNoSession
+	}
+	info := r.describe(s)
+	for i := range s.groupCount() {
+		info.Groups = append(info.Groups, s.membership(i).g.name)
+	}
+	return info, nil
+}
+
+// openSession is the session of that id, if it is open.
+func (r *Reactor) openSession(id order.SessionID) (*Session, error) {
+	if s := r.session(id); s != nil && s.state == stateOpen {
+		return s, nil
+	}
+	return nil, ErrNoSession
+}
+
+// Kick begins a session's close handshake; code and reason must fit a close frame.
+func (r *Reactor) Kick(id order.SessionID, code ws.StatusCode, reason string) error {
+	s, err := r.openSession(id)
+	if err != nil {
+		return err
+	}
+	r.stats.Kicked++
+	r.closeWith(s, code, reason)
+	r.settle()
+	return nil
+}
+
+// Join makes a session a member of a group. The error is ErrNoSession, or a
+// *protocol.CommandError that says which limit is reached.
+func (r *Reactor) Join(id order.SessionID, group string) error {
+	s, err := r.openSession(id)
+	if err != nil {
+		return err
+	}
+	if err := r.enter(s, []byte(group)); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Leave takes a session out of a group; it need not be in it.
+func (r *Reactor) Leave(id order.SessionID, group string) error {
+	s, err := r.openSession(id)
+	if err == nil {
+		r.exit(s, []byte(group))
+	}
+	return err
+}
+
+// Sessions is how many there are, upgraded or not.
+func (r *Reactor) Sessions() int { return r.sessions.count }
+
+// Members is how many members of the group are on this reactor.
+func (r *Reactor) Members(group string) int {
+	if g := r.groups.find(group); g != nil {
+		return g.size()
+	}
+	return 0
+}

@@ -1,0 +1,119 @@
+package reactor
+
+import (
+	"fmt"
+	"testing"
+
+	"groupcast/loop/order"
+	"groupcast/protocol"
+)
+
+// TestListSessions: however small the pages, and however many slots are empty, who
+// stays is listed once, while others come and go.
+func TestListSessions(t *testing.T) {
+	e := startSim(t, nil)
+	r := e.reactors[0]
+	onLoop(t, r, func() {
+		want := map[order.SessionID]bool{}
+		var passing []*Session
+		for i, s := range r.simulate(5*scanSlots/2, protocol.ModeBare) {
+			switch {
+			case i%5 == 0:
+				passing = append(passing, s)
+			case i%5 == 1, i > scanSlots && i < 2*scanSlots+10:
+				r.sessions.remove(s) // holes, and a look that finds nothing
+			default:
+				want[s.ID()] = true
+			}
+		}
+		for _, limit := range []int{1000, 7 * 97, 1} {
+			seen := map[order.SessionID]int{}
+			for slot, looks := 0, 0; ; looks++ {
+				part := r.ListSessions(slot, limit)
+				if len(part.Sessions) > limit {
+					t.Fatalf("%d sessions in a page of %d", len(part.Sessions), limit)
+				}
+				for _, s := range part.Sessions {
+					seen[s.ID]++
+				}
+				if n := len(passing); n > 0 && looks%10 == 0 {
+					r.sessions.remove(passing[n-1])
+					passing = passing[:n-1]
+					r.simulate(1, protocol.ModeBare)
+				}
+				if slot = part.Next; slot == 0 {
+					break
+				}
+			}
+			for id, n := range seen {
+				if n != 1 {
+					t.Fatalf("%v is listed %d times", id, n)
+				}
+			}
+			for id := range want {
+				if seen[id] == 0 {
+					t.Fatalf("pages of %d: %v is missing", limit, id)
+				}
+			}
+		}
+	})
+}
+
+// TestListGroups: every group is in one look, also where slots became free.
+func TestListGroups(t *testing.T) {
+	e := startSim(t, func(o *Options) { o.MaxGroupsPerSession = 1 << 20 })
+	r := e.reactors[0]
+	onLoop(t, r, func() {
+		s := r.simulate(1, protocol.ModeBare)[0]
+		for i := range 2*scanSlots + 100 {
+			s.joinAs(fmt.Sprint(i))
+		}
+		for i := range scanSlots {
+			if i%3 == 0 {
+				r.exit(s, fmt.Append(nil, i))
+			}
+		}
+		seen := map[string]int{}
+		looks := 0
+		for slot := 0; ; looks++ {
+			part := r.ListGroups(slot, func(name string) bool { return name != "7" })
+			for _, g := range part.Groups {
+				seen[g.Name] += g.Members
+			}
+			if slot = part.Next; slot == 0 {
+				break
+			}
+		}
+		if want := s.groupCount() - 1; len(seen) != want || looks < 2 {
+			t.Errorf("%d groups in %d looks, want %d", len(seen), looks+1, want)
+		}
+		for name, n := range seen {
+			if n != 1 || name == "7" {
+				t.Fatalf("%s: %d", name, n)
+			}
+		}
+	})
+}
+
+// TestDissolve: so many members leave, of both modes, and nobody else.
+func TestDissolve(t *testing.T) {
+	e := startSim(t, nil)
+	r := e.reactors[0]
+	onLoop(t, r, func() {
+		for i, s := range append(r.simulate(100, protocol.ModeBare), r.simulate(10, protocol.ModeEnvelope)...) {
+			s.joinAs("g")
+			if i%2 == 0 {
+				s.joinAs("other")
+			}
+		}
+		if n := r.Dissolve("g", 70); n != 70 || r.Members("g") != 40 {
+			t.Errorf("%d left, %d are members", n, r.Members("g"))
+		}
+		if n := r.Dissolve("g", 70); n != 40 || r.Members("g") != 0 {
+			t.Errorf("%d left, %d are members", n, r.Members("g"))
+		}
+		if n := r.Members("other"); n != 55 || r.Dissolve("g", 1) != 0 {
+			t.Errorf("the other group has %d members, want 55", n)
+		}
+	})
+}

@@ -1,0 +1,238 @@
+package reactor
+
+import (
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"groupcast/loop/order"
+	"groupcast/protocol"
+)
+
+// execCommand interprets one message of an open session. A command refers to the
+// message, which must not be kept for it until the next one comes.
+func (r *Reactor) execCommand(s *Session, payload []byte, binary bool) {
+	r.interpret(s, payload, binary, &r.command)
+	r.command = protocol.Command{}
+}
+
+func (r *Reactor) interpret(s *Session, payload []byte, binary bool, c *protocol.Command) {
+	err := r.parser.Parse(payload, binary, c)
+	if r.opt.CommandRate > 0 && !r.takeToken(s) {
+		r.refuse(s, c.ReqID, protocol.CodeRateLimited, "too many commands")
+		return
+	}
+	if err != nil {
+		r.refuse(s, c.ReqID, err.Code, err.Reason)
+		return
+	}
+	switch c.Kind {
+	case protocol.KindAddGroup:
+		if r.underway(s) {
+			r.putBehind(s, order.ActJoin, c.Group, c.ReqID)
+			return
+		}
+		r.join(s, c.Group, c.ReqID)
+	case protocol.KindLeaveGroup:
+		if r.underway(s) {
+			r.putBehind(s, order.ActLeave, c.Group, c.ReqID)
+			return
+		}
+		r.leave(s, c.Group, c.ReqID)
+	case protocol.KindSendToGroup:
+		r.sendToGroup(s, c)
+	case protocol.KindPing:
+		r.reply = protocol.AppendAck(r.reply[:0], s.mode, c.ReqID)
+		r.answer(s, r.reply)
+	}
+}
+
+// A session's commands are carried out and answered in the order in which they
+// came. A send is out of this loop's hands until it comes back from the broker;
+// what the session asks for meanwhile goes the same way, behind it. With no send
+// under way that costs a comparison.
+
+// underway reports whether s has sent something that is not back yet.
+func (r *Reactor) underway(s *Session) bool { return int32(s.lastSend-r.returned) > 0 }
+
+// putBehind sends something of s after its sends. Like publish, it may deliver
+// meanwhile, after which s may be dead.
+func (r *Reactor) putBehind(s *Session, act order.Act, payload, reqID []byte) {
+	r.stats.Deferred++
+	r.send(s, order.NewOwn(s.ID(), act, payload, reqID))
+}
+
+// send publishes m for s and notes that it is under way.
+func (r *Reactor) send(s *Session, m *order.Message) {
+	r.sent++
+	s.lastSend = r.sent
+	r.publish(m)
+}
+
+// carryOut does what came back from behind a send.
+func (r *Reactor) carryOut(m *order.Message) {
+	r.returned++
+	s := r.session(m.Origin)
+	if s == nil || s.state != stateOpen {
+		return
+	}
+	switch m.Act {
+	case order.ActJoin:
+		r.join(s, m.Payload(), m.ReqID)
+	case order.ActLeave:
+		r.leave(s, m.Payload(), m.ReqID)
+	case order.ActReply:
+		s.Send(ws.OpText, m.Payload())
+	}
+}
+
+// answer sends text to s, behind what it has under way.
+func (r *Reactor) answer(s *Session, text []byte) {
+	switch {
+	case s.state != stateOpen:
+	case r.underway(s):
+		r.putBehind(s, order.ActReply, text, nil)
+	default:
+		s.Send(ws.OpText, text)
+	}
+}
+
+// join makes s a member of the group and answers.
+func (r *Reactor) join(s *Session, group, reqID []byte) {
+	if err := r.enter(s, group); err != nil {
+		r.stats.Errors.count(err.Code)
+		r.reply = protocol.AppendError(r.reply[:0], s.mode, reqID, err.Code, err.Reason)
+		s.Send(ws.OpText, r.reply)
+	} else if reqID != nil {
+		s.sendAck(reqID)
+	}
+}
+
+// Why a session cannot join.
+var (
+	errTooManyGroups = &protocol.CommandError{Code: protocol.CodeTooManyGroups, Reason: "this session is in as many groups as it may be"}
+	errGroupFull     = &protocol.CommandError{Code: protocol.CodeOverloaded, Reason: "the group is full"}
+	errGroupsFull    = &protocol.CommandError{Code: protocol.CodeOverloaded, Reason: "there are as many groups as there may be"}
+)
+
+// enterGroup takes a place in the group. It is the one thing that joins of all
+// loops share, so it does nothing at all unless a limit is set.
+func (r *Reactor) enterGroup(name []byte) bool {
+	return !r.shared.Members.Counting() || r.shared.Members.Enter(string(name))
+}
+
+// enter makes s a member of the group, within the limits.
+func (r *Reactor) enter(s *Session, name []byte) *protocol.CommandError {
+	g := r.groups.findBytes(name)
+	switch {
+	case g != nil && s.membershipOf(g) >= 0:
+		return nil
+	case s.groupCount() >= r.opt.MaxGroupsPerSession:
+		r.stats.LimitGroups++
+		return errTooManyGroups
+	case !r.enterGroup(name):
+		r.stats.LimitGroup++
+		return errGroupFull
+	}
+	if g == nil {
+		if r.shared.Groups.Add(1) > int64(r.opt.MaxGroups) {
+			r.shared.Groups.Add(-1)
+			r.shared.Members.Exit(string(name))
+			r.stats.LimitAll++
+			return errGroupsFull
+		}
+		g = r.groups.add(string(name))
+	}
+	r.groups.join(s, g)
+	return nil
+}
+
+// leave takes s out of the group and answers.
+func (r *Reactor) leave(s *Session, group, reqID []byte) {
+	r.exit(s, group)
+	if reqID != nil {
+		s.sendAck(reqID)
+	}
+}
+
+// exit takes s out of the group, if it is in it.
+func (r *Reactor) exit(s *Session, name []byte) {
+	if g := r.groups.findBytes(name); g != nil {
+		if at := s.membershipOf(g); at >= 0 {
+			r.leaveAt(s, at)
+		}
+	}
+}
+
+// leaveAll costs time in proportion to the session's own groups, however many
+// members they have.
+func (r *Reactor) leaveAll(s *Session) {
+	for n := s.groupCount(); n > 0; n-- {
+		r.leaveAt(s, n-1)
+	}
+}
+
+func (r *Reactor) leaveAt(s *Session, at int) {
+	r.shared.Members.Exit(s.membership(at).g.name)
+	if r.groups.leave(s, at) {
+		r.shared.Groups.Add(-1)
+	}
+}
+
+// sendToGroup publishes. The ack, if one is wanted, comes with the message's
+// own way back from the broker, so that it follows the sender's own copy.
+func (r *Reactor) sendToGroup(s *Session, c *protocol.Command) {
+	if r.draining {
+		r.refuse(s, c.ReqID, protocol.CodeDraining, "this server is going away")
+		return
+	}
+	if c.IsText && order.OverLimit(c.Message, r.opt.MaxMessageBytes) {
+		r.refuse(s, c.ReqID, protocol.CodeTooLarge, "message over the limit once encoded")
+		return
+	}
+	m := order.NewMessage(c.Group, c.Message, c.ReqID, c.IsText)
+	m.Published = r.now
+	m.Origin = s.ID()
+	m.ExcludeSelf = c.ExcludeSelf
+	r.stats.Published++
+	r.send(s, m)
+}
+
+// refuse answers a command that is not carried out.
+func (r *Reactor) refuse(s *Session, reqID []byte, code protocol.Code, reason string) {
+	r.stats.Errors.count(code)
+	r.reply = protocol.AppendError(r.reply[:0], s.mode, reqID, code, reason)
+	r.answer(s, r.reply)
+}
+
+func (s *Session) sendAck(reqID []byte) {
+	if s.state != stateOpen {
+		return
+	}
+	r := s.r
+	r.reply = protocol.AppendAck(r.reply[:0], s.mode, reqID)
+	s.Send(ws.OpText, r.reply)
+}
+
+// maxRefusals in a row are answered; then the session is abuse and closed.
+const maxRefusals = 1000
+
+// takeToken charges one command to the session's bucket: CommandRate tokens a
+// second, CommandBurst at most.
+func (r *Reactor) takeToken(s *Session) bool {
+	// Milliseconds wrap after 49 days; the difference does not.
+	now := uint32(time.Since(r.shared.Start).Milliseconds())
+	elapsed := float64(now-s.bucketMillis) / 1000
+	s.bucketMillis = now
+	s.tokens = float32(min(float64(s.tokens)+elapsed*r.opt.CommandRate, float64(r.opt.CommandBurst)))
+	if s.tokens >= 1 {
+		s.tokens--
+		s.refusals = 0
+		return true
+	}
+	if s.refusals++; s.refusals >= maxRefusals && s.state == stateOpen {
+		r.stats.RateClosed++
+		r.closeWith(s, ws.StatusPolicyViolation, "command rate")
+	}
+	return false
+}

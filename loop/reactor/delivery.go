@@ -1,0 +1,347 @@
+package reactor
+
+import (
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"groupcast/loop/order"
+	"groupcast/protocol"
+)
+
+// batch is what takeBatch works with: the run of messages to one group that
+// may become one shared chunk, and the chunks built so far.
+//
+// Owner: the reactor's goroutine. Between takeBatch and the end of the flush,
+// chunks belong to the batch; a session that keeps one longer says so.
+type batch struct {
+	chunks   []*order.Chunk
+	run      []*order.Message
+	lens     []int      // of the run's envelopes, without their frames' headers; only where a member wants them
+	group    *group     // of the run; nil if it has no members here
+	excluded []*Session // from the run
+	// reached are when the messages that have members here were published.
+	reached []int64
+
+	messages, total, marks int
+}
+
+// turn is one step of delivering: a slice of the current batch's flush, and if
+// that ends it, a new batch and a slice of its own. If anything is left it yields,
+// so that the other sockets of this loop have their turn; if not, the reactor
+// is armed again.
+func (r *Reactor) turn() {
+	if r.current == nil { // else it is a part of reading, whose time is counted
+		began := r.clock()
+		defer func() { r.stats.BusyNanos += uint64(r.clock() - began) }()
+	}
+	r.traffic = 0
+	if r.overdue > 0 && !r.yielding {
+		r.makeLateTicks()
+	}
+	more := r.flushSlice()
+	if !more {
+		r.takeBatch()
+		more = r.flushSlice()
+	}
+	if more || !r.port.Rest() {
+		r.stats.Yields++
+		r.yield()
+	}
+	r.port.WakeBroker()
+	r.reap()
+}
+
+// catchUp delivers one batch without yielding, after what is left of the one
+// before: rule R1, and the one place where that is right. One batch and not
+// all there is: while other reactors publish there may be no end to it, and
+// the room that is waited for may long be there.
+func (r *Reactor) catchUp() {
+	// This loop is alive, however long it is pushed back.
+	r.lastTick.Store(int64(time.Since(r.shared.Start)))
+	r.flushAll()
+	if r.takeBatch() {
+		r.flushAll()
+	}
+}
+
+func (r *Reactor) flushAll() {
+	for r.flushSlice() {
+	}
+}
+
+// takeBatch takes messages from the egress ring up to the batch's limits and
+// marks the members of their groups. It returns whether it took any. The
+// limits are looked at between messages: the last one may pass them.
+//
+// Nothing in here writes or closes; joins and leaves happen between two runs.
+func (r *Reactor) takeBatch() bool {
+	r.delivering = true
+	b := &r.batch
+	b.messages, b.total, b.marks = 0, 0, 0
+	before := r.stats.Messages
+	for b.messages < r.opt.BatchMessages && b.total < r.opt.BatchBytes && b.marks < r.opt.BatchMarks {
+		m := r.port.Take()
+		if m == nil {
+			break
+		}
+		b.messages++
+		b.total += len(m.Frame.Buf)
+		switch m.Kind {
+		case order.KindPublish:
+			r.add(m)
+		case order.KindOwn:
+			r.endRun()
+			r.carryOut(m)
+		case order.KindBarrier:
+			r.atBarrier = true // only what is a session's own can come after it
+		}
+	}
+	r.endRun()
+	r.port.HandBack()
+	r.delivering = false
+	if b.messages == 0 {
+		return false
+	}
+	if n := r.stats.Messages - before; n > 0 { // else nothing but sessions' own commands
+		r.stats.Batches++
+		r.stats.BatchSizes.observe(n)
+	}
+	r.stats.MaxMarks = max(r.stats.MaxMarks, b.marks)
+	return true
+}
+
+// add puts m into the current run, or ends that and begins another. Marking
+// has to follow the broker's order for every session, so a run is consecutive.
+func (r *Reactor) add(m *order.Message) {
+	b := &r.batch
+	r.stats.Messages++
+	if m.Origin.Reactor() == r.index {
+		r.returned++
+	}
+	if len(b.run) > 0 && (b.run[0].Group() != m.Group() || m.Excludes()) {
+		r.endRun()
+	}
+	if len(b.run) == 0 {
+		b.group = r.groups.find(m.Group())
+		if b.group == nil && !r.ownsAck(m) {
+			return
+		}
+	}
+	b.run = append(b.run, m)
+	if b.group != nil && len(b.group.members[protocol.ModeEnvelope]) > 0 {
+		// Escapes can make six bytes of one, and each message names its group:
+		// what members are sent counts, not what came.
+		n := protocol.MessageLen(m.Group(), m.Payload(), m.IsText)
+		b.lens = append(b.lens, n)
+		b.total += max(0, protocol.HeaderLen(n)+n-len(m.Frame.Buf))
+	}
+	if m.Excludes() {
+		r.endRun()
+		return
+	}
+	// A run's marks count before it ends, or a batch of small runs could pass
+	// its limit many times over.
+	if b.group != nil && len(b.run) == 1 {
+		b.marks += b.group.size()
+	}
+}
+
+// endRun marks the members of the run's group, and then acknowledges: an ack
+// stands behind what it acknowledges.
+func (r *Reactor) endRun() {
+	b := &r.batch
+	if len(b.run) == 0 {
+		return
+	}
+	if g := b.group; g != nil {
+		if m := b.run[0]; m.Excludes() {
+			b.marks += g.size() + m.Excluded() // looking for a session costs as much as marking one
+			r.exclude(m)
+		}
+		for mode, list := range &g.members {
+			if len(list) > 0 {
+				r.mark(list, r.encode(protocol.Mode(mode), b.run))
+			}
+		}
+		r.includeAgain()
+		for _, m := range b.run {
+			b.reached = append(b.reached, m.Published)
+		}
+	}
+	for i, m := range b.run {
+		if m.ReqID != nil {
+			r.acknowledge(m)
+		}
+		b.run[i] = nil
+	}
+	b.run, b.lens, b.group = b.run[:0], b.lens[:0], nil
+}
+
+// exclude notes who may not get m. Only sessions of this reactor are looked for.
+func (r *Reactor) exclude(m *order.Message) {
+	if m.ExcludeSelf {
+		r.excludeOne(m.Origin)
+	}
+	if m.Outside != nil {
+		for _, id := range m.Outside.Exclude {
+			r.excludeOne(id)
+		}
+	}
+}
+
+func (r *Reactor) excludeOne(id order.SessionID) {
+	if s := r.session(id); s != nil && !s.is(flagExcluded) {
+		s.set(flagExcluded)
+		r.batch.excluded = append(r.batch.excluded, s)
+	}
+}
+
+func (r *Reactor) includeAgain() {
+	for i, s := range r.batch.excluded {
+		s.clear(flagExcluded)
+		r.batch.excluded[i] = nil
+	}
+	r.batch.excluded = r.batch.excluded[:0]
+}
+
+// mark hands a reference to every member and lists it for the flush.
+func (r *Reactor) mark(list []member, c *order.Chunk) {
+	n := uint64(len(list))
+	if len(r.batch.excluded) == 0 {
+		for i := range list {
+			list[i].s.enqueue(c)
+		}
+	} else {
+		for i := range list {
+			if s := list[i].s; !s.is(flagExcluded) {
+				s.enqueue(c)
+			} else {
+				n--
+			}
+		}
+	}
+	r.stats.Marks += n
+	r.stats.Deliveries += n * uint64(len(r.batch.run))
+}
+
+// encode returns the run as members in that mode are sent it. Each encoding is
+// built once a run at most, and only where a member wants it.
+func (r *Reactor) encode(mode protocol.Mode, run []*order.Message) *order.Chunk {
+	if mode == protocol.ModeEnvelope {
+		return r.envelopeChunk(run)
+	}
+	return r.bareChunk(run)
+}
+
+// bareChunk is the run's frames in one chunk: a single message's own frame, or
+// a copy of all of them.
+func (r *Reactor) bareChunk(run []*order.Message) *order.Chunk {
+	if len(run) == 1 {
+		return &run[0].Frame
+	}
+	r.stats.Coalesced += uint64(len(run))
+	c := r.batchChunk(run)
+	for _, m := range run {
+		c.Buf = append(c.Buf, m.Frame.Buf...)
+	}
+	return c
+}
+
+// envelopeChunk is the same in envelope mode, whose frames are built here: once
+// a reactor, and only where a member wants them.
+func (r *Reactor) envelopeChunk(run []*order.Message) *order.Chunk {
+	c := r.batchChunk(run)
+	for i, m := range run {
+		c.Buf = protocol.AppendHeader(c.Buf, ws.OpText, r.batch.lens[i])
+		c.Buf = protocol.AppendMessage(c.Buf, m.Group(), m.Payload(), m.IsText)
+	}
+	return c
+}
+
+// batchChunk is an empty chunk for the messages of run.
+func (r *Reactor) batchChunk(run []*order.Message) *order.Chunk {
+	c := r.chunks.get(order.ChunkBatch)
+	c.Group, c.First, c.Last, c.Messages = run[0].Group(), run[0].Order(), run[len(run)-1].Order(), uint32(len(run))
+	r.batch.chunks = append(r.batch.chunks, c)
+	return c
+}
+
+// session returns the session of that id, if it is one of ours and still there.
+func (r *Reactor) session(id order.SessionID) *Session {
+	if id.Reactor() != r.index {
+		return nil
+	}
+	return r.sessions.get(id.Slot(), id.Generation())
+}
+
+func (r *Reactor) ownsAck(m *order.Message) bool {
+	return m.ReqID != nil && m.Origin.Reactor() == r.index
+}
+
+func (r *Reactor) acknowledge(m *order.Message) {
+	if s := r.session(m.Origin); s != nil {
+		s.sendAck(m.ReqID)
+	}
+}
+
+// flushSlice flushes listed sessions, each once, up to the slice's limit, and
+// returns whether any are left. The list is walked, never the groups: between
+// two slices sessions join, leave and die as they like.
+func (r *Reactor) flushSlice() (more bool) {
+	if r.flushed == len(r.dirty) {
+		r.endFlush()
+		return false
+	}
+	writes, sessions := 0, 0
+	r.delivering = true
+	for r.flushed < len(r.dirty) && writes < r.opt.FlushSlice && sessions < flushVisits*r.opt.FlushSlice {
+		s := r.dirty[r.flushed]
+		r.dirty[r.flushed] = nil
+		r.flushed++
+		sessions++
+		if s.state != stateDead && s.is(flagDirty) {
+			writes += r.flush(s)
+		}
+	}
+	r.delivering = false
+	r.stats.Writes += uint64(writes)
+	r.stats.MaxWrites = max(r.stats.MaxWrites, writes)
+	if r.flushed < len(r.dirty) {
+		return true
+	}
+	r.endFlush()
+	return false
+}
+
+// flushVisits is how many sessions that need no write (blocked or dead ones)
+// cost as much as one that does.
+const flushVisits = 16
+
+// observeLatency is at the end of a batch's flush.
+func (r *Reactor) observeLatency() {
+	if len(r.batch.reached) == 0 {
+		return
+	}
+	now := int64(time.Since(r.shared.Start))
+	for _, published := range r.batch.reached {
+		r.stats.Latency.observe(uint64(max(now-published, 0)) / 1000)
+	}
+	r.batch.reached = r.batch.reached[:0]
+}
+
+// endFlush forgets the batch: its chunks that no session kept are used again.
+func (r *Reactor) endFlush() {
+	r.dirty, r.flushed = r.dirty[:0], 0
+	for i, c := range r.batch.chunks {
+		if !c.Retained() {
+			r.chunks.put(c)
+		}
+		r.batch.chunks[i] = nil
+	}
+	r.batch.chunks = r.batch.chunks[:0]
+	r.observeLatency()
+	if r.atBarrier {
+		r.reachBarrier()
+	}
+}

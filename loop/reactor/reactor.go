@@ -1,0 +1,279 @@
+package reactor
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+
+	"groupcast/loop/order"
+	"groupcast/protocol"
+)
+
+// Reactor is one event loop's world: its sessions, its groups, its two rings.
+//
+// Owner: the loop's goroutine. Other goroutines may only call what says so.
+type Reactor struct {
+	index  int
+	shared *Shared
+	opt    *Options // in force; what it points to never changes
+	el     gnet.EventLoop
+
+	// Conns are the connections on this loop, or on their way to it. For any goroutine.
+	Conns atomic.Int32
+
+	sessions sessionTable
+	groups   groupMap
+	wheel    wheel
+
+	port      *order.Port // to the broker and back
+	whileFull func()      // catchUp, made once
+	// sent and returned count what this reactor's sessions had pushed into
+	// ingress, and what of it has come back. The rings keep the order, so that a
+	// session has something under way exactly if its lastSend is not back.
+	sent, returned uint32
+
+	// The batch being delivered: its dirty sessions, of which flushed are
+	// done, and the chunks built for it. See deliver.go.
+	dirty      []*Session
+	flushed    int
+	batch      batch
+	delivering bool
+
+	doomed  []*Session // dead, to be buried by reap
+	current *Session   // whose bytes are being read; its gnet callback buries it
+
+	// The yield channel: a byte written to control comes back as an ordinary
+	// event, behind those of other sockets. yielding is set while one is out.
+	control  int
+	yielding bool
+	traffic  int // OnTraffic calls since the egress ring was last looked at
+
+	// Scratch, and pools of what sessions need only at times.
+	scratch  []byte
+	reply    []byte
+	chunks   chunkPool // of batches
+	replies  chunkPool // private ones, all small
+	queues   freeList[outQueue]
+	decoders freeList[protocol.Decoder]
+	heads    freeList[[]byte]
+	parser   *protocol.CommandParser
+	command  protocol.Command
+	upgrade  protocol.Handshaker
+	limits   protocol.Limits
+
+	writable *writable
+	// write is rawWrite, watch is writable.watch and unacked is unackedBytes;
+	// sessions without a socket put their own in their places.
+	write   func(fd int32, b []byte) (n int, errno unix.Errno)
+	watch   func(s *Session) error
+	unacked func(fd int32) int
+	watched map[*Session]progress // see progress.go
+
+	draining  bool          // publishes are refused
+	atBarrier bool          // the drain's barrier has been taken from the ring
+	drained   chan struct{} // closed once all before the barrier is flushed
+
+	// Ticks, see ticks.go: one is in flight at most, so that a stalled loop
+	// collects none.
+	ticking  atomic.Bool
+	lastTick atomic.Int64  // when the last one ran, in nanoseconds since the engine's start
+	every    time.Duration // how long one lasts
+	ticked   time.Duration // the time that wheel.now stands for, since the engine's start
+	overdue  uint8         // yields until the ticks that came late are made
+
+	onWake     gnet.Runnable
+	onTick     gnet.Runnable
+	onWritable gnet.Runnable
+
+	now   int64 // when the current callback began, in nanoseconds since the engine's start
+	stats Stats
+}
+
+// New makes a reactor without a loop: see Bind. The caller keeps o, and does not
+// change it.
+func New(shared *Shared, index int, o *Options) (*Reactor, error) {
+	r := &Reactor{
+		index:    index,
+		shared:   shared,
+		opt:      o,
+		groups:   newGroupMap(),
+		control:  -1,
+		scratch:  make([]byte, 0, maxWriteBytes),
+		parser:   protocol.NewCommandParser(o.MaxGroupBytes),
+		limits:   limitsOf(o),
+		drained:  make(chan struct{}),
+		write:    rawWrite,
+		unacked:  unackedBytes,
+		watched:  make(map[*Session]progress),
+		chunks:   chunkPool{maxEach: maxFreeChunkBytes},
+		replies:  chunkPool{maxEach: maxFreeReplyBytes},
+		queues:   freeList[outQueue]{max: maxFreeQueues},
+		decoders: freeList[protocol.Decoder]{max: maxFreeDecoders},
+		heads:    freeList[[]byte]{max: maxFreeHeads},
+	}
+	r.every = TickFor(o)
+	r.ticked = time.Since(shared.Start)
+	r.port = order.NewPort(o.RingSlots, o.RingBytes, r.wakeUp)
+	r.whileFull = r.catchUp
+	r.onWake = runnable(r.turn)
+	r.onTick = runnable(func() { r.busy(r.advance) })
+	r.onWritable = runnable(func() { r.busy(r.collectWritable) })
+	var err error
+	if r.writable, err = newWritable(r); err != nil {
+		return nil, err
+	}
+	r.watch = r.writable.watch
+	return r, nil
+}
+
+// Bind gives the reactor its loop, and the descriptor by which it yields: a byte
+// written to it must bring a call of Yielded, behind other events. The descriptor is
+// the reactor's from then on.
+func (r *Reactor) Bind(el gnet.EventLoop, control int) { r.el, r.control = el, control }
+
+// Index is the reactor's place among the engine's. For any goroutine.
+func (r *Reactor) Index() int { return r.index }
+
+// Port is the reactor as the broker sees it.
+func (r *Reactor) Port() *order.Port { return r.port }
+
+// Loop is the reactor's event loop. For any goroutine.
+func (r *Reactor) Loop() gnet.EventLoop { return r.el }
+
+// Do has the loop run f soon, and counts it as busy meanwhile. Order is not kept.
+// For any goroutine; not once the loop has ended.
+func (r *Reactor) Do(f func()) error { return r.execute(runnable(func() { r.busy(f) })) }
+
+// Reconfigure puts other limits in force. The caller keeps o, and does not change it.
+func (r *Reactor) Reconfigure(o *Options) {
+	r.opt = o
+	r.limits = limitsOf(o)
+	r.retick(TickFor(o))
+}
+
+func limitsOf(o *Options) protocol.Limits {
+	return protocol.Limits{MaxMessageBytes: o.MaxMessageBytes, MaxFragments: o.MaxFragments}
+}
+
+// WatchWritable sees to it that the reactor hears of room in full sockets, until
+// StopWritable. It is for a goroutine of its own.
+func (r *Reactor) WatchWritable() { r.writable.run() }
+
+// StopWritable ends WatchWritable. For any goroutine.
+func (r *Reactor) StopWritable() { r.writable.stop() }
+
+// runnable adapts a method to gnet without an allocation a call.
+func runnable(f func()) gnet.Runnable {
+	return gnet.RunnableFunc(func(context.Context) error { f(); return nil })
+}
+
+// execute has the loop run a preallocated Runnable soon. Order among
+// executions is not kept.
+func (r *Reactor) execute(run gnet.Runnable) error {
+	return r.el.Execute(context.Background(), run)
+}
+
+// wakeUp has the loop take what is in its egress ring. The broker calls it.
+func (r *Reactor) wakeUp() {
+	if err := r.execute(r.onWake); err != nil {
+		r.shared.Fail(fmt.Errorf("wake reactor %d: %w", r.index, err))
+	}
+}
+
+// yield comes back to turn after other events have had theirs. An Execute
+// would not: gnet empties that queue before it polls again.
+func (r *Reactor) yield() {
+	if r.yielding {
+		return
+	}
+	r.yielding = true
+	if _, errno := rawWrite(int32(r.control), []byte{0}); errno != 0 {
+		r.shared.Fail(fmt.Errorf("yield reactor %d: %w", r.index, errno))
+	}
+}
+
+// Yielded is called when the byte of a yield has come back.
+func (r *Reactor) Yielded() {
+	r.yielding = false
+	r.turn()
+}
+
+// publish hands m to the broker. Where its ring is full, batches are delivered
+// meanwhile: when it returns, any session may have died.
+func (r *Reactor) publish(m *order.Message) {
+	if r.port.Publish(m, r.whileFull) {
+		// Nobody wakes a loop that slept in there for what it has not taken: the
+		// turn that this brings arms it again.
+		r.yield()
+	}
+}
+
+// doom marks a session dead; reap buries it when nothing is being delivered.
+// It leaves its groups and lets go of its queue at once: several batches may go
+// by until then, and a chunk that it still held would be used again under it.
+// Not to be called while members are being marked.
+func (r *Reactor) doom(s *Session) {
+	if s.state != stateDead {
+		s.state = stateDead
+		r.leaveAll(s)
+		s.dropQueue()
+		r.doomed = append(r.doomed, s)
+	}
+}
+
+// reap closes the connections of dead sessions. gnet calls OnClose inside.
+func (r *Reactor) reap() {
+	for len(r.doomed) > 0 {
+		last := len(r.doomed) - 1
+		s := r.doomed[last]
+		r.doomed[last] = nil
+		r.doomed = r.doomed[:last]
+		if s != r.current && s.fd >= 0 {
+			_ = r.el.Close(s.conn) // an error here is about a descriptor that is gone
+		}
+	}
+}
+
+// clock looks at the time. A callback does so when it begins and when it ends;
+// what happens in it takes r.now for the present.
+func (r *Reactor) clock() int64 {
+	r.now = int64(time.Since(r.shared.Start))
+	return r.now
+}
+
+// busy runs what is neither a read nor a turn, which count their own time.
+func (r *Reactor) busy(f func()) {
+	began := r.clock()
+	f()
+	r.stats.BusyNanos += uint64(r.clock() - began)
+}
+
+// settle ends any callback that is not a turn: flush what it queued unless a
+// turn is on its way to do so, and bury the dead.
+func (r *Reactor) settle() {
+	r.port.WakeBroker()
+	if len(r.dirty) > r.flushed && !r.yielding {
+		if r.flushSlice() {
+			r.yield()
+		}
+	}
+	r.reap()
+}
+
+func (r *Reactor) collectWritable() {
+	r.writable.collect(r.unblock)
+	r.settle()
+}
+
+// Release closes what the reactor holds, once its loop is gone.
+func (r *Reactor) Release() {
+	r.writable.close()
+	if r.control >= 0 {
+		_ = unix.Close(r.control)
+		r.control = -1
+	}
+}

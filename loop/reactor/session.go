@@ -1,0 +1,208 @@
+package reactor
+
+import (
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/panjf2000/gnet/v2"
+
+	"groupcast/loop/order"
+	"groupcast/protocol"
+)
+
+// Session is one WebSocket connection. It is some 200 bytes, since there may
+// be a million: what only a busy or a misbehaving session needs is made when
+// needed and given back.
+//
+// Owner: its reactor's goroutine, from OnOpen to OnClose; every method must be
+// called there. A Session is never reused, so a stale pointer finds a dead
+// session and nothing else.
+type Session struct {
+	r    *Reactor
+	conn gnet.Conn
+
+	// Inbound: nil except in the middle of a message or of a request head.
+	decoder *protocol.Decoder
+	head    *[]byte
+
+	// Outbound: one queue, in the order in which things must arrive.
+	// next is its first chunk, of which sent bytes are gone; more holds the rest.
+	next *order.Chunk
+	more *outQueue
+	sent int32
+	// fd is the reactor's own copy of the descriptor: -1 once closed, since
+	// the number may already be somebody else's.
+	fd int32
+	// backlog is how many bytes the queue holds, without what is sent, and
+	// chunkOverhead for each chunk.
+	backlog int64
+	// pong is the pong frame waiting in the queue, if there is one.
+	pong *order.Chunk
+
+	// Groups: the first membership lies here, since most sessions have one.
+	first membership
+	rest  *[]membership
+
+	// The timing wheel's list, and the tick at which it looks again.
+	wheelPrev, wheelNext *Session
+	due                  uint32
+	// lastSeen is the tick of the last bytes received, opened that of the first.
+	lastSeen, opened uint32
+	// lastSend is the reactor's count of sent after the session's last send.
+	lastSend uint32
+	// Bytes read, and bytes that the kernel has taken.
+	bytesIn, bytesOut uint64
+
+	slot, generation uint32
+
+	// bucketMillis and tokens are the command rate's bucket.
+	bucketMillis uint32
+	tokens       float32
+	refusals     uint16 // commands refused for the rate in a row
+
+	flags sessionFlags
+	state state
+	mode  protocol.Mode
+}
+
+// state is a session's life, in order.
+type state uint8
+
+const (
+	stateHandshake state = iota // waiting for the request head
+	stateOpen
+	stateClosing // last frame queued: flush, then wait for the peer
+	stateDead    // only to be buried
+)
+
+type sessionFlags uint16
+
+const (
+	flagDirty       sessionFlags = 1 << iota // listed for the next flush
+	flagBlocked                              // the kernel took no more; waits for room
+	flagPolled                               // registered with the reactor's writable poll
+	flagPinged                               // a ping is out since lastSeen
+	flagPeerClosed                           // the peer's close frame has been seen
+	flagFinSent                              // our sending half is shut
+	flagHandshaking                          // counts for MaxHandshakes
+	flagExcluded                             // from the run that is being marked
+	flagDeaf                                 // what still comes is not looked at
+)
+
+func (s *Session) is(f sessionFlags) bool { return s.flags&f != 0 }
+func (s *Session) set(f sessionFlags)     { s.flags |= f }
+func (s *Session) clear(f sessionFlags)   { s.flags &^= f }
+
+// ID names the session, for any goroutine.
+func (s *Session) ID() order.SessionID { return order.NewSessionID(s.r.index, s.slot, s.generation) }
+
+// Send queues one frame; it leaves at the end of the current turn. The payload
+// is copied. A session that is closing drops it.
+func (s *Session) Send(op ws.OpCode, payload []byte) {
+	if s.state != stateOpen {
+		return
+	}
+	c := s.replyChunk()
+	before := len(c.Buf)
+	c.Buf = protocol.AppendFrame(c.Buf, op, payload)
+	s.queued(len(c.Buf) - before)
+}
+
+// Open takes in the session of a new connection. It is counted already.
+func (r *Reactor) Open(s *Session, c gnet.Conn) gnet.Action {
+	s.r, s.conn, s.fd, s.lastSeen, s.opened = r, c, int32(c.Fd()), r.wheel.now, r.wheel.now
+	s.lastSend = r.returned
+	r.sessions.add(s)
+	s.set(flagHandshaking)
+	if r.opt.CommandRate > 0 {
+		s.tokens = float32(r.opt.CommandBurst)
+		s.bucketMillis = uint32(time.Since(r.shared.Start).Milliseconds())
+	}
+	r.wheel.schedule(s, r.wheel.now+r.ticks(r.opt.HandshakeTimeout))
+	if r.draining {
+		// It had passed the door when the drain began; its slot may be one
+		// that CloseSome has passed.
+		return gnet.Close
+	}
+	return gnet.None
+}
+
+// Opened reports whether a reactor has taken the session in. It is for whoever has
+// waited for that.
+func (s *Session) Opened() bool { return s.r != nil }
+
+// Received takes the bytes that arrived; b is the loop's own buffer, valid and
+// writable until it returns.
+func (s *Session) Received(b []byte) gnet.Action { return s.r.read(s, b) }
+
+// Gone buries a session whose connection has ended. It only buries: gnet may call it
+// from within any other call.
+func (s *Session) Gone() { s.r.bury(s) }
+
+// bury ends a session whose connection is going: it leaves its groups, in time
+// proportional to their number, and gives back all it holds.
+func (r *Reactor) bury(s *Session) {
+	if s.fd < 0 {
+		return
+	}
+	s.state = stateDead
+	s.fd = -1
+	r.leaveAll(s)
+	r.endHandshake(s)
+	r.wheel.cancel(s)
+	delete(r.watched, s)
+	r.sessions.remove(s)
+	s.dropQueue()
+	r.clearBlocked(s)
+	if s.decoder != nil {
+		r.putDecoder(s.decoder)
+		s.decoder = nil
+	}
+	r.dropHead(s)
+	r.stats.Closed++
+	r.shared.ExitAddress(s.conn.RemoteAddr())
+	r.shared.Conns.Add(-1)
+	r.Conns.Add(-1)
+}
+
+// sessionTable gives sessions their slots. Owner: the reactor's goroutine.
+type sessionTable struct {
+	slots       []*Session
+	generations []uint32 // of each slot; a slot is retired before its generation repeats
+	free        []uint32
+	count       int
+}
+
+func (t *sessionTable) add(s *Session) {
+	if n := len(t.free); n > 0 {
+		s.slot = t.free[n-1]
+		t.free = t.free[:n-1]
+	} else {
+		s.slot = uint32(len(t.slots))
+		t.slots = append(t.slots, nil)
+		t.generations = append(t.generations, 0)
+	}
+	t.generations[s.slot]++
+	s.generation = t.generations[s.slot]
+	t.slots[s.slot] = s
+	t.count++
+}
+
+func (t *sessionTable) remove(s *Session) {
+	t.slots[s.slot] = nil
+	t.count--
+	if t.generations[s.slot] != ^uint32(0) {
+		t.free = append(t.free, s.slot)
+	}
+}
+
+// get returns the session in slot if it still has that generation, else nil.
+func (t *sessionTable) get(slot, generation uint32) *Session {
+	if int(slot) >= len(t.slots) {
+		return nil
+	}
+	if s := t.slots[slot]; s != nil && s.generation == generation {
+		return s
+	}
+	return nil
+}

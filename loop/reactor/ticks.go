@@ -1,0 +1,111 @@
+package reactor
+
+import "time"
+
+// A reactor's time is the ticks of its wheel. It falls behind the clock where
+// the loop, the process or the machine stood still: nobody could be heard
+// meanwhile, so that time is nobody's silence and uses up nobody's deadline.
+
+// TickFor is how the engine's clock divides its timeouts: fine enough for
+// the shortest of them, never finer than 10 ms, never coarser than a second.
+func TickFor(o *Options) time.Duration {
+	shortest := min(o.HandshakeTimeout, o.PingAfter, o.CloseAfter-o.PingAfter, o.CloseTimeout)
+	return min(time.Second, max(shortest/5, 10*time.Millisecond))
+}
+
+// maxLate is how many ticks are made at once: one more than was due. Those that
+// were missed beyond that do not count.
+const maxLate = 2
+
+// Tick is for the engine's clock, from its goroutine. It reports false if the loop has
+// not got to the one before.
+func (r *Reactor) Tick() (ran bool) {
+	if r.ticking.CompareAndSwap(false, true) {
+		return r.execute(r.onTick) == nil
+	}
+	return false
+}
+
+// LastTick is when the loop last answered the clock, since the engine's start. For any
+// goroutine.
+func (r *Reactor) LastTick() time.Duration { return time.Duration(r.lastTick.Load()) }
+
+// advance moves the wheel to the present.
+func (r *Reactor) advance() {
+	r.ticking.Store(false)
+	now := time.Duration(r.clock())
+	r.lastTick.Store(int64(now))
+	due := (now - r.ticked) / r.every
+	if due > maxLate {
+		r.ticked += (due - maxLate) * r.every
+	}
+	switch {
+	case r.overdue > 0: // on their way already
+	case due == 1:
+		r.makeTicks(1)
+	case due > 1:
+		// What peers said meanwhile lies in the kernel and is to be heard before
+		// anybody's time is over. The yield comes back behind every socket that
+		// had something when it was made; one that is out already was made
+		// before the standstill.
+		r.overdue = 1
+		if r.yielding {
+			r.overdue++
+		}
+		r.yield()
+	}
+	r.settle()
+}
+
+// makeLateTicks is called by each turn. It makes the ticks that advance put off.
+func (r *Reactor) makeLateTicks() {
+	if r.overdue--; r.overdue > 0 {
+		r.yield()
+		return
+	}
+	r.makeTicks(min(maxLate, (time.Duration(r.now)-r.ticked)/r.every))
+}
+
+func (r *Reactor) makeTicks(n time.Duration) {
+	for ; n > 0; n-- {
+		r.ticked += r.every
+		r.wheel.advance(r.expire)
+	}
+}
+
+// ticks is how many ticks d lasts, rounded up and one more, so that a deadline
+// set in the middle of a tick is never early.
+func (r *Reactor) ticks(d time.Duration) uint32 {
+	return uint32((d+r.every-1)/r.every) + 1
+}
+
+// retick has a tick last another time from now on, and translates what sessions
+// have noted in ticks. It costs some 100 ns a session: limits that want another
+// tick are changed by an operator, now and then.
+func (r *Reactor) retick(every time.Duration) {
+	old := r.every
+	if every == old {
+		return
+	}
+	r.every = every
+	translate := func(ticks uint32) uint32 {
+		return uint32((time.Duration(ticks)*old + every - 1) / every)
+	}
+	now := r.wheel.now
+	for _, s := range r.sessions.slots {
+		if s == nil {
+			continue
+		}
+		s.lastSeen = now - translate(now-s.lastSeen)
+		s.opened = now - translate(now-s.opened)
+		if s.state != stateDead {
+			r.wheel.schedule(s, now+translate(s.due-now))
+		}
+	}
+	for s, p := range r.watched {
+		p.from = now - translate(now-p.from)
+		p.began = now - translate(now-p.began)
+		p.until = now + translate(p.until-now)
+		r.watched[s] = p
+	}
+}
