@@ -17,7 +17,7 @@ import (
 // the engine is closed; then it returns nil (ErrClosed, if it was closed before).
 // ln must give *net.TCPConn or *net.UnixConn; a net.ListenConfig with KeepAlive -1
 // saves system calls a connection. It waits for a loop only where all of them
-// have maxEnrolling connections to take.
+// have MaxEnrolling connections to take.
 //
 // Running out of descriptors or memory ends nothing: accepting pauses and goes
 // on. Any other error of ln is returned.

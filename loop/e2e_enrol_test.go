@@ -3,6 +3,7 @@ package loop
 import (
 	"errors"
 	"net"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -39,7 +40,7 @@ func TestBusyLoopKeepsNobodyOut(t *testing.T) {
 		}
 		return busy.lag() > 8
 	})
-	for range 2 * maxEnrolling {
+	for range 2 * MaxEnrolling {
 		open(t, addr).sync()
 		probe := connect(t, addr)
 		probe.write([]byte("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"))
@@ -47,7 +48,7 @@ func TestBusyLoopKeepsNobodyOut(t *testing.T) {
 			t.Fatalf("health: %s", head)
 		}
 	}
-	if n := busy.waiting.Load(); n > maxEnrolling {
+	if n := busy.waiting.Load(); n > MaxEnrolling {
 		t.Errorf("%d connections are on their way to one loop", n)
 	}
 	release()
@@ -62,17 +63,25 @@ func TestAllLoopsBusy(t *testing.T) {
 	e, addr := start(t, nil)
 	releases := []func(){hold(t, e.reactors[0]), hold(t, e.reactors[1])}
 	var all []*wire
-	for range 3 * maxEnrolling {
+	for range 3 * MaxEnrolling {
 		w := connect(t, addr)
 		w.write([]byte(upgradeHead))
 		all = append(all, w)
 	}
 	waitFor(t, "both loops have as many as they may", func() bool {
-		return e.enrollers[0].waiting.Load() == maxEnrolling && e.enrollers[1].waiting.Load() == maxEnrolling
+		return e.enrollers[0].waiting.Load() == MaxEnrolling && e.enrollers[1].waiting.Load() == MaxEnrolling
 	})
 	// The acceptor holds one more in its hand.
-	if n := e.shared.Conns.Load(); n > 2*maxEnrolling+1 {
+	if n := e.shared.Conns.Load(); n > 2*MaxEnrolling+1 {
 		t.Errorf("%d connections were taken from the kernel", n)
+	}
+	// It sleeps: nothing goes round that would wake it in vain.
+	waitFor(t, "the acceptor waits", func() bool { return len(e.enrolled) == 0 })
+	for range 1000 {
+		if len(e.enrolled) != 0 {
+			t.Fatal("the acceptor is woken although no loop has room")
+		}
+		runtime.Gosched()
 	}
 	for _, release := range releases {
 		release()
@@ -82,7 +91,7 @@ func TestAllLoopsBusy(t *testing.T) {
 	}
 	for _, r := range e.reactors {
 		waitFor(t, "a loop has its share", func() (ok bool) {
-			onLoop(t, r, func() { ok = r.Sessions() >= maxEnrolling })
+			onLoop(t, r, func() { ok = r.Sessions() >= MaxEnrolling })
 			return ok
 		})
 	}
@@ -95,10 +104,10 @@ func TestCloseWhileLoopsAreBusy(t *testing.T) {
 	addr := url[len("ws://"):]
 	release := hold(t, e.reactors[0])
 	var all []net.Conn
-	for range maxEnrolling + 5 {
+	for range MaxEnrolling + 5 {
 		all = append(all, connect(t, addr).c)
 	}
-	waitFor(t, "the loop has as many as it may", func() bool { return e.shared.Conns.Load() == maxEnrolling+1 })
+	waitFor(t, "the loop has as many as it may", func() bool { return e.shared.Conns.Load() == MaxEnrolling+1 })
 	closed := make(chan error, 1)
 	go func() { closed <- e.Close() }()
 	waitFor(t, "it is closing", e.isStopped)

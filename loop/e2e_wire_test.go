@@ -89,7 +89,12 @@ func waitEmpty(tb testing.TB, e *Engine) {
 		return s.Sessions == 0 && e.shared.Conns.Load() == 0
 	})
 	s := sum(tb, e)
-	if s.Groups != 0 || s.Memberships != 0 || e.shared.Groups.Load() != 0 || e.shared.Handshakes.Load() != 0 ||
+	for _, r := range e.reactors {
+		if n := r.Conns.Load(); n != 0 {
+			tb.Errorf("without sessions, %d connections are counted on loop %d", n, r.Index())
+		}
+	}
+	if s.Groups != 0 || s.Watched != 0 || s.Memberships != 0 || e.shared.Groups.Load() != 0 || e.shared.Handshakes.Load() != 0 ||
 		e.shared.Members.Keys() != 0 || e.shared.Addresses.Keys() != 0 || s.BacklogSessions != 0 || s.BacklogBytes != 0 {
 		tb.Errorf("without sessions: %d groups, %d memberships, %d counted groups, %d handshakes, %d groups with a quota, %d addresses, a backlog of %d bytes in %d",
 			s.Groups, s.Memberships, e.shared.Groups.Load(), e.shared.Handshakes.Load(), e.shared.Members.Keys(), e.shared.Addresses.Keys(), s.BacklogBytes, s.BacklogSessions)

@@ -19,9 +19,10 @@ import (
 // on; the loop takes the connection when it gets to it. So a loop that is busy
 // keeps nobody waiting who could be served by another.
 
-// maxEnrolling is how many connections are on their way to one loop. Beyond it
-// they go to another loop, or stay in the kernel's queue.
-const maxEnrolling = 16
+// MaxEnrolling is how many connections are on their way to one loop. Beyond it
+// they go to another loop, or stay in the kernel's queue. Each holds two descriptors
+// until it has arrived.
+const MaxEnrolling = 16
 
 // enroller is the way in to one reactor.
 //
@@ -29,13 +30,13 @@ const maxEnrolling = 16
 type enroller struct {
 	engine  *Engine
 	r       *reactor.Reactor
-	pending chan enrolment // capacity maxEnrolling
+	pending chan enrolment // capacity MaxEnrolling
 	waiting atomic.Int32   // enrolments that have not been answered
 	oldest  atomic.Int64   // when the first of them began, in nanoseconds since the engine's start; 0 if there is none
 }
 
 func newEnroller(e *Engine, r *reactor.Reactor) *enroller {
-	return &enroller{engine: e, r: r, pending: make(chan enrolment, maxEnrolling)}
+	return &enroller{engine: e, r: r, pending: make(chan enrolment, MaxEnrolling)}
 }
 
 type enrolment struct {
@@ -54,18 +55,17 @@ func (e *Engine) enrol(c net.Conn) {
 	// gnet returns the zones' bytes to a pool that they did not come from.
 	clearZone(c.RemoteAddr())
 	clearZone(c.LocalAddr())
-	for {
+	for waited := false; ; waited = true {
 		for _, n := range e.byLoad() {
 			if n.tryEnrol(c) {
+				if waited {
+					e.tellEnrolled() // there may be more room, and more acceptors that wait for it
+				}
 				return
 			}
 		}
 		select {
-		case <-e.enrolled: // some loop has taken one
-			select { // more than one acceptor may wait for that
-			case e.enrolled <- struct{}{}:
-			default:
-			}
+		case <-e.enrolled:
 		case <-e.stopped:
 			e.shared.ExitAddress(c.RemoteAddr())
 			e.unreserve()
@@ -100,7 +100,7 @@ func (n *enroller) lag() int {
 
 // tryEnrol begins to hand c to the loop, unless too many are on their way there.
 func (n *enroller) tryEnrol(c net.Conn) bool {
-	if n.waiting.Add(1) > maxEnrolling {
+	if n.waiting.Add(1) > MaxEnrolling {
 		n.waiting.Add(-1)
 		return false
 	}
@@ -114,7 +114,7 @@ func (n *enroller) tryEnrol(c net.Conn) bool {
 		taken = failed
 	}
 	one.taken = taken
-	n.pending <- one // has room: maxEnrolling are waiting at most
+	n.pending <- one // has room: MaxEnrolling are waiting at most
 	return true
 }
 
@@ -141,10 +141,15 @@ func (n *enroller) run() {
 			e.enrolFailed.Store(&err)
 		}
 		n.waiting.Add(-1)
-		select {
-		case e.enrolled <- struct{}{}:
-		default:
-		}
+		e.tellEnrolled()
+	}
+}
+
+// tellEnrolled lets an acceptor that waits for room look again.
+func (e *Engine) tellEnrolled() {
+	select {
+	case e.enrolled <- struct{}{}:
+	default:
 	}
 }
 

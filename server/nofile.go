@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"golang.org/x/sys/unix"
+
+	"groupcast/loop"
 )
 
 // raiseOpenFiles raises RLIMIT_NOFILE to its hard limit and returns what is in
@@ -28,11 +30,13 @@ func raiseOpenFiles() (files int, err error) {
 
 // What descriptors are needed for besides connections.
 const (
-	baseFiles     = 192  // standard streams, logs, pollers, profiles, and the control socket's connections
-	apiConns      = 256  // connections to the API
-	channelConns  = 4096 // connections to the Channel server, where there is one
-	filesPerLoop  = 8    // epoll, eventfd, control sockets, a timer, and some to spare
-	filesPerEntry = 4    // a listener, a connection being handed over (two), and one to spare
+	baseFiles    = 192  // standard streams, logs, pollers, profiles, and the control socket's connections
+	apiConns     = 256  // connections to the API
+	channelConns = 4096 // connections to the Channel server, where there is one
+	// Epoll, eventfd, control sockets, a timer, some to spare, and the second descriptor
+	// of each connection that is on its way.
+	filesPerLoop  = 8 + loop.MaxEnrolling
+	filesPerEntry = 4 // a listener, a connection in the acceptor's hand (two), and one to spare
 )
 
 // reserveFor is how many descriptors are kept from the connections.

@@ -30,7 +30,7 @@ type Act uint8
 const (
 	ActJoin  Act = iota // the session joins the group in the payload
 	ActLeave            // it leaves it
-	ActReply            // the payload is a text for it
+	ActReply            // the payload is frames for it
 )
 
 // Overhead is what a ring counts for a message beside its bytes: the struct and

@@ -58,8 +58,33 @@ func (r *Reactor) underway(s *Session) bool { return int32(s.lastSend-r.returned
 // putBehind sends something of s after its sends. Like publish, it may deliver
 // meanwhile, after which s may be dead.
 func (r *Reactor) putBehind(s *Session, act order.Act, payload, reqID []byte) {
+	r.flushBehind(s)
 	r.stats.Deferred++
 	r.send(s, order.NewOwn(s.ID(), act, payload, reqID))
+}
+
+// maxBehind is how many bytes of answers are gathered before they are sent round.
+const maxBehind = 8 << 10
+
+// replyBehind has s get an answer after its sends. What one read brings is gathered:
+// a flood of commands that are refused shall not fill the rings.
+func (r *Reactor) replyBehind(s *Session, text []byte) {
+	r.stats.Deferred++
+	r.behind = protocol.AppendFrame(r.behind, ws.OpText, text)
+	if len(r.behind) >= maxBehind {
+		r.flushBehind(s)
+	}
+}
+
+// flushBehind sends round what was gathered for s, the session that is being read:
+// before anything else of it goes round, and at the end of the read.
+func (r *Reactor) flushBehind(s *Session) {
+	if len(r.behind) == 0 {
+		return
+	}
+	m := order.NewOwn(s.ID(), order.ActReply, r.behind, nil)
+	r.behind = r.behind[:0]
+	r.send(s, m)
 }
 
 // send publishes m for s and notes that it is under way.
@@ -82,7 +107,7 @@ func (r *Reactor) carryOut(m *order.Message) {
 	case order.ActLeave:
 		r.leave(s, m.Payload(), m.ReqID)
 	case order.ActReply:
-		s.Send(ws.OpText, m.Payload())
+		s.sendFrames(m.Payload())
 	}
 }
 
@@ -91,7 +116,7 @@ func (r *Reactor) answer(s *Session, text []byte) {
 	switch {
 	case s.state != stateOpen:
 	case r.underway(s):
-		r.putBehind(s, order.ActReply, text, nil)
+		r.replyBehind(s, text)
 	default:
 		s.Send(ws.OpText, text)
 	}
@@ -143,6 +168,7 @@ func (r *Reactor) enter(s *Session, name []byte) *protocol.CommandError {
 		}
 		g = r.groups.add(string(name))
 	}
+	r.mayMove()
 	r.groups.join(s, g)
 	return nil
 }
@@ -173,6 +199,7 @@ func (r *Reactor) leaveAll(s *Session) {
 }
 
 func (r *Reactor) leaveAt(s *Session, at int) {
+	r.mayMove()
 	r.shared.Members.Exit(s.membership(at).g.name)
 	if r.groups.leave(s, at) {
 		r.shared.Groups.Add(-1)
@@ -195,6 +222,7 @@ func (r *Reactor) sendToGroup(s *Session, c *protocol.Command) {
 	m.Origin = s.ID()
 	m.ExcludeSelf = c.ExcludeSelf
 	r.stats.Published++
+	r.flushBehind(s)
 	r.send(s, m)
 }
 

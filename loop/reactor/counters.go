@@ -19,6 +19,7 @@ type Stats struct {
 	EgressLen       int // ring items waiting for this reactor
 	BacklogSessions int // sessions whose socket takes no more at the moment
 	BacklogBytes    int // what they have not read, with what is kept beside it
+	Watched         int // sessions whose progress is looked at: pinged behind a backlog, or slow to close
 
 	// Inbound.
 	MessagesIn       uint64 // complete data messages
@@ -149,6 +150,7 @@ func (r *Reactor) Snapshot() Stats {
 	s.Sessions = r.sessions.count
 	s.Groups = len(r.groups.byName)
 	s.Memberships = r.groups.memberships
+	s.Watched = len(r.watched)
 	port := r.port.Stats()
 	s.IngressLen = port.IngressLen
 	s.EgressLen = port.EgressLen

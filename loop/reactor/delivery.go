@@ -159,11 +159,13 @@ func (r *Reactor) endRun() {
 			b.marks += g.size() + m.Excluded() // looking for a session costs as much as marking one
 			r.exclude(m)
 		}
+		r.marking = true
 		for mode, list := range &g.members {
 			if len(list) > 0 {
 				r.mark(list, r.encode(protocol.Mode(mode), b.run))
 			}
 		}
+		r.marking = false
 		r.includeAgain()
 		for _, m := range b.run {
 			b.reached = append(b.reached, m.Published)

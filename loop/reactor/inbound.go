@@ -24,6 +24,7 @@ func (r *Reactor) read(s *Session, b []byte) (action gnet.Action) {
 	s.lastSeen = r.wheel.now
 	s.clear(flagPinged)
 	r.receive(s, b)
+	r.flushBehind(s)
 	if s.is(flagDirty) && s.state != stateDead {
 		r.stats.Writes += uint64(r.flush(s))
 		r.unlist(s)

@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"math"
+	"net"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -21,11 +22,11 @@ import (
 // Owner: its reactor's goroutine. Few sessions have one at a time: those that
 // are pinged behind a backlog, and those that do not end their close handshake.
 type progress struct {
-	acked int64  // bytes acknowledged when it was last looked at
-	from  uint32 // tick of that
-	until uint32 // tick at which its time is over, unless it makes progress
+	at    position // when it was last looked at
+	from  uint32   // tick of that
+	until uint32   // tick at which its time is over, unless it makes progress
 
-	// Of an open session: the bytes acknowledged once it has our ping.
+	// Of an open session: the bytes that the peer has once it has our ping.
 	pinged int64
 	// Of a closing session: the tick at which it began, and whether everything
 	// has been acknowledged.
@@ -33,11 +34,34 @@ type progress struct {
 	all   bool
 }
 
-// acked is how many of the bytes that the kernel took for s the other side has
-// acknowledged. On a unix socket, whose kernel counts its own overhead too, only
-// its growth means something.
-func (r *Reactor) acked(s *Session) int64 {
-	return int64(s.bytesOut) - int64(r.unacked(s.fd))
+// position is how far a peer has come: bytes that the kernel took for it ever, and
+// those of them that its side has not acknowledged.
+type position struct{ out, unacked int64 }
+
+// acked is how many bytes the other side has.
+func (p position) acked() int64 { return p.out - p.unacked }
+
+func (r *Reactor) position(s *Session) position {
+	return position{int64(s.bytesOut), int64(r.unacked(s.fd))}
+}
+
+// gained is how many bytes the other side has taken since from. A unix socket has no
+// acknowledgements, and its kernel counts its own overhead, so that what waits in it
+// may seem to grow while the peer reads; but it takes more only where the peer has
+// read, so both what it takes and what falls count.
+func (s *Session) gained(from, to position) int64 {
+	if s.isUnix() {
+		return to.out - from.out + max(0, from.unacked-to.unacked)
+	}
+	return to.acked() - from.acked()
+}
+
+func (s *Session) isUnix() bool {
+	if s.conn == nil {
+		return false
+	}
+	_, unix := s.conn.RemoteAddr().(*net.UnixAddr)
+	return unix
 }
 
 // waiting is how many bytes of s are queued here.
@@ -64,8 +88,8 @@ const noPing = math.MaxInt64
 // can only come once the peer has got that far.
 func (r *Reactor) ping(s *Session) {
 	s.set(flagPinged)
-	p := progress{acked: r.acked(s), pinged: noPing}
-	behind := s.next != nil || p.acked < int64(s.bytesOut)
+	p := progress{at: r.position(s), pinged: noPing}
+	behind := s.next != nil || p.at.unacked > 0
 	r.queuePing(s, &p)
 	if behind {
 		r.watched[s] = p
@@ -89,15 +113,15 @@ func (r *Reactor) reachesPing(s *Session) bool {
 	if !behind {
 		return false
 	}
-	acked := r.acked(s)
-	if acked >= p.pinged {
+	at := r.position(s)
+	if at.acked() >= p.pinged {
 		delete(r.watched, s) // it has it: from here on it has its time to answer
 		return true
 	}
-	if acked <= p.acked {
+	if s.gained(p.at, at) <= 0 {
 		return false
 	}
-	p.acked = acked
+	p.at = at
 	if p.pinged == noPing {
 		r.queuePing(s, &p)
 	}
@@ -115,16 +139,16 @@ const closingLooks = 4
 func (r *Reactor) checkClosing(s *Session) {
 	now := r.wheel.now
 	limit, look := r.ticks(r.opt.CloseTimeout), r.closingLook()
-	acked := r.acked(s)
-	all := s.next == nil && acked >= int64(s.bytesOut)
+	at := r.position(s)
+	all := s.next == nil && at.unacked == 0
 	p, watched := r.watched[s]
 	switch {
 	case !watched:
-		p = progress{acked: acked, from: now, until: now - look + limit, began: now - look, all: all}
+		p = progress{at: at, from: now, until: now - look + limit, began: now - look, all: all}
 	case all && !p.all:
 		p.all, p.until = true, now+limit
-	case !all && acked > p.acked && acked-p.acked >= r.leastProgress(now-p.from):
-		p.acked, p.from, p.until = acked, now, now+limit
+	case !all && s.gained(p.at, at) >= max(1, r.leastProgress(now-p.from)):
+		p.at, p.from, p.until = at, now, now+limit
 	}
 	end := p.began + max(limit, r.ticks(r.opt.CloseLimit))
 	if int32(now-p.until) >= 0 || !r.draining && int32(now-end) >= 0 {

@@ -1,10 +1,12 @@
 package reactor
 
 import (
+	"net"
 	"testing"
 	"time"
 
 	"github.com/gobwas/ws"
+	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
 	"groupcast/protocol"
@@ -257,3 +259,60 @@ func TestCloseProgress(t *testing.T) {
 		})
 	}
 }
+
+// TestPingedThenClosed: what was noted of a session that was pinged behind a backlog
+// does not count for its close handshake.
+func TestPingedThenClosed(t *testing.T) {
+	e := startSim(t, func(o *Options) {
+		o.PingAfter, o.CloseAfter, o.CloseTimeout = 20*time.Second, 40*time.Second, 5*time.Second
+	})
+	r := e.reactors[0]
+	onLoop(t, r, func() {
+		p := r.simulatePeer(1000)
+		p.publish(5000)
+		p.pass(21*time.Second, nil)
+		if len(r.watched) != 1 {
+			t.Fatalf("%d are watched", len(r.watched))
+		}
+		r.closeWith(p.s, ws.StatusGoingAway, "")
+		p.pass(2*time.Second, nil)
+		if p.s.state != stateClosing {
+			t.Errorf("state %d long before its time was over", p.s.state)
+		}
+		p.pass(5*time.Second, nil)
+		if p.s.state != stateDead || e.shared.CutSessions.Load() != 1 {
+			t.Errorf("state %d when its time was over", p.s.state)
+		}
+		p.s.conn = unixConn{}
+		r.bury(p.s)
+		if len(r.watched) != 0 {
+			t.Error("a buried session is watched")
+		}
+	})
+}
+
+// TestUnixProgress: on a unix socket what waits in the kernel may seem to grow while
+// the peer reads, since the kernel counts its own overhead.
+func TestUnixProgress(t *testing.T) {
+	tcp, unix := &Session{}, &Session{conn: unixConn{}}
+	for _, test := range []struct {
+		from, to  position
+		tcp, unix int64
+	}{
+		{position{1000, 100}, position{1000, 100}, 0, 0},
+		{position{1000, 100}, position{1000, 40}, 60, 60},
+		{position{1000, 100}, position{1500, 9000}, -8400, 500},
+		{position{1000, 100}, position{1200, 0}, 300, 300},
+	} {
+		if got := tcp.gained(test.from, test.to); got != test.tcp {
+			t.Errorf("TCP, %v to %v: %d, want %d", test.from, test.to, got, test.tcp)
+		}
+		if got := unix.gained(test.from, test.to); got != test.unix {
+			t.Errorf("unix, %v to %v: %d, want %d", test.from, test.to, got, test.unix)
+		}
+	}
+}
+
+type unixConn struct{ gnet.Conn }
+
+func (unixConn) RemoteAddr() net.Addr { return &net.UnixAddr{} }

@@ -42,6 +42,7 @@ type Reactor struct {
 	flushed    int
 	batch      batch
 	delivering bool
+	marking    bool // see mayMove
 
 	doomed  []*Session // dead, to be buried by reap
 	current *Session   // whose bytes are being read; its gnet callback buries it
@@ -55,6 +56,7 @@ type Reactor struct {
 	// Scratch, and pools of what sessions need only at times.
 	scratch  []byte
 	reply    []byte
+	behind   []byte    // answers to the session being read, behind its sends
 	chunks   chunkPool // of batches
 	replies  chunkPool // private ones, all small
 	queues   freeList[outQueue]
@@ -212,11 +214,20 @@ func (r *Reactor) publish(m *order.Message) {
 	}
 }
 
+// mayMove ends the process if a member is about to come or go while members are
+// being marked: the list that is walked would change under the walk, and somebody
+// get a message twice or not at all.
+func (r *Reactor) mayMove() {
+	if r.marking {
+		panic("reactor: a member came or went while members were being marked")
+	}
+}
+
 // doom marks a session dead; reap buries it when nothing is being delivered.
 // It leaves its groups and lets go of its queue at once: several batches may go
 // by until then, and a chunk that it still held would be used again under it.
-// Not to be called while members are being marked.
 func (r *Reactor) doom(s *Session) {
+	r.mayMove()
 	if s.state != stateDead {
 		s.state = stateDead
 		r.leaveAll(s)

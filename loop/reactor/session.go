@@ -165,6 +165,16 @@ func (r *Reactor) bury(s *Session) {
 	r.Conns.Add(-1)
 }
 
+// sendFrames is Send for whole frames of the server's.
+func (s *Session) sendFrames(frames []byte) {
+	if s.state != stateOpen {
+		return
+	}
+	c := s.replyChunk()
+	c.Buf = append(c.Buf, frames...)
+	s.queued(len(frames))
+}
+
 // sessionTable gives sessions their slots. Owner: the reactor's goroutine.
 type sessionTable struct {
 	slots       []*Session

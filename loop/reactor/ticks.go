@@ -99,13 +99,13 @@ func (r *Reactor) retick(every time.Duration) {
 		s.lastSeen = now - translate(now-s.lastSeen)
 		s.opened = now - translate(now-s.opened)
 		if s.state != stateDead {
-			r.wheel.schedule(s, now+translate(s.due-now))
+			r.wheel.schedule(s, now+translate(uint32(max(0, int32(s.due-now)))))
 		}
 	}
 	for s, p := range r.watched {
 		p.from = now - translate(now-p.from)
 		p.began = now - translate(now-p.began)
-		p.until = now + translate(p.until-now)
+		p.until = now + translate(uint32(max(0, int32(p.until-now)))) // a look may be later than it
 		r.watched[s] = p
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws"
+
 	"groupcast/protocol"
 )
 
@@ -79,6 +81,57 @@ func TestTickFollowsReconfigure(t *testing.T) {
 		r.makeTicks(1)
 		if s.state == stateOpen {
 			t.Error("open after it had its time to answer")
+		}
+	})
+}
+
+// TestReconfigureWhileClosing: a deadline that is already over, but has not been
+// looked at, is not put off by another tick.
+func TestReconfigureWhileClosing(t *testing.T) {
+	slow := func(o *Options) { // a tick of 500 ms, so that looks do not fall on deadlines
+		o.HandshakeTimeout, o.CloseTimeout = 2500*time.Millisecond, 6*time.Second
+	}
+	e := startSim(t, slow)
+	r := e.reactors[0]
+	r.draining = true // no other limit ends it
+	onLoop(t, r, func() {
+		p := r.simulatePeer(10)
+		p.publish(5000)
+		r.closeWith(p.s, ws.StatusGoingAway, "")
+		limit := r.ticks(r.opt.CloseTimeout)
+		for n := limit + 1; n > 0; n-- {
+			r.makeTicks(1)
+		}
+		o := *r.opt
+		o.HandshakeTimeout = 5 * time.Second
+		r.Reconfigure(&o)
+		for n := 3 * limit; n > 0 && p.s.state != stateDead; n-- {
+			r.makeTicks(1)
+		}
+		if p.s.state != stateDead {
+			t.Error("a close handshake without progress lasts for ever")
+		}
+		r.draining = false
+	})
+}
+
+// TestLateTicksAwaitTheRightYield: a yield that was out before the standstill comes
+// back in front of what came meanwhile: it does not make the late ticks.
+func TestLateTicksAwaitTheRightYield(t *testing.T) {
+	e := startSim(t, nil)
+	r := e.reactors[0]
+	onLoop(t, r, func() {
+		r.yield()
+		r.ticked -= time.Hour
+		before := r.wheel.now
+		r.advance()
+		r.Yielded()
+		if r.wheel.now != before {
+			t.Error("made by a yield from before the standstill")
+		}
+		r.Yielded()
+		if r.wheel.now != before+maxLate {
+			t.Errorf("%d ticks made, want %d", r.wheel.now-before, maxLate)
 		}
 	})
 }
