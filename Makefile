@@ -171,6 +171,18 @@ profile: build $(BIN)/load ## CPU, heap and trace of a scenario into bin/profile
 		for p in cpu heap; do echo; go tool pprof -top -nodecount 10 $(BIN)/groupcast $(BIN)/profile/$$p.pprof 2>/dev/null; done; \
 		echo; echo "go tool trace bin/profile/trace.out shows the rest",--pprof 127.0.0.1:$$pprof)
 
+# What the compiler optimizes the program by: where six scenarios spend their time.
+# To be made anew when functions on the way of a message move or get other names.
+.PHONY: pgo
+pgo: build $(BIN)/load ## Make server/cmd/groupcast/default.pgo anew from six scenarios (two minutes)
+	@mkdir -p $(BIN)/profile; rm -f $(BIN)/profile/pgo-*; n=0; \
+	for scenario in big-room hot-room 'hot-room --window 1' many-rooms many-groups churn; do \
+		n=$$((n + 1)); pprof=$$((30000 + RANDOM % 5000)); \
+		($(call beside,(sleep 4; curl -sfo $(BIN)/profile/pgo-$$n "http://127.0.0.1:$$pprof/debug/pprof/profile?seconds=8") & collect=$$!; \
+			$(BIN)/load $$scenario --duration 14s --addr 127.0.0.1:$$port --pid $$pid; wait $$collect,--pprof 127.0.0.1:$$pprof --loops 1)); \
+	done; \
+	go tool pprof -proto $(BIN)/profile/pgo-* 2>/dev/null >server/cmd/groupcast/default.pgo
+
 .PHONY: k6-smoke
 k6-smoke: build $(K6) ## Every promise once, and a short load, by k6
 	@$(call beside,export K6_NO_USAGE_REPORT=true TARGET=ws://127.0.0.1:$$port API=http://127.0.0.1:$$api; \
