@@ -141,12 +141,6 @@ func (e *Engine) unreserve() {
 	e.shared.Handshakes.Add(-1)
 }
 
-func clearZone(addr net.Addr) {
-	if tcp, ok := addr.(*net.TCPAddr); ok {
-		tcp.Zone = ""
-	}
-}
-
 const retryAfterSeconds = 5
 
 var unavailable = protocol.AppendUnavailable(nil, retryAfterSeconds)

@@ -75,6 +75,13 @@ func (e *Engine) enrol(c net.Conn) {
 	}
 }
 
+// clearZone forgets the zone of an IPv6 address.
+func clearZone(addr net.Addr) {
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		tcp.Zone = ""
+	}
+}
+
 // byLoad are the ways in, the one first that should get a new connection: of
 // those that keep nobody waiting for long the one with the fewest connections.
 func (e *Engine) byLoad() []*enroller {

@@ -60,6 +60,3 @@ var (
 
 // ParseSessionID reads a session id's textual form.
 func ParseSessionID(text string) (SessionID, error) { return order.ParseSessionID(text) }
-
-// NewSink adds a way out of the broker; see order.Broker.NewSink.
-func (e *Engine) NewSink(o SinkOptions) *Sink { return e.broker.NewSink(o) }

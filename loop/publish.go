@@ -97,3 +97,6 @@ var (
 	ErrTooManyGroups   = fmt.Errorf("a publication goes to 1 to %d groups", MaxPublicationGroups)
 	ErrTooManyExcludes = fmt.Errorf("a publication excludes %d sessions at most", MaxPublicationExcludes)
 )
+
+// NewSink adds a way out of the broker; see order.Broker.NewSink.
+func (e *Engine) NewSink(o SinkOptions) *Sink { return e.broker.NewSink(o) }

@@ -1,28 +1,10 @@
 package order
 
 import (
+	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
-)
-
-// quota is how many items the broker takes from one door before it looks
-// at the next, and how many slots may be popped before they are handed back.
-const quota = 32
-
-// wakeState is the word that a consumer and its producers share so that no
-// wake-up is lost and none is given twice.
-//
-// A consumer that has found nothing to do stores the state it will sleep in,
-// looks once more, and only then sleeps. A producer publishes first and then
-// swaps exactly that state for stateRunning; whoever succeeds owes the one
-// wake-up. Since both sides' operations are sequentially consistent, either
-// the consumer's second look sees the item or the producer sees the state.
-type wakeState = uint32
-
-const (
-	running wakeState = iota // will look again by itself
-	armed                    // a reactor idle in gnet's poll, or the broker idle: wake when there is an item
-	parked                   // inside a refused push: wake when there is room, or (a reactor) an item
 )
 
 // Broker puts all messages into one order and hands each to every port. It is
@@ -38,8 +20,7 @@ type Broker struct {
 	barriers int  // doors that have sent their barrier
 	ended    bool // the engine stopped while the broker waited for room: it takes nothing more
 
-	state   atomic.Uint32
-	wakes   chan struct{} // capacity one: what a sleeping broker waits on
+	sleeper sleeper // the broker's own sleep
 	stopped <-chan struct{}
 	door    door // of the goroutines outside the loops
 
@@ -63,12 +44,12 @@ func NewBroker(ports []*Port, slots, bytes int, epoch uint64, stopped <-chan str
 	b := &Broker{
 		ports:   ports,
 		epoch:   epoch,
-		wakes:   make(chan struct{}, 1),
+		sleeper: newSleeper(stopped),
 		stopped: stopped,
-		door:    newDoor(slots, bytes),
 	}
+	b.door = newDoor(slots, bytes, &b.sleeper, stopped)
 	for i, p := range ports {
-		p.index, p.broker, p.stopped = i, b, stopped
+		p.index, p.broker, p.stopped = i, &b.sleeper, stopped
 	}
 	b.sinks.Store(new([]*Sink))
 	return b
@@ -106,7 +87,7 @@ func (b *Broker) Run() {
 			}
 			continue
 		}
-		if !b.sleep() {
+		if !b.sleeper.sleep(armed, b.pending) {
 			return
 		}
 	}
@@ -210,20 +191,7 @@ func (b *Broker) park(p *Port, m *Message) bool {
 	for _, other := range b.ports {
 		other.wake() // the others need not wait for p with what they already have
 	}
-	b.state.Store(parked)
-	if p.egress.room(uint64(m.Size())) && b.state.CompareAndSwap(parked, running) {
-		return true
-	}
-	return b.wait()
-}
-
-// sleep waits for an item at any door; false when the engine stops.
-func (b *Broker) sleep() bool {
-	b.state.Store(armed)
-	if b.pending() && b.state.CompareAndSwap(armed, running) {
-		return true
-	}
-	return b.wait()
+	return b.sleeper.sleep(parked, func() bool { return p.egress.room(uint64(m.Size())) })
 }
 
 func (b *Broker) isStopped() bool {
@@ -235,16 +203,7 @@ func (b *Broker) isStopped() bool {
 	}
 }
 
-// wait is where both of them sleep; false when the engine stops.
-func (b *Broker) wait() bool {
-	select {
-	case <-b.wakes:
-		return true
-	case <-b.stopped:
-		return false
-	}
-}
-
+// pending reports whether there is an item at any door.
 func (b *Broker) pending() bool {
 	for _, p := range b.ports {
 		if !p.ingress.empty() {
@@ -254,14 +213,38 @@ func (b *Broker) pending() bool {
 	return len(b.door.items) > 0
 }
 
-// wakeFrom wakes the broker if it sleeps in the given state. It never blocks: a
-// token that is there already wakes as well as a second one would. There can be
-// one once the engine has stopped, since a broker that leaves does not take it.
-func (b *Broker) wakeFrom(state wakeState) {
-	if b.state.Load() == state && b.state.CompareAndSwap(state, running) {
-		select {
-		case b.wakes <- struct{}{}:
-		default:
-		}
+// Publish hands in a message from outside the loops and waits for its order, the
+// last one's if it has several groups. ErrOverloaded means that there was no room
+// until ctx ended, and that nothing was published; ctx's own error that it was, and
+// that only its order is not known.
+func (b *Broker) Publish(ctx context.Context, m *Message) (order uint64, err error) {
+	return b.door.publish(ctx, m)
+}
+
+// Submit is Publish without the wait for the order: what one goroutine submits
+// keeps its sequence.
+func (b *Broker) Submit(ctx context.Context, m *Message) error { return b.door.submit(ctx, m) }
+
+// CloseOutside refuses further messages from outside and sends that door's
+// barrier behind the last one taken.
+func (b *Broker) CloseOutside(ctx context.Context) error { return b.door.close(ctx) }
+
+// NewSink adds a way out. Only messages ordered after it returns are sure to come.
+func (b *Broker) NewSink(o SinkOptions) *Sink {
+	s := newSink(o, b.stopped)
+	s.leave = func() {
+		b.changeSinks(func(list []*Sink) []*Sink {
+			return slices.DeleteFunc(slices.Clone(list), func(other *Sink) bool { return other == s })
+		})
 	}
+	b.changeSinks(func(list []*Sink) []*Sink { return append(slices.Clone(list), s) })
+	return s
+}
+
+// changeSinks replaces the list that the broker reads.
+func (b *Broker) changeSinks(change func([]*Sink) []*Sink) {
+	b.sinksMu.Lock()
+	defer b.sinksMu.Unlock()
+	list := change(*b.sinks.Load())
+	b.sinks.Store(&list)
 }

@@ -354,12 +354,12 @@ func TestEndedBrokerTakesNothing(t *testing.T) {
 	if n := p.ingress.len(); n != 2 || b.order != 2 {
 		t.Errorf("%d messages are left and %d were ordered; want 2 and 2", n, b.order)
 	}
-	b.wakes <- struct{}{}
-	b.state.Store(parked)
+	b.sleeper.wakes <- struct{}{}
+	b.sleeper.state.Store(parked)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		b.wakeFrom(parked)
+		b.sleeper.wakeFrom(parked)
 	}()
 	select {
 	case <-done:
@@ -378,7 +378,7 @@ func TestOutsideTurnCountsMessages(t *testing.T) {
 		for range quota {
 			m.AddGroup("h")
 		}
-		if err := b.enter(t.Context(), m); err != nil {
+		if err := b.door.enter(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 	}

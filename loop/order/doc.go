@@ -11,7 +11,8 @@
 //	sessionid.go  how a session is named
 //	ring.go       the rings
 //	port.go       a loop as the broker sees it; publishing into a full ring
-//	broker.go     the one order, and how sleepers are woken
+//	wake.go       how sleepers are woken
+//	broker.go     the one order
 //	door.go       the way in for goroutines outside the loops
 //	sink.go       the way out for them
 //

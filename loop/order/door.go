@@ -17,6 +17,8 @@ type door struct {
 	bytes   *semaphore.Weighted
 	closing sync.RWMutex  // held for reading while something is put into items
 	closed  chan struct{} // closed when draining: it takes no more
+	broker  *sleeper      // wakes it
+	stopped <-chan struct{}
 
 	taken, full, overloaded atomic.Uint64
 }
@@ -29,11 +31,12 @@ type DoorStats struct {
 	Overloaded uint64 // those of them that never did
 }
 
-func newDoor(slots, bytes int) door {
+func newDoor(slots, bytes int, broker *sleeper, stopped <-chan struct{}) door {
 	return door{
 		items:  make(chan *Message, slots),
 		bytes:  semaphore.NewWeighted(int64(bytes)),
 		closed: make(chan struct{}),
+		broker: broker, stopped: stopped,
 	}
 }
 
@@ -48,20 +51,17 @@ var (
 	ErrClosed     = errors.New("engine closed")
 )
 
-// Publish hands in a message from outside the loops and waits for its order, the
-// last one's if it has several groups. ErrOverloaded means that there was no room
-// until ctx ended, and that nothing was published; ctx's own error that it was, and
-// that only its order is not known.
-func (b *Broker) Publish(ctx context.Context, m *Message) (order uint64, err error) {
+// publish is Broker.Publish.
+func (d *door) publish(ctx context.Context, m *Message) (order uint64, err error) {
 	reply := make(chan uint64, 1)
 	m.Outside.reply = reply
-	if err := b.Submit(ctx, m); err != nil {
+	if err := d.submit(ctx, m); err != nil {
 		return 0, err
 	}
 	select {
 	case order := <-reply:
 		return order, nil
-	case <-b.stopped:
+	case <-d.stopped:
 		return 0, ErrClosed
 	case <-ctx.Done():
 		// It is in the ring and will be delivered; only its order is not known.
@@ -69,53 +69,52 @@ func (b *Broker) Publish(ctx context.Context, m *Message) (order uint64, err err
 	}
 }
 
-// Submit is Publish without the wait for the order: what one goroutine submits
-// keeps its sequence.
-func (b *Broker) Submit(ctx context.Context, m *Message) error {
-	err := b.enter(ctx, m)
+// submit is Broker.Submit.
+func (d *door) submit(ctx context.Context, m *Message) error {
+	err := d.enter(ctx, m)
 	switch {
 	case err == nil:
-		b.door.taken.Add(1)
+		d.taken.Add(1)
 	case errors.Is(err, ErrOverloaded):
-		b.door.overloaded.Add(1)
+		d.overloaded.Add(1)
 	}
 	return err
 }
 
 // enter puts m into the door, waiting for room until ctx ends.
-func (b *Broker) enter(ctx context.Context, m *Message) error {
-	if err := b.acquire(ctx, m); err != nil {
+func (d *door) enter(ctx context.Context, m *Message) error {
+	if err := d.acquire(ctx, m); err != nil {
 		return err
 	}
-	b.door.closing.RLock()
-	defer b.door.closing.RUnlock()
+	d.closing.RLock()
+	defer d.closing.RUnlock()
 	err := ErrDraining
 	select {
-	case <-b.door.closed:
+	case <-d.closed:
 	default:
-		if b.tryEnter(m) {
+		if d.tryEnter(m) {
 			return nil
 		}
-		b.door.full.Add(1)
+		d.full.Add(1)
 		select {
-		case b.door.items <- m:
-			b.wakeFrom(armed)
+		case d.items <- m:
+			d.broker.wakeFrom(armed)
 			return nil
-		case <-b.door.closed: // so that nobody who waits for room holds up the drain
-		case <-b.stopped:
+		case <-d.closed: // so that nobody who waits for room holds up the drain
+		case <-d.stopped:
 			err = ErrClosed
 		case <-ctx.Done():
 			err = ErrOverloaded
 		}
 	}
-	b.door.bytes.Release(int64(m.SizeWithGroups()))
+	d.bytes.Release(int64(m.SizeWithGroups()))
 	return err
 }
 
-func (b *Broker) tryEnter(m *Message) bool {
+func (d *door) tryEnter(m *Message) bool {
 	select {
-	case b.door.items <- m:
-		b.wakeFrom(armed)
+	case d.items <- m:
+		d.broker.wakeFrom(armed)
 		return true
 	default:
 		return false
@@ -124,47 +123,46 @@ func (b *Broker) tryEnter(m *Message) bool {
 
 // acquire waits for the bytes of m. The semaphore knows only contexts, so who
 // has to wait needs one that ends with the engine too.
-func (b *Broker) acquire(ctx context.Context, m *Message) error {
+func (d *door) acquire(ctx context.Context, m *Message) error {
 	n := int64(m.SizeWithGroups())
-	if b.door.bytes.TryAcquire(n) {
+	if d.bytes.TryAcquire(n) {
 		return nil
 	}
-	b.door.full.Add(1)
+	d.full.Add(1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
 		select {
-		case <-b.stopped:
+		case <-d.stopped:
 			cancel()
 		case <-ctx.Done():
 		}
 	}()
-	if b.door.bytes.Acquire(ctx, n) == nil {
+	if d.bytes.Acquire(ctx, n) == nil {
 		return nil
 	}
 	select {
-	case <-b.stopped:
+	case <-d.stopped:
 		return ErrClosed
 	default:
 		return ErrOverloaded
 	}
 }
 
-// CloseOutside refuses further messages from outside and sends that door's
-// barrier behind the last one taken.
-func (b *Broker) CloseOutside(ctx context.Context) error {
+// close is Broker.CloseOutside.
+func (d *door) close(ctx context.Context) error {
 	m := NewBarrier()
-	if err := b.acquire(ctx, m); err != nil {
+	if err := d.acquire(ctx, m); err != nil {
 		return cmp.Or(ctx.Err(), err)
 	}
-	close(b.door.closed)
-	b.door.closing.Lock()   // until those who were putting something in are done
-	b.door.closing.Unlock() //nolint:staticcheck // an empty section is the point: it is a wait
+	close(d.closed)
+	d.closing.Lock()   // until those who were putting something in are done
+	d.closing.Unlock() //nolint:staticcheck // an empty section is the point: it is a wait
 	select {
-	case b.door.items <- m:
-		b.wakeFrom(armed)
+	case d.items <- m:
+		d.broker.wakeFrom(armed)
 		return nil
-	case <-b.stopped:
+	case <-d.stopped:
 		return ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()

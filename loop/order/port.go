@@ -13,7 +13,7 @@ import (
 // and what is not exported is the broker's.
 type Port struct {
 	index  int
-	broker *Broker
+	broker *sleeper // wakes it
 
 	ingress *ring // to the broker
 	egress  *ring // from it

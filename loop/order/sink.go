@@ -3,7 +3,6 @@ package order
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -17,12 +16,13 @@ import (
 //
 // Next is for one goroutine; the other methods are for any.
 type Sink struct {
-	broker *Broker
-	opt    SinkOptions
-	queue  chan sinkItem
-	missed chan struct{} // capacity one: something was dropped, perhaps with nothing behind it
-	closed chan struct{}
-	once   sync.Once
+	opt     SinkOptions
+	queue   chan sinkItem
+	missed  chan struct{} // capacity one: something was dropped, perhaps with nothing behind it
+	closed  chan struct{}
+	stopped <-chan struct{} // the engine ends
+	leave   func()          // takes the sink out of the broker
+	once    sync.Once
 
 	bytes   atomic.Int64 // of what is queued
 	taken   atomic.Uint64
@@ -84,17 +84,14 @@ var (
 	ErrSinkMissed = errors.New("sink missed messages")
 )
 
-// NewSink adds a way out. Only messages ordered after it returns are sure to come.
-func (b *Broker) NewSink(o SinkOptions) *Sink {
-	s := &Sink{
-		broker: b,
-		opt:    o,
-		queue:  make(chan sinkItem, o.MaxMessages),
-		missed: make(chan struct{}, 1),
-		closed: make(chan struct{}),
+func newSink(o SinkOptions, stopped <-chan struct{}) *Sink {
+	return &Sink{
+		opt:     o,
+		queue:   make(chan sinkItem, o.MaxMessages),
+		missed:  make(chan struct{}, 1),
+		closed:  make(chan struct{}),
+		stopped: stopped,
 	}
-	b.changeSinks(func(list []*Sink) []*Sink { return append(slices.Clone(list), s) })
-	return s
 }
 
 // Next returns the next message. It waits until ctx ends, or until the sink or
@@ -124,7 +121,7 @@ func (s *Sink) Next(ctx context.Context) (SinkMessage, error) {
 			return SinkMessage{}, ctx.Err()
 		case <-s.closed:
 			return s.rest()
-		case <-s.broker.stopped:
+		case <-s.stopped:
 			return s.rest()
 		}
 	}
@@ -190,9 +187,7 @@ func (s *Sink) offer(m *Message) {
 // Close takes the sink out of the broker; Next returns what is queued and ends.
 func (s *Sink) Close() {
 	s.once.Do(func() {
-		s.broker.changeSinks(func(list []*Sink) []*Sink {
-			return slices.DeleteFunc(slices.Clone(list), func(other *Sink) bool { return other == s })
-		})
+		s.leave()
 		close(s.closed)
 	})
 }
@@ -206,12 +201,4 @@ func (s *Sink) Stats() SinkStats {
 		Taken:          s.taken.Load(),
 		Dropped:        s.dropped.Load(),
 	}
-}
-
-// changeSinks replaces the list that the broker reads.
-func (b *Broker) changeSinks(change func([]*Sink) []*Sink) {
-	b.sinksMu.Lock()
-	defer b.sinksMu.Unlock()
-	list := change(*b.sinks.Load())
-	b.sinks.Store(&list)
 }

@@ -157,3 +157,29 @@ func (r *Reactor) countClose(code ws.StatusCode) {
 		r.stats.CloseOther++ // the peer's own code, echoed
 	}
 }
+
+// doom marks a session dead; reap buries it when nothing is being delivered.
+// It leaves its groups and lets go of its queue at once: several batches may go
+// by until then, and a chunk that it still held would be used again under it.
+func (r *Reactor) doom(s *Session) {
+	r.mayMove()
+	if s.state != stateDead {
+		s.state = stateDead
+		r.leaveAll(s)
+		s.dropQueue()
+		r.doomed = append(r.doomed, s)
+	}
+}
+
+// reap closes the connections of dead sessions. gnet calls OnClose inside.
+func (r *Reactor) reap() {
+	for len(r.doomed) > 0 {
+		last := len(r.doomed) - 1
+		s := r.doomed[last]
+		r.doomed[last] = nil
+		r.doomed = r.doomed[:last]
+		if s != r.current && s.fd >= 0 {
+			_ = r.el.Close(s.conn) // an error here is about a descriptor that is gone
+		}
+	}
+}

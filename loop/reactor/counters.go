@@ -143,19 +143,3 @@ func (t *Stats) Add(r *Stats) {
 		}
 	}
 }
-
-// Snapshot is what has been counted so far, and the gauges.
-func (r *Reactor) Snapshot() Stats {
-	s := r.stats
-	s.Sessions = r.sessions.count
-	s.Groups = len(r.groups.byName)
-	s.Memberships = r.groups.memberships
-	s.Watched = len(r.watched)
-	port := r.port.Stats()
-	s.IngressLen = port.IngressLen
-	s.EgressLen = port.EgressLen
-	s.Wakeups = port.Wakeups
-	s.RingFull = port.Full
-	s.BlockedNanos = port.BlockedNanos
-	return s
-}

@@ -52,6 +52,29 @@ func (r *Reactor) turn() {
 	r.reap()
 }
 
+// Yielded is called when the byte of a yield has come back.
+func (r *Reactor) Yielded() {
+	r.yielding = false
+	r.turn()
+}
+
+// settle ends any callback that is not a turn: flush what it queued unless a
+// turn is on its way to do so, and bury the dead.
+func (r *Reactor) settle() {
+	r.port.WakeBroker()
+	if len(r.dirty) > r.flushed && !r.yielding {
+		if r.flushSlice() {
+			r.yield()
+		}
+	}
+	r.reap()
+}
+
+func (r *Reactor) collectWritable() {
+	r.writable.collect(r.unblock)
+	r.settle()
+}
+
 // catchUp delivers one batch without yielding, after what is left of the one
 // before: rule R1, and the one place where that is right. One batch and not
 // all there is: while other reactors publish there may be no end to it, and
@@ -345,5 +368,15 @@ func (r *Reactor) endFlush() {
 	r.observeLatency()
 	if r.atBarrier {
 		r.reachBarrier()
+	}
+}
+
+// reachBarrier: all that was accepted has been handed to the kernel, or waits
+// in the backlog of a session that is slow to read.
+func (r *Reactor) reachBarrier() {
+	select {
+	case <-r.drained:
+	default:
+		close(r.drained)
 	}
 }

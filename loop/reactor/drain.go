@@ -17,16 +17,6 @@ func (r *Reactor) StartDrain() {
 	}
 }
 
-// reachBarrier: all that was accepted has been handed to the kernel, or waits
-// in the backlog of a session that is slow to read.
-func (r *Reactor) reachBarrier() {
-	select {
-	case <-r.drained:
-	default:
-		close(r.drained)
-	}
-}
-
 // Draining reports whether publishes are refused.
 func (r *Reactor) Draining() bool { return r.draining }
 

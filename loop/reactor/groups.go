@@ -168,3 +168,68 @@ func (s *Session) popMembership() {
 }
 
 var _ = [1]int{}[protocol.ModeEnvelope-1] // the members array has a place for each mode
+
+// Why a session cannot join.
+var (
+	errTooManyGroups = &protocol.CommandError{Code: protocol.CodeTooManyGroups, Reason: "this session is in as many groups as it may be"}
+	errGroupFull     = &protocol.CommandError{Code: protocol.CodeOverloaded, Reason: "the group is full"}
+	errGroupsFull    = &protocol.CommandError{Code: protocol.CodeOverloaded, Reason: "there are as many groups as there may be"}
+)
+
+// enterGroup takes a place in the group. It is the one thing that joins of all
+// loops share, so it does nothing at all unless a limit is set.
+func (r *Reactor) enterGroup(name []byte) bool {
+	return !r.shared.Members.Counting() || r.shared.Members.Enter(string(name))
+}
+
+// enter makes s a member of the group, within the limits.
+func (r *Reactor) enter(s *Session, name []byte) *protocol.CommandError {
+	g := r.groups.findBytes(name)
+	switch {
+	case g != nil && s.membershipOf(g) >= 0:
+		return nil
+	case s.groupCount() >= r.opt.MaxGroupsPerSession:
+		r.stats.LimitGroups++
+		return errTooManyGroups
+	case !r.enterGroup(name):
+		r.stats.LimitGroup++
+		return errGroupFull
+	}
+	if g == nil {
+		if r.shared.Groups.Add(1) > int64(r.opt.MaxGroups) {
+			r.shared.Groups.Add(-1)
+			r.shared.Members.Exit(string(name))
+			r.stats.LimitAll++
+			return errGroupsFull
+		}
+		g = r.groups.add(string(name))
+	}
+	r.mayMove()
+	r.groups.join(s, g)
+	return nil
+}
+
+// exit takes s out of the group, if it is in it.
+func (r *Reactor) exit(s *Session, name []byte) {
+	if g := r.groups.findBytes(name); g != nil {
+		if at := s.membershipOf(g); at >= 0 {
+			r.leaveAt(s, at)
+		}
+	}
+}
+
+// leaveAll costs time in proportion to the session's own groups, however many
+// members they have.
+func (r *Reactor) leaveAll(s *Session) {
+	for n := s.groupCount(); n > 0; n-- {
+		r.leaveAt(s, n-1)
+	}
+}
+
+func (r *Reactor) leaveAt(s *Session, at int) {
+	r.mayMove()
+	r.shared.Members.Exit(s.membership(at).g.name)
+	if r.groups.leave(s, at) {
+		r.shared.Groups.Add(-1)
+	}
+}

@@ -23,6 +23,38 @@ type outQueue struct {
 	head   int
 }
 
+// Send queues one frame; it leaves at the end of the current turn. The payload
+// is copied. A session that is closing drops it.
+func (s *Session) Send(op ws.OpCode, payload []byte) {
+	if s.state != stateOpen {
+		return
+	}
+	c := s.replyChunk()
+	before := len(c.Buf)
+	c.Buf = protocol.AppendFrame(c.Buf, op, payload)
+	s.queued(len(c.Buf) - before)
+}
+
+// sendAck acknowledges a command.
+func (s *Session) sendAck(reqID []byte) {
+	if s.state != stateOpen {
+		return
+	}
+	r := s.r
+	r.reply = protocol.AppendAck(r.reply[:0], s.mode, reqID)
+	s.Send(ws.OpText, r.reply)
+}
+
+// sendFrames is Send for whole frames of the server's.
+func (s *Session) sendFrames(frames []byte) {
+	if s.state != stateOpen {
+		return
+	}
+	c := s.replyChunk()
+	c.Buf = append(c.Buf, frames...)
+	s.queued(len(frames))
+}
+
 // enqueue appends a reference to c, whose bytes count as backlog from now on.
 func (s *Session) enqueue(c *order.Chunk) {
 	if s.is(flagBlocked) {

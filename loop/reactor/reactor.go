@@ -95,79 +95,6 @@ type Reactor struct {
 	stats Stats
 }
 
-// New makes a reactor without a loop: see Bind. The caller keeps o, and does not
-// change it.
-func New(shared *Shared, index int, o *Options) (*Reactor, error) {
-	r := &Reactor{
-		index:    index,
-		shared:   shared,
-		opt:      o,
-		groups:   newGroupMap(),
-		control:  -1,
-		scratch:  make([]byte, 0, maxWriteBytes),
-		parser:   protocol.NewCommandParser(o.MaxGroupBytes),
-		limits:   limitsOf(o),
-		drained:  make(chan struct{}),
-		write:    rawWrite,
-		unacked:  unackedBytes,
-		watched:  make(map[*Session]progress),
-		chunks:   chunkPool{maxEach: maxFreeChunkBytes},
-		replies:  chunkPool{maxEach: maxFreeReplyBytes},
-		queues:   freeList[outQueue]{max: maxFreeQueues},
-		decoders: freeList[protocol.Decoder]{max: maxFreeDecoders},
-		heads:    freeList[[]byte]{max: maxFreeHeads},
-	}
-	r.every = TickFor(o)
-	r.ticked = time.Since(shared.Start)
-	r.port = order.NewPort(o.RingSlots, o.RingBytes, r.wakeUp)
-	r.whileFull = r.catchUp
-	r.onWake = runnable(r.turn)
-	r.onTick = runnable(func() { r.busy(r.advance) })
-	r.onWritable = runnable(func() { r.busy(r.collectWritable) })
-	var err error
-	if r.writable, err = newWritable(r); err != nil {
-		return nil, err
-	}
-	r.watch = r.writable.watch
-	return r, nil
-}
-
-// Bind gives the reactor its loop, and the descriptor by which it yields: a byte
-// written to it must bring a call of Yielded, behind other events. The descriptor is
-// the reactor's from then on.
-func (r *Reactor) Bind(el gnet.EventLoop, control int) { r.el, r.control = el, control }
-
-// Index is the reactor's place among the engine's. For any goroutine.
-func (r *Reactor) Index() int { return r.index }
-
-// Port is the reactor as the broker sees it.
-func (r *Reactor) Port() *order.Port { return r.port }
-
-// Loop is the reactor's event loop. For any goroutine.
-func (r *Reactor) Loop() gnet.EventLoop { return r.el }
-
-// Do has the loop run f soon, and counts it as busy meanwhile. Order is not kept.
-// For any goroutine; not once the loop has ended.
-func (r *Reactor) Do(f func()) error { return r.execute(runnable(func() { r.busy(f) })) }
-
-// Reconfigure puts other limits in force. The caller keeps o, and does not change it.
-func (r *Reactor) Reconfigure(o *Options) {
-	r.opt = o
-	r.limits = limitsOf(o)
-	r.retick(TickFor(o))
-}
-
-func limitsOf(o *Options) protocol.Limits {
-	return protocol.Limits{MaxMessageBytes: o.MaxMessageBytes, MaxFragments: o.MaxFragments}
-}
-
-// WatchWritable sees to it that the reactor hears of room in full sockets, until
-// StopWritable. It is for a goroutine of its own.
-func (r *Reactor) WatchWritable() { r.writable.run() }
-
-// StopWritable ends WatchWritable. For any goroutine.
-func (r *Reactor) StopWritable() { r.writable.stop() }
-
 // runnable adapts a method to gnet without an allocation a call.
 func runnable(f func()) gnet.Runnable {
 	return gnet.RunnableFunc(func(context.Context) error { f(); return nil })
@@ -198,12 +125,6 @@ func (r *Reactor) yield() {
 	}
 }
 
-// Yielded is called when the byte of a yield has come back.
-func (r *Reactor) Yielded() {
-	r.yielding = false
-	r.turn()
-}
-
 // publish hands m to the broker. Where its ring is full, batches are delivered
 // meanwhile: when it returns, any session may have died.
 func (r *Reactor) publish(m *order.Message) {
@@ -223,32 +144,6 @@ func (r *Reactor) mayMove() {
 	}
 }
 
-// doom marks a session dead; reap buries it when nothing is being delivered.
-// It leaves its groups and lets go of its queue at once: several batches may go
-// by until then, and a chunk that it still held would be used again under it.
-func (r *Reactor) doom(s *Session) {
-	r.mayMove()
-	if s.state != stateDead {
-		s.state = stateDead
-		r.leaveAll(s)
-		s.dropQueue()
-		r.doomed = append(r.doomed, s)
-	}
-}
-
-// reap closes the connections of dead sessions. gnet calls OnClose inside.
-func (r *Reactor) reap() {
-	for len(r.doomed) > 0 {
-		last := len(r.doomed) - 1
-		s := r.doomed[last]
-		r.doomed[last] = nil
-		r.doomed = r.doomed[:last]
-		if s != r.current && s.fd >= 0 {
-			_ = r.el.Close(s.conn) // an error here is about a descriptor that is gone
-		}
-	}
-}
-
 // clock looks at the time. A callback does so when it begins and when it ends;
 // what happens in it takes r.now for the present.
 func (r *Reactor) clock() int64 {
@@ -261,30 +156,4 @@ func (r *Reactor) busy(f func()) {
 	began := r.clock()
 	f()
 	r.stats.BusyNanos += uint64(r.clock() - began)
-}
-
-// settle ends any callback that is not a turn: flush what it queued unless a
-// turn is on its way to do so, and bury the dead.
-func (r *Reactor) settle() {
-	r.port.WakeBroker()
-	if len(r.dirty) > r.flushed && !r.yielding {
-		if r.flushSlice() {
-			r.yield()
-		}
-	}
-	r.reap()
-}
-
-func (r *Reactor) collectWritable() {
-	r.writable.collect(r.unblock)
-	r.settle()
-}
-
-// Release closes what the reactor holds, once its loop is gone.
-func (r *Reactor) Release() {
-	r.writable.close()
-	if r.control >= 0 {
-		_ = unix.Close(r.control)
-		r.control = -1
-	}
 }

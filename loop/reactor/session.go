@@ -1,9 +1,6 @@
 package reactor
 
 import (
-	"time"
-
-	"github.com/gobwas/ws"
 	"github.com/panjf2000/gnet/v2"
 
 	"groupcast/loop/order"
@@ -95,85 +92,6 @@ func (s *Session) clear(f sessionFlags)   { s.flags &^= f }
 
 // ID names the session, for any goroutine.
 func (s *Session) ID() order.SessionID { return order.NewSessionID(s.r.index, s.slot, s.generation) }
-
-// Send queues one frame; it leaves at the end of the current turn. The payload
-// is copied. A session that is closing drops it.
-func (s *Session) Send(op ws.OpCode, payload []byte) {
-	if s.state != stateOpen {
-		return
-	}
-	c := s.replyChunk()
-	before := len(c.Buf)
-	c.Buf = protocol.AppendFrame(c.Buf, op, payload)
-	s.queued(len(c.Buf) - before)
-}
-
-// Open takes in the session of a new connection. It is counted already.
-func (r *Reactor) Open(s *Session, c gnet.Conn) gnet.Action {
-	s.r, s.conn, s.fd, s.lastSeen, s.opened = r, c, int32(c.Fd()), r.wheel.now, r.wheel.now
-	s.lastSend = r.returned
-	r.sessions.add(s)
-	s.set(flagHandshaking)
-	if r.opt.CommandRate > 0 {
-		s.tokens = float32(r.opt.CommandBurst)
-		s.bucketMillis = uint32(time.Since(r.shared.Start).Milliseconds())
-	}
-	r.wheel.schedule(s, r.wheel.now+r.ticks(r.opt.HandshakeTimeout))
-	if r.draining {
-		// It had passed the door when the drain began; its slot may be one
-		// that CloseSome has passed.
-		return gnet.Close
-	}
-	return gnet.None
-}
-
-// Opened reports whether a reactor has taken the session in. It is for whoever has
-// waited for that.
-func (s *Session) Opened() bool { return s.r != nil }
-
-// Received takes the bytes that arrived; b is the loop's own buffer, valid and
-// writable until it returns.
-func (s *Session) Received(b []byte) gnet.Action { return s.r.read(s, b) }
-
-// Gone buries a session whose connection has ended. It only buries: gnet may call it
-// from within any other call.
-func (s *Session) Gone() { s.r.bury(s) }
-
-// bury ends a session whose connection is going: it leaves its groups, in time
-// proportional to their number, and gives back all it holds.
-func (r *Reactor) bury(s *Session) {
-	if s.fd < 0 {
-		return
-	}
-	s.state = stateDead
-	s.fd = -1
-	r.leaveAll(s)
-	r.endHandshake(s)
-	r.wheel.cancel(s)
-	delete(r.watched, s)
-	r.sessions.remove(s)
-	s.dropQueue()
-	r.clearBlocked(s)
-	if s.decoder != nil {
-		r.putDecoder(s.decoder)
-		s.decoder = nil
-	}
-	r.dropHead(s)
-	r.stats.Closed++
-	r.shared.ExitAddress(s.conn.RemoteAddr())
-	r.shared.Conns.Add(-1)
-	r.Conns.Add(-1)
-}
-
-// sendFrames is Send for whole frames of the server's.
-func (s *Session) sendFrames(frames []byte) {
-	if s.state != stateOpen {
-		return
-	}
-	c := s.replyChunk()
-	c.Buf = append(c.Buf, frames...)
-	s.queued(len(frames))
-}
 
 // sessionTable gives sessions their slots. Owner: the reactor's goroutine.
 type sessionTable struct {

@@ -54,7 +54,6 @@ func (r *Reactor) advance() {
 		}
 		r.yield()
 	}
-	r.settle()
 }
 
 // makeLateTicks is called by each turn. It makes the ticks that advance put off.

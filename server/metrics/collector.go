@@ -226,6 +226,7 @@ func (s scrape) reactor(label string, r *loop.ReactorStats) {
 	s.count("groupcast_sent_bytes_total", r.BytesOut, label)
 	s.int("groupcast_backlog_bytes", r.BacklogBytes, label)
 	s.int("groupcast_backlog_sessions", r.BacklogSessions, label)
+	s.int("groupcast_watched_sessions", r.Watched, label)
 	s.int("groupcast_ring_messages", r.IngressLen, "ingress", label)
 	s.int("groupcast_ring_messages", r.EgressLen, "egress", label)
 	s.count("groupcast_ring_full_total", r.RingFull, label)

@@ -69,6 +69,7 @@ var families = []family{
 	{"groupcast_flush_writes_max", gauge, nil, "Most writes made in a row before other events were served, since the start."},
 	{"groupcast_backlog_bytes", gauge, reactorLabel, "What sessions have not read, with what is kept beside it."},
 	{"groupcast_backlog_sessions", gauge, reactorLabel, "Sessions whose socket takes no more at the moment."},
+	{"groupcast_watched_sessions", gauge, reactorLabel, "Sessions whose progress is looked at: pinged behind a backlog, or slow to close."},
 
 	{"groupcast_ring_messages", gauge, []string{"ring", "reactor"}, "Messages waiting in the ring from an event loop to the broker (ingress), or back (egress)."},
 	{"groupcast_ring_full_total", counter, reactorLabel, "Publications of an event loop's sessions that had to wait for room."},

@@ -1,0 +1,128 @@
+// Package reactor is everything that one event loop's goroutine touches: a reactor
+// with its sessions, groups and deadlines, and what it does with their bytes. It knows
+// gnet and sockets, the order only as its Port, and its engine only as Shared.
+//
+// # Reading order
+//
+//	reactor.go     a loop's world; waking, yielding
+//	new.go         how it is put together, and what its engine does with it
+//	shared.go      what several loops count and know together
+//	session.go     a session: its fields, and the table of them
+//	lifecycle.go   its birth and burial
+//	handshake.go   bytes in: the request head
+//	inbound.go     bytes in: frames, messages
+//	command.go     what a command does; how commands keep their order
+//	delivery.go    batches: mark, then flush
+//	outbound.go    a session's queue, and writing it
+//	writable_*.go  news of room in a full socket
+//	closing.go     close handshakes, silence, a reader over its backlog
+//	progress.go    what tells a slow peer from a dead one
+//	drain.go       a reactor's part of the orderly end
+//	answers.go     questions and orders from outside
+//	groups.go wheel.go ticks.go     members, deadlines, time
+//	chunkpool.go freelist.go        what is used again
+//	counters.go histogram.go        what is counted
+//	options.go                      limits and sizes
+//	write_*.go unacked_*.go         system calls
+//
+// # Ownership
+//
+// There is no lock and no atomic in a reactor but those that say so. What several loops
+// must count together is in Shared, and is touched when something begins or ends, never
+// for a message. Whoever wants to know something asks the loop: answers.go.
+//
+// # One message
+//
+// A loop reads all there is of a socket; frames are unmasked in place and
+// parsed without an allocation. A send_to_group becomes one message (two
+// allocations: a struct, and a buffer with the encoded frame, the group and
+// the req_id), which goes to the broker through the reactor's port. It comes back to
+// every reactor, the sender's own included. Each reactor takes a
+// batch, marks and then flushes.
+//
+// Marking appends a reference to the encoded frame to each member's queue and
+// lists the member as dirty: tens of nanoseconds. Consecutive messages to one
+// group are first copied into one shared chunk, so that a busy group costs one
+// reference a member and batch. Flushing is one write a dirty member and
+// batch: microseconds, nearly all of it in the kernel. A long flush is cut
+// into slices of FlushSlice writes, and between two slices the loop serves its
+// other events. A slice walks the list of dirty sessions, never the groups, so
+// joins, leaves and ends are free to happen in between; while members are being
+// marked they are a mistake that ends the process. No further message is
+// taken before the list is done.
+//
+// # Yielding
+//
+// A reactor that has more to do comes back through its yield descriptor: one byte
+// through a socket pair, which returns as an ordinary event behind those of other
+// sockets; an Execute would be served before gnet polls again and starve them.
+//
+// # Writing
+//
+// All writes are raw system calls on the session's own copy of the descriptor
+// (write_linux.go says why). gnet's write buffer is never used: it has no
+// limit and tells nobody when it is empty. What the kernel does not take stays
+// in the session's queue as references, plus an offset into the first; the
+// reactor's own epoll set tells when there is room. So a slow reader costs
+// pointers, not copies, until its backlog is over MaxBacklogBytes after an
+// attempt to write it: then overBacklog decides. Today it closes the session with 1008,
+// behind the frame that is partly out; a policy for slow readers begins there, and may
+// drop whole chunks of the queue, each of which says what it holds.
+//
+// # Time
+//
+// A reactor's time is the ticks of its wheel. It stands still while the loop does: one
+// missed tick is made up for, further ones are not, and none before what lies in the
+// sockets has been read. Activity moves nobody in the wheel.
+//
+// A session is closed as silent only when a ping went unanswered. A ping that stands
+// behind a backlog cannot be answered yet: as long as the peer acknowledges bytes in
+// front of it, it is not silent. A close frame stands behind a backlog likewise, and
+// its time begins anew with progress (progress.go).
+//
+// # Panics
+//
+// A panic while one session's bytes are interpreted ends that session (1011).
+// Anywhere else the state of many is unknown, and the process ends.
+//
+// # Decisions
+//
+// 2026-11-22: news of room comes from an epoll set of each reactor's own, not
+// from handing the remainder to gnet and polling for it on a timer. The timer
+// would hold every slow reader to 64 KiB in 10 ms and copy each remainder; the
+// set costs a descriptor and a sleeping goroutine a reactor, and nothing while
+// nobody is slow. Measured on 2026-11-23 with sockets that are always full: the
+// timer cost 1.16 times the CPU and 1.39 times the p99.
+//
+// 2026-11-22: a session that answers a drain, or fails a check of its input, is
+// sent its close frame, then our half of its connection is shut, and only its
+// own end (or CloseTimeout) closes it. Closing at once would turn unread input
+// into a reset that can overtake the close frame.
+//
+// 2026-11-22: batches end at 512 messages or 64 KiB. With 64 messages a saturated
+// group cost twice the CPU: the number of writes is the cost, and the members
+// can be written to once for all that waits.
+//
+// 2026-11-22: a backlog counts what is kept beside each chunk, not bytes alone:
+// a reader of tiny messages who reads nothing keeps a message alive for every
+// few bytes.
+//
+// 2026-11-23: each callback looks at the time when it begins and when it ends,
+// for latency and for the share of time that a loop is busy. Measured: nothing.
+//
+// 2026-11-23: sessions have no count of what was dropped for them: one that must
+// lose something is closed.
+//
+// 2026-11-24: a batch's bytes are what members are sent, not what came: escapes make
+// six bytes of one. An excluded session counts as a mark, since it has to be looked for.
+//
+// 2026-11-24: progress of a peer is the bytes that its side has acknowledged (SIOCOUTQ),
+// not those that the kernel took: that is a few hundred kilobytes and then nothing for
+// a long while. A unix socket has no acknowledgements; there the kernel takes more only
+// once the peer has read. Rejected: any acknowledgement as a sign of life of an open
+// session, which would keep a dead program behind a live kernel.
+//
+// 2026-11-24: answers behind a send that is under way are gathered for one read and go
+// round together. One ring item each would let a session that is refused for its rate
+// fill the rings.
+package reactor
