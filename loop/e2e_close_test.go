@@ -9,7 +9,6 @@ import (
 	"github.com/gobwas/ws"
 
 	"groupcast/loop/leak"
-
 	"groupcast/loop/reactor"
 )
 

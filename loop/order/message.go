@@ -27,6 +27,7 @@ const (
 // Act is what is to be done when a KindOwn comes back.
 type Act uint8
 
+// What a session may ask for behind its sends.
 const (
 	ActJoin  Act = iota // the session joins the group in the payload
 	ActLeave            // it leaves it

@@ -89,21 +89,22 @@ func TestRefusalsBehindASendAreGathered(t *testing.T) {
 			segment = append(segment, mask(fmt.Sprintf(`{"cmd":"nonsense","req_id":%d}`, i))...)
 		}
 		segment = append(segment, mask(`{"cmd":"add_group","group_id":"g","req_id":"join"}`)...)
+		segment = append(segment, mask(`{"cmd":"ping","req_id":"last"}`)...) // nothing comes behind it
 		r.read(s, segment)
 		if n := r.sent; n > 20 {
 			t.Errorf("%d items went round for a send, a join and %d refusals", n, refused)
 		}
-		if r.stats.Deferred != refused+1 {
-			t.Errorf("%d waited, want %d", r.stats.Deferred, refused+1)
+		if r.stats.Deferred != refused+2 {
+			t.Errorf("%d waited, want %d", r.stats.Deferred, refused+2)
 		}
 	})
 	var got []string
 	waitFor(t, "all answers", func() bool {
 		onLoop(t, r, func() { got = texts(t, written[simFD]) })
-		return len(got) >= refused+2
+		return len(got) >= refused+3
 	})
-	if got[0] != ackOf(`"send"`) || got[refused+1] != ackOf(`"join"`) {
-		t.Errorf("first %s, last %s", got[0], got[refused+1])
+	if got[0] != ackOf(`"send"`) || got[refused+1] != ackOf(`"join"`) || got[refused+2] != ackOf(`"last"`) {
+		t.Errorf("first %s, then %s", got[0], got[refused+1:])
 	}
 	for i, text := range got[1 : refused+1] {
 		if !strings.HasPrefix(text, fmt.Sprintf(`{"cmd":"error","req_id":%d,`, i)) {

@@ -15,6 +15,7 @@ import (
 // peer is the other side of a simulated session: a kernel buffer that takes so
 // much, and a reader who acknowledges what he likes.
 type peer struct {
+	t      *testing.T
 	r      *Reactor
 	s      *Session
 	room   int // bytes that the kernel still takes
@@ -92,7 +93,7 @@ func (r *Reactor) pong(s *Session) {
 
 // TestPingBehindBacklog: the socket is full when a ping is due.
 func TestPingBehindBacklog(t *testing.T) {
-	onPeer := func(name string, test func(t *testing.T, p *peer)) {
+	onPeer := func(name string, test func(p *peer)) {
 		t.Run(name, func(t *testing.T) {
 			e := startSim(t, func(o *Options) {
 				o.PingAfter, o.CloseAfter = 20*time.Second, 40*time.Second
@@ -101,7 +102,8 @@ func TestPingBehindBacklog(t *testing.T) {
 			r := e.reactors[0]
 			onLoop(t, r, func() {
 				p := r.simulatePeer(1000)
-				test(t, p)
+				p.t = t
+				test(p)
 				r.doomed = nil // it has no connection to bury
 				r.wheel.cancel(p.s)
 				p.s.dropQueue()
@@ -121,7 +123,8 @@ func TestPingBehindBacklog(t *testing.T) {
 			t.Fatalf("%s: the session is open", when)
 		}
 	}
-	onPeer("reads all and answers", func(t *testing.T, p *peer) {
+	onPeer("reads all and answers", func(p *peer) {
+		t := p.t
 		p.publish(5000)
 		p.pass(20*time.Second, nil)
 		p.readAll()
@@ -135,7 +138,8 @@ func TestPingBehindBacklog(t *testing.T) {
 		p.pass(20*time.Second, nil)
 		closed(t, p, "silent, with nothing more to read")
 	})
-	onPeer("reads a little at a time", func(t *testing.T, p *peer) {
+	onPeer("reads a little at a time", func(p *peer) {
+		t := p.t
 		p.publish(5000)
 		p.pass(300*time.Second, func() { p.read(10) })
 		open(t, p, "on its way to the ping")
@@ -145,7 +149,8 @@ func TestPingBehindBacklog(t *testing.T) {
 		p.pass(40*time.Second, nil)
 		closed(t, p, "with the ping and silent")
 	})
-	onPeer("reads all and never answers", func(t *testing.T, p *peer) {
+	onPeer("reads all and never answers", func(p *peer) {
+		t := p.t
 		p.publish(5000)
 		p.pass(20*time.Second, nil)
 		p.pass(50*time.Second, func() {
@@ -154,7 +159,8 @@ func TestPingBehindBacklog(t *testing.T) {
 		})
 		closed(t, p, "with the ping and silent")
 	})
-	onPeer("has not got what the kernel took", func(t *testing.T, p *peer) {
+	onPeer("has not got what the kernel took", func(p *peer) {
+		t := p.t
 		p.publish(500) // not blocked
 		p.pass(90*time.Second, func() { p.read(3) })
 		open(t, p, "on its way to the ping")
@@ -162,14 +168,16 @@ func TestPingBehindBacklog(t *testing.T) {
 			t.Errorf("%d pings, want 1", p.r.stats.Pings)
 		}
 	})
-	onPeer("reads nothing", func(t *testing.T, p *peer) {
+	onPeer("reads nothing", func(p *peer) {
+		t := p.t
 		p.publish(5000)
 		p.pass(38*time.Second, nil)
 		open(t, p, "before --close-after")
 		p.pass(4*time.Second, nil)
 		closed(t, p, "after it")
 	})
-	onPeer("no room for a ping", func(t *testing.T, p *peer) {
+	onPeer("no room for a ping", func(p *peer) {
+		t := p.t
 		p.publish(1000)
 		p.publish(79_000 - 2*chunkOverhead)
 		room := p.r.opt.MaxBacklogBytes - int(p.s.backlog)
@@ -188,7 +196,8 @@ func TestPingBehindBacklog(t *testing.T) {
 			t.Errorf("%d pings once there was room, want 1", p.r.stats.Pings)
 		}
 	})
-	onPeer("no room for a ping, reads nothing", func(t *testing.T, p *peer) {
+	onPeer("no room for a ping, reads nothing", func(p *peer) {
+		t := p.t
 		p.publish(1000)
 		p.publish(79_000 - 2*chunkOverhead)
 		p.publish(p.r.opt.MaxBacklogBytes - int(p.s.backlog) - chunkOverhead - 4)

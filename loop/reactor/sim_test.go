@@ -200,17 +200,6 @@ func (r *Reactor) simulate(n int, mode protocol.Mode) []*Session {
 	return list
 }
 
-// forget takes a simulated session out, whatever became of it. On r's goroutine.
-func (r *Reactor) forget(s *Session) {
-	r.leaveAll(s)
-	r.wheel.cancel(s)
-	delete(r.watched, s)
-	s.dropQueue()
-	r.clearBlocked(s)
-	r.sessions.remove(s)
-	s.state = stateDead
-}
-
 // deliverAll delivers everything that waits. On the loop.
 func (r *Reactor) deliverAll() {
 	for r.flushAll(); r.takeBatch(); r.flushAll() {
