@@ -52,7 +52,7 @@ func (e *Engine) Serve(ln net.Listener) error {
 		case err != nil:
 			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
 		}
-		e.admit(c)
+		e.admit(c, nil)
 		if err := e.enrolTrouble(); err != nil {
 			a.Pause(err)
 		} else {
@@ -102,8 +102,22 @@ func (e *Engine) prepare(ln net.Listener) error {
 	return nil
 }
 
+// Admit takes a connection that was accepted elsewhere. read is what has been read of c
+// already (behind a PROXY header say): the loop takes it for the connection's first
+// bytes, and keeps it. c must be a *net.TCPConn or a *net.UnixConn, and belongs to the
+// engine from here on. The error is ErrClosed.
+func (e *Engine) Admit(c net.Conn, read []byte) error {
+	if !e.begin() {
+		_ = c.Close()
+		return ErrClosed
+	}
+	defer e.serving.Done()
+	e.admit(c, read)
+	return nil
+}
+
 // admit checks the limits, before any loop is touched, and hands c to a loop.
-func (e *Engine) admit(c net.Conn) {
+func (e *Engine) admit(c net.Conn, read []byte) {
 	if full := e.reserve(); full != nil {
 		full.Add(1)
 		e.refuse(c, true)
@@ -115,7 +129,7 @@ func (e *Engine) admit(c net.Conn) {
 		e.refuse(c, false)
 		return
 	}
-	e.enrol(c)
+	e.enrol(c, read)
 }
 
 // reserve counts one more connection, unless a limit forbids it: then it returns

@@ -43,6 +43,11 @@
 // and further clients wait in the kernel, not in our descriptors. So a loop that is
 // busy keeps nobody out who could be served by another.
 //
+// A connection that was accepted elsewhere, and of which something has been read
+// already, comes in by Admit: what has to be done off the loops (a PROXY header, TLS, a
+// token's check) happens before it. An answer that such a thing owes an open session
+// goes to it by Tell.
+//
 // A publisher that is faster than the members can be written to feels it as TCP
 // back-pressure: its loop does not read it while its push waits (order/doc.go).
 //

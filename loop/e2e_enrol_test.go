@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -166,5 +167,52 @@ func TestServeSurvivesTransientErrors(t *testing.T) {
 	_ = ln.Close()
 	if err := <-served; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAdmitWithBytes: what was read of a connection before it was admitted comes
+// first, be it nothing, a part of the head, or all of it and commands behind it.
+func TestAdmitWithBytes(t *testing.T) {
+	e, addr := start(t, nil)
+	other := open(t, addr)
+	other.join("g")
+	all := slices.Concat([]byte(upgradeHead), textFrame(`{"cmd":"add_group","group_id":"g","req_id":1}`))
+	for _, n := range []int{0, 1, 20, len(upgradeHead) - 1, len(upgradeHead), len(upgradeHead) + 3, len(all)} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := connect(t, ln.Addr().String())
+		c, err := ln.Accept()
+		_ = ln.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Admit(c, slices.Clone(all[:n])); err != nil {
+			t.Fatal(err)
+		}
+		w.write(all[n:])
+		w.upgraded()
+		w.want(ackOf("1"))
+		w.say(`{"cmd":"leave_group","group_id":"g"}`)
+		w.sync()
+	}
+	other.sync()
+}
+
+// TestTell: an open session gets a text from outside, in place; others none.
+func TestTell(t *testing.T) {
+	e, addr := start(t, nil)
+	w, other := open(t, addr), open(t, addr)
+	id := sessionOf(t, e, w)
+	if err := e.Tell(t.Context(), id, []byte("late")); err != nil {
+		t.Fatal(err)
+	}
+	w.want("late")
+	other.sync()
+	w.write(closeFrame(1000, ""))
+	w.wantClose(1000)
+	if err := e.Tell(t.Context(), id, []byte("too late")); !errors.Is(err, ErrNoSession) {
+		t.Errorf("%v, want %v", err, ErrNoSession)
 	}
 }

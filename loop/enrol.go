@@ -49,15 +49,15 @@ type enrolment struct {
 // errNotTaken: epoll would not have it, for want of memory or by its own limit.
 var errNotTaken = errors.New("the event loop could not watch the connection")
 
-// enrol hands c, which has been counted, to the loop that has least to do. It
-// waits if none has room.
-func (e *Engine) enrol(c net.Conn) {
+// enrol hands c, which has been counted, to the loop that has least to do, and with it
+// what has been read of it already. It waits if no loop has room.
+func (e *Engine) enrol(c net.Conn, read []byte) {
 	// gnet returns the zones' bytes to a pool that they did not come from.
 	clearZone(c.RemoteAddr())
 	clearZone(c.LocalAddr())
 	for waited := false; ; waited = true {
 		for _, n := range e.byLoad() {
-			if n.tryEnrol(c) {
+			if n.tryEnrol(c, read) {
 				if waited {
 					e.tellEnrolled() // there may be more room, and more acceptors that wait for it
 				}
@@ -106,13 +106,13 @@ func (n *enroller) lag() int {
 }
 
 // tryEnrol begins to hand c to the loop, unless too many are on their way there.
-func (n *enroller) tryEnrol(c net.Conn) bool {
+func (n *enroller) tryEnrol(c net.Conn, read []byte) bool {
 	if n.waiting.Add(1) > MaxEnrolling {
 		n.waiting.Add(-1)
 		return false
 	}
 	n.r.Conns.Add(1)
-	one := enrolment{began: int64(time.Since(n.engine.shared.Start)), session: new(Session), addr: c.RemoteAddr()}
+	one := enrolment{began: int64(time.Since(n.engine.shared.Start)), session: reactor.NewSession(read), addr: c.RemoteAddr()}
 	taken, err := n.r.Loop().Enroll(gnet.NewContext(context.Background(), one.session), c)
 	if err != nil {
 		_ = c.Close()

@@ -32,6 +32,9 @@ func TestServeAfterClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
+	if err := e.Admit(c, nil); !errors.Is(err, ErrClosed) {
+		t.Errorf("Admit: %v, want ErrClosed", err)
+	}
 	if err := e.Serve(ln); !errors.Is(err, ErrClosed) {
 		t.Errorf("Serve: %v, want ErrClosed", err)
 	}

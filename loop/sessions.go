@@ -63,6 +63,13 @@ func (e *Engine) CloseSession(ctx context.Context, id SessionID, code ws.StatusC
 	return e.askSession(ctx, id, func(r *reactor.Reactor) error { return r.Kick(id, code, reason) })
 }
 
+// Tell sends one session a text of the server's own: an answer that had to wait for
+// something outside the loops. It does not wait until that is written. The error is
+// ErrNoSession, ErrClosed or ctx's.
+func (e *Engine) Tell(ctx context.Context, id SessionID, text []byte) error {
+	return e.askSession(ctx, id, func(r *reactor.Reactor) error { return r.Tell(id, text) })
+}
+
 // Join makes a session a member of a group. The error is ErrBadGroup,
 // ErrNoSession, or a *protocol.CommandError that says which limit is reached.
 func (e *Engine) Join(ctx context.Context, group string, id SessionID) error {

@@ -426,3 +426,37 @@ func TestSinkChoosesByData(t *testing.T) {
 		}
 	}
 }
+
+// TestSinkChoosesGroups: a sink gets messages for the groups that it has chosen.
+func TestSinkChoosesGroups(t *testing.T) {
+	o := startOrder(t, 1, 16, 1<<20)
+	sink := o.broker.NewSink(SinkOptions{Name: "test", MaxMessages: 10, MaxBytes: 1 << 20})
+	send := func(groups ...string) {
+		for _, group := range groups {
+			m := NewMessage([]byte(group), []byte(group), nil, true)
+			m.Outside = &Outside{}
+			if _, err := o.broker.Publish(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	send("a", "b")
+	sink.Choose(map[string]struct{}{"b": {}, "c": {}})
+	send("a", "b", "c", "d")
+	sink.Choose(map[string]struct{}{})
+	send("a", "b")
+	sink.Choose(nil)
+	send("a")
+	sink.Close()
+	var got []string
+	for {
+		m, err := sink.Next(t.Context())
+		if err != nil {
+			break
+		}
+		got = append(got, m.Group)
+	}
+	if strings.Join(got, "") != "abbca" {
+		t.Errorf("groups %q", got)
+	}
+}

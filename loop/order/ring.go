@@ -16,7 +16,7 @@ const cacheLine = 128
 // Positions only grow; position i lives in slot i & mask. Each side works on
 // plain fields of its own and looks at the other side's published position
 // only when its cached copy says full or empty. Go's atomics are sequentially
-// consistent, which is what the wake-up protocol in broker.go rests on.
+// consistent, which is what the wake-up protocol in wake.go rests on.
 type ring struct {
 	slots    []*Message
 	mask     uint64

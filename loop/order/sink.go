@@ -21,7 +21,8 @@ type Sink struct {
 	missed  chan struct{} // capacity one: something was dropped, perhaps with nothing behind it
 	closed  chan struct{}
 	stopped <-chan struct{} // the engine ends
-	leave   func()          // takes the sink out of the broker
+	groups  atomic.Pointer[map[string]struct{}]
+	leave   func() // takes the sink out of the broker
 	once    sync.Once
 
 	bytes   atomic.Int64 // of what is queued
@@ -162,10 +163,26 @@ func (s *Sink) take(m *Message) SinkMessage {
 	return out
 }
 
+// Choose restricts the sink to messages for these groups; nil is all of them, as at the
+// start. It holds for what is ordered from some moment on; the caller must not change
+// groups afterwards.
+func (s *Sink) Choose(groups map[string]struct{}) {
+	if groups == nil {
+		s.groups.Store(nil)
+		return
+	}
+	s.groups.Store(&groups)
+}
+
 // offer is the broker's: it never waits.
 func (s *Sink) offer(m *Message) {
 	if s.opt.SkipOwn && m.Outside != nil && m.Outside.From == s {
 		return
+	}
+	if groups := s.groups.Load(); groups != nil {
+		if _, chosen := (*groups)[m.Group()]; !chosen {
+			return
+		}
 	}
 	n := int64(m.held())
 	if s.bytes.Add(n) <= int64(s.opt.MaxBytes) {

@@ -180,6 +180,17 @@ func (r *Reactor) Leave(id order.SessionID, group string) error {
 	return err
 }
 
+// Tell queues a text for a session, behind what it is being sent.
+func (r *Reactor) Tell(id order.SessionID, text []byte) error {
+	s, err := r.openSession(id)
+	if err != nil {
+		return err
+	}
+	s.Send(ws.OpText, text)
+	r.settle()
+	return nil
+}
+
 // Sessions is how many there are, upgraded or not.
 func (r *Reactor) Sessions() int { return r.sessions.count }
 

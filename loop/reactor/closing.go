@@ -79,7 +79,7 @@ func (r *Reactor) finish(s *Session) {
 		s.set(flagFinSent)
 		// Not a close: unread input would turn it into a reset, which can
 		// overtake what we just wrote. An error means there is no peer.
-		if unix.Shutdown(int(s.fd), unix.SHUT_WR) != nil {
+		if transports[s.via].halfClose(s) != nil {
 			r.doom(s)
 		}
 	}

@@ -14,6 +14,7 @@
 //	command.go     what a command does; how commands keep their order
 //	delivery.go    batches: mark, then flush
 //	outbound.go    a session's queue, and writing it
+//	transport.go   how its bytes get out and in, by kind of session
 //	writable_*.go  news of room in a full socket
 //	closing.go     close handshakes, silence, a reader over its backlog
 //	progress.go    what tells a slow peer from a dead one
@@ -68,6 +69,9 @@
 // attempt to write it: then overBacklog decides. Today it closes the session with 1008,
 // behind the frame that is partly out; a policy for slow readers begins there, and may
 // drop whole chunks of the queue, each of which says what it holds.
+//
+// How a session's bytes get out and in is its transport's (transport.go), of which the
+// socket itself is the only one today; sessions of one reactor may differ in it.
 //
 // # Time
 //

@@ -23,7 +23,7 @@ func (r *Reactor) read(s *Session, b []byte) (action gnet.Action) {
 	s.bytesIn += uint64(len(b))
 	s.lastSeen = r.wheel.now
 	s.clear(flagPinged)
-	r.receive(s, b)
+	r.interpretBytes(s, s.receive(b))
 	r.flushBehind(s)
 	if s.is(flagDirty) && s.state != stateDead {
 		r.stats.Writes += uint64(r.flush(s))
@@ -53,8 +53,8 @@ func (r *Reactor) unlist(s *Session) {
 	}
 }
 
-// receive interprets bytes by the session's state.
-func (r *Reactor) receive(s *Session, b []byte) {
+// interpretBytes takes bytes by the session's state.
+func (r *Reactor) interpretBytes(s *Session, b []byte) {
 	defer func() {
 		if v := recover(); v != nil {
 			r.survive(s, v)

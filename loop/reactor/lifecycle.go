@@ -8,6 +8,16 @@ import (
 
 // A session's birth and burial, and what gnet tells it in between.
 
+// NewSession is the session of a connection that is about to be opened. read is what
+// has been read of it already; the session keeps it until then.
+func NewSession(read []byte) *Session {
+	s := new(Session)
+	if len(read) > 0 {
+		s.head = &read
+	}
+	return s
+}
+
 // Open takes in the session of a new connection. It is counted already.
 func (r *Reactor) Open(s *Session, c gnet.Conn) gnet.Action {
 	s.r, s.conn, s.fd, s.lastSeen, s.opened = r, c, int32(c.Fd()), r.wheel.now, r.wheel.now
@@ -23,6 +33,10 @@ func (r *Reactor) Open(s *Session, c gnet.Conn) gnet.Action {
 		// It had passed the door when the drain began; its slot may be one
 		// that CloseSome has passed.
 		return gnet.Close
+	}
+	if read := s.head; read != nil {
+		s.head = nil
+		return r.read(s, *read)
 	}
 	return gnet.None
 }

@@ -153,7 +153,7 @@ func (r *Reactor) flush(s *Session) (writes int) {
 			s.dequeue()
 			continue
 		}
-		n, errno := r.write(s.fd, b)
+		n, errno := transports[s.via].send(s, b)
 		writes++
 		if n > 0 {
 			r.stats.BytesOut += uint64(n)

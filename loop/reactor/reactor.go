@@ -37,7 +37,7 @@ type Reactor struct {
 	sent, returned uint32
 
 	// The batch being delivered: its dirty sessions, of which flushed are
-	// done, and the chunks built for it. See deliver.go.
+	// done, and the chunks built for it. See delivery.go.
 	dirty      []*Session
 	flushed    int
 	batch      batch

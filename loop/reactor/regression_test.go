@@ -173,8 +173,8 @@ func TestLargeHeadsAreNotKept(t *testing.T) {
 		for range 3 {
 			s := r.simulate(1, protocol.ModeBare)[0]
 			s.state = stateHandshake
-			r.receive(s, []byte("GET /"))
-			r.receive(s, bytes.Repeat([]byte("x"), 60_000))
+			r.interpretBytes(s, []byte("GET /"))
+			r.interpretBytes(s, bytes.Repeat([]byte("x"), 60_000))
 			r.wheel.cancel(s)
 			s.dropQueue()
 			s.state = stateDead

@@ -60,6 +60,7 @@ type Session struct {
 	flags sessionFlags
 	state state
 	mode  protocol.Mode
+	via   via
 }
 
 // state is a session's life, in order.
