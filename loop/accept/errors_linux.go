@@ -6,13 +6,5 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// transient are the errors of accept(2) after which accepting may go on.
-var transient = []syscall.Errno{
-	// The machine is out of something.
-	unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM,
-	// The call was disturbed.
-	unix.EINTR, unix.EAGAIN,
-	// One peer, and the way to it.
-	unix.ECONNABORTED, unix.ECONNRESET, unix.EPERM, unix.EPROTO, unix.ENOPROTOOPT, unix.ENETDOWN, unix.ENETUNREACH,
-	unix.EHOSTDOWN, unix.EHOSTUNREACH, unix.ENONET, unix.EOPNOTSUPP, unix.ETIMEDOUT,
-}
+// ofThisSystem are errors of accept that others do not have.
+var ofThisSystem = []syscall.Errno{unix.ENONET}
