@@ -71,15 +71,6 @@ func (e *Engine) begin() bool {
 	return !e.closed
 }
 
-func (e *Engine) isStopped() bool {
-	select {
-	case <-e.stopped:
-		return true
-	default:
-		return false
-	}
-}
-
 // prepare sets on the listener what accepted TCP connections inherit from it,
 // which costs nothing a connection. Those that came before keep the kernel's
 // default, and so do unix sockets, whose default is small.
@@ -105,7 +96,8 @@ func (e *Engine) prepare(ln net.Listener) error {
 // Admit takes a connection that was accepted elsewhere. read is what has been read of c
 // already (behind a PROXY header say): the loop takes it for the connection's first
 // bytes, and keeps it. c must be a *net.TCPConn or a *net.UnixConn, and belongs to the
-// engine from here on. The error is ErrClosed.
+// engine from here on: where a limit forbids it, it is refused like any other. The error
+// is ErrClosed.
 func (e *Engine) Admit(c net.Conn, read []byte) error {
 	if !e.begin() {
 		_ = c.Close()

@@ -23,6 +23,7 @@
 //	reconfigure.go            limits that change while it runs
 //	stats.go                  what is counted
 //	names.go                  what callers meet of the rooms behind
+//	gnetlog.go                gnet's log as one of ours
 //
 // # Ownership
 //
@@ -44,9 +45,10 @@
 // busy keeps nobody out who could be served by another.
 //
 // A connection that was accepted elsewhere, and of which something has been read
-// already, comes in by Admit: what has to be done off the loops (a PROXY header, TLS, a
-// token's check) happens before it. An answer that such a thing owes an open session
-// goes to it by Tell.
+// already, comes in by Admit: what has to be done off the loops (a PROXY header, a
+// handshake, a token's check) happens before it. An answer that such a thing owes an open
+// session goes to it by Tell. A bus to other machines lives in package server: it is a
+// sink (NewSink) and a publisher (Submit, PublishAll).
 //
 // A publisher that is faster than the members can be written to feels it as TCP
 // back-pressure: its loop does not read it while its push waits (order/doc.go).

@@ -216,3 +216,12 @@ func TestTell(t *testing.T) {
 		t.Errorf("%v, want %v", err, ErrNoSession)
 	}
 }
+
+func (e *Engine) isStopped() bool {
+	select {
+	case <-e.stopped:
+		return true
+	default:
+		return false
+	}
+}

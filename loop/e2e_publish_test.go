@@ -228,3 +228,22 @@ func TestExcludeIsCopied(t *testing.T) {
 	in.want("x", "x")
 	out.sync()
 }
+
+// TestSubmit: what one goroutine submits comes in its sequence.
+func TestSubmit(t *testing.T) {
+	e, addr := start(t, func(o *Options) { o.RingSlots = 4 })
+	w := open(t, addr)
+	w.join("g")
+	const n = 300
+	for i := range n {
+		if err := e.Submit(t.Context(), Publication{Groups: []string{"g"}, Payload: fmt.Append(nil, i), IsText: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range n {
+		w.want(fmt.Sprint(i))
+	}
+	if err := e.Submit(t.Context(), Publication{}); !errors.Is(err, ErrTooManyGroups) {
+		t.Errorf("no group: %v", err)
+	}
+}

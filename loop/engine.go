@@ -37,7 +37,7 @@ type Engine struct {
 	byLoop    map[gnet.EventLoop]*reactor.Reactor // written before the first connection, then only read
 	broker    *order.Broker
 
-	// Counted by acceptors.
+	// Counted by acceptors and enrollers.
 	accepted     atomic.Uint64
 	acceptErrors atomic.Uint64
 	// Connections answered 503, by the limit.
@@ -106,8 +106,7 @@ func New(o Options) (*Engine, error) {
 	for i, r := range e.reactors {
 		ports[i] = r.Port()
 	}
-	epoch := uint64(e.shared.Start.UnixNano())
-	e.broker = order.NewBroker(ports, o.RingSlots, o.RingBytes, epoch, e.stopped)
+	e.broker = order.NewBroker(ports, o.RingSlots, o.RingBytes, e.stopped)
 	if err := e.startLoops(); err != nil {
 		return nil, err
 	}
@@ -275,12 +274,25 @@ func askOne[T any](ctx context.Context, e *Engine, r *reactor.Reactor, question 
 
 // askSession asks the loop of a session. The error is question's, ErrNoSession where
 // there is no such loop, ErrClosed or ctx's.
-func (e *Engine) askSession(ctx context.Context, id SessionID, question func(*reactor.Reactor) error) error {
-	if id.Reactor() < 0 || id.Reactor() >= len(e.reactors) {
-		return ErrNoSession
+func askSession[T any](ctx context.Context, e *Engine, id SessionID, question func(*reactor.Reactor) (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
 	}
-	answer, err := askOne(ctx, e, e.reactors[id.Reactor()], question)
-	return cmp.Or(err, answer)
+	if id.Reactor() < 0 || id.Reactor() >= len(e.reactors) {
+		return answer{}.value, ErrNoSession
+	}
+	a, err := askOne(ctx, e, e.reactors[id.Reactor()], func(r *reactor.Reactor) (a answer) {
+		a.value, a.err = question(r)
+		return a
+	})
+	return a.value, cmp.Or(err, a.err)
+}
+
+// order is askSession for what is only done.
+func (e *Engine) order(ctx context.Context, id SessionID, do func(*reactor.Reactor) error) error {
+	_, err := askSession(ctx, e, id, func(r *reactor.Reactor) (none struct{}, err error) { return none, do(r) })
+	return err
 }
 
 // tell has each of the reactors run f on its loop, unless the engine is closed: a loop

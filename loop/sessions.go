@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/gobwas/ws"
@@ -46,12 +47,8 @@ func placeBehind(id SessionID) (reactor, slot int) {
 
 // Session describes one session, with the names of its groups. The error is
 // ErrNoSession, ErrClosed or ctx's.
-func (e *Engine) Session(ctx context.Context, id SessionID) (info SessionInfo, err error) {
-	err = e.askSession(ctx, id, func(r *reactor.Reactor) (err error) {
-		info, err = r.Describe(id)
-		return err
-	})
-	return info, err
+func (e *Engine) Session(ctx context.Context, id SessionID) (SessionInfo, error) {
+	return askSession(ctx, e, id, func(r *reactor.Reactor) (SessionInfo, error) { return r.Describe(id) })
 }
 
 // CloseSession begins a session's close handshake. It does not wait for its
@@ -60,14 +57,16 @@ func (e *Engine) CloseSession(ctx context.Context, id SessionID, code ws.StatusC
 	if err := protocol.CheckClose(code, reason); err != nil {
 		return err
 	}
-	return e.askSession(ctx, id, func(r *reactor.Reactor) error { return r.Kick(id, code, reason) })
+	return e.order(ctx, id, func(r *reactor.Reactor) error { return r.Kick(id, code, reason) })
 }
 
 // Tell sends one session a text of the server's own: an answer that had to wait for
-// something outside the loops. It does not wait until that is written. The error is
+// something outside the loops, and so stands outside the order of the session's
+// commands. It does not wait until that is written; text is copied. The error is
 // ErrNoSession, ErrClosed or ctx's.
 func (e *Engine) Tell(ctx context.Context, id SessionID, text []byte) error {
-	return e.askSession(ctx, id, func(r *reactor.Reactor) error { return r.Tell(id, text) })
+	text = bytes.Clone(text) // the loop may come to it when the caller has gone on
+	return e.order(ctx, id, func(r *reactor.Reactor) error { return r.Tell(id, text) })
 }
 
 // Join makes a session a member of a group. The error is ErrBadGroup,
@@ -76,7 +75,7 @@ func (e *Engine) Join(ctx context.Context, group string, id SessionID) error {
 	if !e.validGroup(group) {
 		return ErrBadGroup
 	}
-	return e.askSession(ctx, id, func(r *reactor.Reactor) error { return r.Join(id, group) })
+	return e.order(ctx, id, func(r *reactor.Reactor) error { return r.Join(id, group) })
 }
 
 // Leave takes a session out of a group; it need not be in it.
@@ -84,5 +83,5 @@ func (e *Engine) Leave(ctx context.Context, group string, id SessionID) error {
 	if !e.validGroup(group) {
 		return ErrBadGroup
 	}
-	return e.askSession(ctx, id, func(r *reactor.Reactor) error { return r.Leave(id, group) })
+	return e.order(ctx, id, func(r *reactor.Reactor) error { return r.Leave(id, group) })
 }

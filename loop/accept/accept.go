@@ -48,7 +48,9 @@ func (a *Acceptor) Next() (net.Conn, error) {
 		case !Transient(err):
 			return nil, err
 		}
-		a.Pause(err)
+		if a.Pause(err); a.isStopped() {
+			return nil, net.ErrClosed
+		}
 	}
 }
 

@@ -16,7 +16,6 @@ import (
 type Broker struct {
 	ports    []*Port
 	order    uint64
-	epoch    uint64
 	barriers int  // doors that have sent their barrier
 	ended    bool // the engine stopped while the broker waited for room: it takes nothing more
 
@@ -39,24 +38,21 @@ type Stats struct {
 
 // NewBroker makes the broker of these ports. Its door for goroutines outside holds
 // slots publications and bytes. It ends, and nobody waits for it any more, when
-// stopped is closed. epoch tells its order from that of an earlier life.
-func NewBroker(ports []*Port, slots, bytes int, epoch uint64, stopped <-chan struct{}) *Broker {
+// stopped is closed. A port's place in ports is its reactor's index, as session ids
+// have it.
+func NewBroker(ports []*Port, slots, bytes int, stopped <-chan struct{}) *Broker {
 	b := &Broker{
 		ports:   ports,
-		epoch:   epoch,
 		sleeper: newSleeper(stopped),
 		stopped: stopped,
 	}
 	b.door = newDoor(slots, bytes, &b.sleeper, stopped)
-	for i, p := range ports {
-		p.index, p.broker, p.stopped = i, &b.sleeper, stopped
+	for _, p := range ports {
+		p.broker, p.stopped = &b.sleeper, stopped
 	}
 	b.sinks.Store(new([]*Sink))
 	return b
 }
-
-// Epoch tells this broker's order from that of any other life of the process.
-func (b *Broker) Epoch() uint64 { return b.epoch }
 
 // Stats returns a snapshot.
 func (b *Broker) Stats() Stats {
@@ -93,10 +89,10 @@ func (b *Broker) Run() {
 	}
 }
 
-// takeFrom moves at most quota items from one port's ingress ring.
+// takeFrom moves at most perTurn items from one port's ingress ring.
 func (b *Broker) takeFrom(p *Port) bool {
 	moved := false
-	for range quota {
+	for range perTurn {
 		m := p.ingress.pop()
 		if m == nil {
 			break
@@ -115,9 +111,9 @@ func (b *Broker) takeFrom(p *Port) bool {
 
 // takeOutside does the same for the door of the goroutines outside.
 // A publication to many groups is one item and many messages, and is not torn
-// apart: the last one of a turn may pass the quota.
+// apart: the last one of a turn may pass the perTurn.
 func (b *Broker) takeOutside() bool {
-	for n := 0; n < quota && !b.ended; {
+	for n := 0; n < perTurn && !b.ended; {
 		select {
 		case m := <-b.door.items:
 			b.door.bytes.Release(int64(m.SizeWithGroups()))

@@ -50,7 +50,7 @@ func startOrder(tb testing.TB, loops, slots, bytes int) *order {
 		o.loops = append(o.loops, l)
 		ports = append(ports, l.port)
 	}
-	o.broker = NewBroker(ports, slots, bytes, 1, o.stopped)
+	o.broker = NewBroker(ports, slots, bytes, o.stopped)
 	o.running.Go(o.broker.Run)
 	for _, l := range o.loops {
 		o.running.Go(func() { l.run(o.stopped) })
@@ -345,7 +345,7 @@ func TestEndedBrokerTakesNothing(t *testing.T) {
 	stopped := make(chan struct{})
 	p := NewPort(4, 1<<20, func() {})
 	p.egress = newRing(1, 1<<20)
-	b := NewBroker([]*Port{p}, 1, 1<<20, 1, stopped)
+	b := NewBroker([]*Port{p}, 1, 1<<20, stopped)
 	for range 4 {
 		p.ingress.push(text("x"))
 	}
@@ -371,11 +371,11 @@ func TestEndedBrokerTakesNothing(t *testing.T) {
 // TestOutsideTurnCountsMessages: a publication to many groups does not buy its
 // door a longer turn.
 func TestOutsideTurnCountsMessages(t *testing.T) {
-	b := NewBroker(nil, 10, 1<<20, 1, nil)
+	b := NewBroker(nil, 10, 1<<20, nil)
 	for range 3 {
 		m := text("x")
 		m.Outside = &Outside{}
-		for range quota {
+		for range perTurn {
 			m.AddGroup("h")
 		}
 		if err := b.door.enter(t.Context(), m); err != nil {
@@ -383,8 +383,8 @@ func TestOutsideTurnCountsMessages(t *testing.T) {
 		}
 	}
 	b.takeOutside()
-	if len(b.door.items) != 2 || b.order != quota+1 {
-		t.Errorf("%d publications are left and %d messages were ordered, want 2 and %d", len(b.door.items), b.order, quota+1)
+	if len(b.door.items) != 2 || b.order != perTurn+1 {
+		t.Errorf("%d publications are left and %d messages were ordered, want 2 and %d", len(b.door.items), b.order, perTurn+1)
 	}
 }
 

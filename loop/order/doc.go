@@ -70,8 +70,7 @@
 //
 // # Room for what comes
 //
-// The broker has an epoch, which tells its order from that of an earlier life. State
-// of a group that must follow the order (a log, say) belongs into fanOut, between the
+// State of a group that must follow the order (a log, say) belongs into fanOut, between the
 // stamp and the rings; a bus is one more sink, with SkipOwn, and one more caller of
 // Submit. None of them may make the broker wait.
 //

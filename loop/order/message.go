@@ -143,8 +143,8 @@ func NewOwn(origin SessionID, act Act, payload, reqID []byte) *Message {
 // NewBarrier makes the end of what one door has accepted.
 func NewBarrier() *Message { return &Message{Kind: KindBarrier} }
 
-// AddGroup adds a message to another group to a publication from outside. It
-// shares the frame of m.
+// AddGroup adds a message to another group to a publication from outside, which has
+// its Outside already. It shares the frame of m.
 func (m *Message) AddGroup(group string) {
 	other := &Message{Kind: m.Kind, IsText: m.IsText, Published: m.Published, header: m.header, borrowed: true}
 	other.Frame = m.Frame

@@ -5,14 +5,13 @@ import (
 	"time"
 )
 
-// Port is a reactor as the broker sees it: its two rings, and the word by which
+// Port is a loop as the broker sees it: its two rings, and the word by which
 // each wakes the other. Only event loops have one, since only they may make the
 // broker wait (rule R6).
 //
 // Owner: the event loop's goroutine, which calls all exported methods but Put. That
 // and what is not exported is the broker's.
 type Port struct {
-	index  int
 	broker *sleeper // wakes it
 
 	ingress *ring // to the broker
@@ -97,7 +96,7 @@ func (p *Port) WakeBroker() {
 // Take returns the next message from the broker, nil if there is none. Every so
 // often it hands the slots of those before back: rule R4.
 func (p *Port) Take() *Message {
-	if p.taken == quota {
+	if p.taken == perTurn {
 		p.HandBack()
 	}
 	m := p.egress.pop()

@@ -10,7 +10,7 @@ import (
 // Sink is a way out of the broker for a goroutine outside the loops: a bridge
 // to another protocol, a bus to other machines. It gets the messages that the
 // broker orders, in that order. Its queue is bounded and its own: what finds it
-// full is dropped for this sink and counted, since only reactors may make the
+// full is dropped for this sink and counted, since only event loops may make the
 // broker wait (rule R6). Which messages it gets is data, never a call from the
 // broker into somebody's code.
 //

@@ -2,23 +2,23 @@ package order
 
 import "sync/atomic"
 
-// quota is how many items the broker takes from one door before it looks
+// perTurn is how many items the broker takes from one door before it looks
 // at the next, and how many slots may be popped before they are handed back.
-const quota = 32
+const perTurn = 32
 
 // wakeState is the word that a consumer and its producers share so that no
 // wake-up is lost and none is given twice.
 //
 // A consumer that has found nothing to do stores the state it will sleep in,
 // looks once more, and only then sleeps. A producer publishes first and then
-// swaps exactly that state for stateRunning; whoever succeeds owes the one
+// swaps exactly that state for running; whoever succeeds owes the one
 // wake-up. Since both sides' operations are sequentially consistent, either
 // the consumer's second look sees the item or the producer sees the state.
 type wakeState = uint32
 
 const (
 	running wakeState = iota // will look again by itself
-	armed                    // a reactor idle in gnet's poll, or the broker idle: wake when there is an item
+	armed                    // an idle loop, or the idle broker: wake when there is an item
 	parked                   // inside a refused push: wake when there is room, or (a reactor) an item
 )
 

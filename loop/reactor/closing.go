@@ -171,7 +171,7 @@ func (r *Reactor) doom(s *Session) {
 	}
 }
 
-// reap closes the connections of dead sessions. gnet calls OnClose inside.
+// reap closes the connections of dead sessions. gnet calls back, and Gone comes, inside.
 func (r *Reactor) reap() {
 	for len(r.doomed) > 0 {
 		last := len(r.doomed) - 1

@@ -63,17 +63,18 @@ func (r *Reactor) putBehind(s *Session, act order.Act, payload, reqID []byte) {
 	r.send(s, order.NewOwn(s.ID(), act, payload, reqID))
 }
 
-// maxBehind is how many bytes of answers are gathered before they are sent round.
+// maxBehind is how many bytes of answers are gathered before they are sent round; less
+// where a ring could not hold them.
 const maxBehind = 8 << 10
 
 // replyBehind has s get an answer after its sends. What one read brings is gathered:
 // a flood of commands that are refused shall not fill the rings.
 func (r *Reactor) replyBehind(s *Session, text []byte) {
 	r.stats.Deferred++
-	r.behind = protocol.AppendFrame(r.behind, ws.OpText, text)
-	if len(r.behind) >= maxBehind {
+	if n := len(r.behind) + len(text) + protocol.HeaderLen(len(text)); n > min(maxBehind, r.opt.RingBytes-order.Overhead) {
 		r.flushBehind(s)
 	}
+	r.behind = protocol.AppendFrame(r.behind, ws.OpText, text)
 }
 
 // flushBehind sends round what was gathered for s, the session that is being read:

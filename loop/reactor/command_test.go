@@ -144,3 +144,27 @@ func TestMembersStayWhileMarked(t *testing.T) {
 		s.state = stateOpen
 	})
 }
+
+// TestAnswersBehindASendFitTheRing: what is gathered never is more than a ring holds,
+// or its push would wait for ever.
+func TestAnswersBehindASendFitTheRing(t *testing.T) {
+	e := startSim(t, func(o *Options) {
+		o.MaxMessageBytes = 100
+		o.RingBytes = o.MaxFrameBytes()
+	})
+	r := e.reactors[0]
+	var written map[int32][]byte
+	onLoop(t, r, func() {
+		written = r.record(0)
+		s := r.simulate(1, protocol.ModeBare)[0]
+		segment := mask(`{"cmd":"send_to_group","group_id":"g","message":"x","req_id":1}`)
+		for range 100 {
+			segment = append(segment, mask(`{"cmd":"nonsense","req_id":2}`)...)
+		}
+		r.read(s, segment)
+	})
+	waitFor(t, "all answers", func() (done bool) {
+		onLoop(t, r, func() { done = len(texts(t, written[simFD])) == 101 })
+		return done
+	})
+}

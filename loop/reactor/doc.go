@@ -1,6 +1,7 @@
 // Package reactor is everything that one event loop's goroutine touches: a reactor
 // with its sessions, groups and deadlines, and what it does with their bytes. It knows
-// gnet and sockets, the order only as its Port, and its engine only as Shared.
+// gnet and sockets, the order as its Port and what goes through it, and its engine only as
+// Shared.
 //
 // # Reading order
 //
@@ -16,7 +17,7 @@
 //	outbound.go    a session's queue, and writing it
 //	transport.go   how its bytes get out and in, by kind of session
 //	writable_*.go  news of room in a full socket
-//	closing.go     close handshakes, silence, a reader over its backlog
+//	closing.go     close handshakes, silence, and overBacklog: the policy for slow readers
 //	progress.go    what tells a slow peer from a dead one
 //	drain.go       a reactor's part of the orderly end
 //	answers.go     questions and orders from outside

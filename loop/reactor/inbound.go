@@ -23,7 +23,7 @@ func (r *Reactor) read(s *Session, b []byte) (action gnet.Action) {
 	s.bytesIn += uint64(len(b))
 	s.lastSeen = r.wheel.now
 	s.clear(flagPinged)
-	r.interpretBytes(s, s.receive(b))
+	r.interpretBytes(s, b)
 	r.flushBehind(s)
 	if s.is(flagDirty) && s.state != stateDead {
 		r.stats.Writes += uint64(r.flush(s))
@@ -60,6 +60,7 @@ func (r *Reactor) interpretBytes(s *Session, b []byte) {
 			r.survive(s, v)
 		}
 	}()
+	b = s.receive(b)
 	if s.is(flagDeaf) {
 		return
 	}

@@ -13,8 +13,8 @@ import (
 )
 
 // Options are the limits and sizes of an engine: of its reactors, and of what stands
-// before them. Every field has a unit in its
-// name or its comment; the zero value is not usable, start from DefaultOptions.
+// before them. Every field has a unit in its name or its comment; the zero value is not
+// usable, start from DefaultOptions.
 type Options struct {
 	// Loops is the number of reactors, 1 to 256 (gnet's own bound).
 	Loops int

@@ -64,7 +64,9 @@ func (s *Session) enqueue(c *order.Chunk) {
 		s.next = c
 	} else {
 		if s.more == nil {
-			s.more = s.r.queues.get()
+			if s.more = s.r.queues.get(); s.more.chunks == nil {
+				s.more.chunks = make([]*order.Chunk, 0, 8)
+			}
 		}
 		s.more.chunks = append(s.more.chunks, c)
 	}

@@ -51,7 +51,7 @@ type Reactor struct {
 	// event, behind those of other sockets. yielding is set while one is out.
 	control  int
 	yielding bool
-	traffic  int // OnTraffic calls since the egress ring was last looked at
+	traffic  int // reads since the egress ring was last looked at
 
 	// Scratch, and pools of what sessions need only at times.
 	scratch  []byte

@@ -11,8 +11,8 @@ import (
 // be a million: what only a busy or a misbehaving session needs is made when
 // needed and given back.
 //
-// Owner: its reactor's goroutine, from OnOpen to OnClose; every method must be
-// called there. A Session is never reused, so a stale pointer finds a dead
+// Owner: its reactor's goroutine, from Open to Gone; every method but ID and
+// Opened must be called there. A Session is never reused, so a stale pointer finds a dead
 // session and nothing else.
 type Session struct {
 	r    *Reactor

@@ -72,7 +72,7 @@ func startSim(tb testing.TB, adapt func(*Options)) *sim {
 		loops = append(loops, l)
 		ports = append(ports, r.Port())
 	}
-	e.broker = order.NewBroker(ports, o.RingSlots, o.RingBytes, 1, stopped)
+	e.broker = order.NewBroker(ports, o.RingSlots, o.RingBytes, stopped)
 	var running sync.WaitGroup
 	running.Go(e.broker.Run)
 	for i, l := range loops {

@@ -30,7 +30,7 @@ var transports = [...]transport{
 	},
 }
 
-// receive is called by read with what gnet has read.
+// receive is what the peer meant by the bytes that gnet has read.
 func (s *Session) receive(b []byte) []byte {
 	if f := transports[s.via].receive; f != nil {
 		return f(s, b)

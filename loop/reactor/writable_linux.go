@@ -16,7 +16,7 @@ import (
 // goroutine sleeps until that set has news, has the loop collect it, and
 // sleeps again; it touches nothing else, so nothing is shared.
 //
-// Owner: the reactor's goroutine, but for run and close.
+// Owner: the reactor's goroutine, but for run, stop and close.
 type writable struct {
 	r         *Reactor
 	file      *os.File // the epoll set, watched by Go's own poller

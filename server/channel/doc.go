@@ -49,7 +49,7 @@
 // example worker would have sent it; a JSON value is its text, so that a PHP
 // worker's members are sent the same bytes as ours.
 //
-// The way from the broker is a queue of its own (rule R6 of package loop): when
+// The way from the broker is a queue of its own (rule R6 of package order): when
 // it is full, subscribers miss messages, which is counted and logged.
 //
 // # Other groupcasts
