@@ -13,7 +13,9 @@
 //
 // # Reading order
 //
-//	engine.go     what is started, the clock, questions to the loops, the end
+//	engine.go     what is started, and the end
+//	ask.go        questions to the loops
+//	clock.go      what tells the loops the time, and notices those that stand still
 //	acceptor.go   how a connection gets in: limits first
 //	enrol.go      then a loop
 //	handler.go    gnet's callbacks
@@ -28,7 +30,7 @@
 // # Ownership
 //
 // Whoever wants to know something about a reactor asks its loop: questions and orders
-// are closures that the loop in question runs (ask in engine.go); what they find they
+// are closures that the loop in question runs (ask.go); what they find they
 // return, and nothing else is shared. Listings look through a few thousand slots at a
 // time, so that no loop is deaf meanwhile. Slots do not move while what is in them
 // lives: a listing goes on where it stopped and misses nobody who stays.

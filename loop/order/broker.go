@@ -111,7 +111,7 @@ func (b *Broker) takeFrom(p *Port) bool {
 
 // takeOutside does the same for the door of the goroutines outside.
 // A publication to many groups is one item and many messages, and is not torn
-// apart: the last one of a turn may pass the perTurn.
+// apart: the last one of a turn may pass perTurn.
 func (b *Broker) takeOutside() bool {
 	for n := 0; n < perTurn && !b.ended; {
 		select {

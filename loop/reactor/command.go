@@ -126,9 +126,7 @@ func (r *Reactor) answer(s *Session, text []byte) {
 // join makes s a member of the group and answers.
 func (r *Reactor) join(s *Session, group, reqID []byte) {
 	if err := r.enter(s, group); err != nil {
-		r.stats.Errors.count(err.Code)
-		r.reply = protocol.AppendError(r.reply[:0], s.mode, reqID, err.Code, err.Reason)
-		s.Send(ws.OpText, r.reply)
+		s.Send(ws.OpText, r.refusal(s, reqID, err.Code, err.Reason))
 	} else if reqID != nil {
 		s.sendAck(reqID)
 	}
@@ -164,9 +162,14 @@ func (r *Reactor) sendToGroup(s *Session, c *protocol.Command) {
 
 // refuse answers a command that is not carried out.
 func (r *Reactor) refuse(s *Session, reqID []byte, code protocol.Code, reason string) {
+	r.answer(s, r.refusal(s, reqID, code, reason))
+}
+
+// refusal counts an error and returns its text, which is good until the next reply.
+func (r *Reactor) refusal(s *Session, reqID []byte, code protocol.Code, reason string) []byte {
 	r.stats.Errors.count(code)
 	r.reply = protocol.AppendError(r.reply[:0], s.mode, reqID, code, reason)
-	r.answer(s, r.reply)
+	return r.reply
 }
 
 // maxRefusals in a row are answered; then the session is abuse and closed.

@@ -47,7 +47,7 @@ func (r *Reactor) Unfinished() (u Unfinished) {
 		if s == nil || s.state == stateDead {
 			continue
 		}
-		if n := s.waiting() + int64(r.unacked(s.fd)); n > 0 {
+		if n := r.outstanding(s); n > 0 {
 			u.Sessions++
 			u.Bytes += n
 		}

@@ -78,6 +78,9 @@ func (s *Session) waiting() (n int64) {
 	return n
 }
 
+// outstanding is how many bytes of what there is for s its side has not acknowledged.
+func (r *Reactor) outstanding(s *Session) int64 { return s.waiting() + int64(r.unacked(s.fd)) }
+
 // pingFrame is what a silent session is sent.
 var pingFrame = &order.Chunk{Buf: protocol.AppendFrame(nil, ws.OpPing, nil)}
 
@@ -175,6 +178,6 @@ func (r *Reactor) endClosing(s *Session, all bool) {
 		r.doom(s)
 		return
 	}
-	r.shared.Cut(1, s.waiting()+int64(r.unacked(s.fd)))
+	r.shared.Cut(1, r.outstanding(s))
 	r.reset(s)
 }

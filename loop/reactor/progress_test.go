@@ -66,6 +66,17 @@ func (p *peer) publish(n int) {
 	p.r.deliverAll()
 }
 
+// fill brings the backlog to exactly its limit, of 80,000 bytes.
+func (p *peer) fill() {
+	p.t.Helper()
+	p.publish(1000)
+	p.publish(79_000 - 2*chunkOverhead)
+	p.publish(p.r.opt.MaxBacklogBytes - int(p.s.backlog) - chunkOverhead - 4)
+	if int(p.s.backlog) != p.r.opt.MaxBacklogBytes {
+		p.t.Fatalf("a backlog of %d", p.s.backlog)
+	}
+}
+
 // pass lets so much time go by, with step after each tick.
 func (p *peer) pass(d time.Duration, step func()) {
 	for n := p.r.ticks(d); n > 0; n-- {
@@ -178,13 +189,7 @@ func TestPingBehindBacklog(t *testing.T) {
 	})
 	onPeer("no room for a ping", func(p *peer) {
 		t := p.t
-		p.publish(1000)
-		p.publish(79_000 - 2*chunkOverhead)
-		room := p.r.opt.MaxBacklogBytes - int(p.s.backlog)
-		p.publish(room - chunkOverhead - 4)
-		if int(p.s.backlog) != p.r.opt.MaxBacklogBytes {
-			t.Fatalf("a backlog of %d", p.s.backlog)
-		}
+		p.fill()
 		p.pass(21*time.Second, nil)
 		open(t, p, "pinged at its limit")
 		if p.r.stats.Pings != 0 || p.r.stats.SlowReaders != 0 {
@@ -198,9 +203,7 @@ func TestPingBehindBacklog(t *testing.T) {
 	})
 	onPeer("no room for a ping, reads nothing", func(p *peer) {
 		t := p.t
-		p.publish(1000)
-		p.publish(79_000 - 2*chunkOverhead)
-		p.publish(p.r.opt.MaxBacklogBytes - int(p.s.backlog) - chunkOverhead - 4)
+		p.fill()
 		p.pass(43*time.Second, nil)
 		closed(t, p, "after --close-after")
 	})

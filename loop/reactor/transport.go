@@ -1,8 +1,6 @@
 package reactor
 
-import (
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // transport is how the bytes of a session get out and in. There is one for each kind
 // of session, so that sessions of one reactor may differ.
