@@ -12,7 +12,9 @@ import (
 )
 
 // factNames are header fields that somebody asks for.
-var factNames = []string{"origin", "authorization", "cookie", "sec-websocket-protocol", "x-forwarded-for", "connection", "upgrade", "a", "0000"}
+var factNames = []string{
+	"origin", "authorization", "cookie", "sec-websocket-protocol", "x-forwarded-for", "connection", "upgrade", "a", "0000",
+}
 
 // checkFacts holds facts against net/http's reading of the same head.
 func checkFacts(t rapid.TB, f RequestFacts, r *http.Request) {
@@ -38,8 +40,9 @@ func checkFacts(t rapid.TB, f RequestFacts, r *http.Request) {
 }
 
 // factsHead has what an application asks for.
-var factsHead = strings.Replace(upgradeHead, "GET / HTTP/1.1\r\n", "GET /a%20b?token=x?y&z HTTP/1.1\r\nAuthorization:Bearer x \r\n"+
-	"X-Forwarded-For: 192.0.2.1,\r\nCookie: a=b\r\nx-forwarded-for: , 192.0.2.2 ,192.0.2.3\r\nCookie:\r\n", 1)
+var factsHead = strings.Replace(upgradeHead, "GET / HTTP/1.1\r\n",
+	"GET /a%20b?token=x?y&z HTTP/1.1\r\nAuthorization:Bearer x \r\n"+
+		"X-Forwarded-For: 192.0.2.1,\r\nCookie: a=b\r\nx-forwarded-for: , 192.0.2.2 ,192.0.2.3\r\nCookie:\r\n", 1)
 
 func TestRequestFacts(t *testing.T) {
 	var h Handshaker
@@ -83,7 +86,8 @@ func TestRequestFacts(t *testing.T) {
 	}
 	// What is refused for other reasons is still known.
 	_, res = h.Handshake([]byte("GET /path HTTP/1.1\r\nHost: x\r\nOrigin: y\r\n\r\n"))
-	if origin, _ := res.Request.Field("origin"); res.Status != 426 || string(origin) != "y" || string(res.Request.Path()) != "/path" {
+	origin, _ := res.Request.Field("origin")
+	if res.Status != 426 || string(origin) != "y" || string(res.Request.Path()) != "/path" {
 		t.Errorf("status %d, origin %q", res.Status, origin)
 	}
 }
