@@ -7,14 +7,14 @@ import (
 	"log/slog"
 	"sync"
 
-	"groupcast/server/channel"
 	"groupcast/server/metrics"
 	"groupcast/server/monitor"
+	"groupcast/server/workerman"
 )
 
 // channelService is a Workerman Channel server behind its listeners.
 type channelService struct {
-	server  *channel.Server
+	server  *workerman.Server
 	log     *slog.Logger
 	doors   []*door
 	serving sync.WaitGroup
@@ -29,11 +29,11 @@ func (s *Server) openChannel() (service, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings := channel.DefaultOptions()
+	settings := workerman.DefaultOptions()
 	settings.MaxConns = min(settings.MaxConns, maxChannelConns(s.maxFiles))
 	settings.Logger = s.log
 	c := &channelService{log: s.log, doors: doors}
-	if c.server, err = channel.NewServer(settings, s.node, s.engine); err != nil {
+	if c.server, err = workerman.NewServer(settings, s.node, s.engine); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the Channel server: %w", err), shutAll(doors))
 	}
 	s.channel.Store(c.server)
@@ -41,7 +41,7 @@ func (s *Server) openChannel() (service, error) {
 		c.serving.Go(func() {
 			err := c.server.Serve(d.listener)
 			d.closed.Store(true)
-			if err != nil && !errors.Is(err, channel.ErrServerClosed) {
+			if err != nil && !errors.Is(err, workerman.ErrServerClosed) {
 				s.log.Error("the Channel server's listener failed", "address", d.bound().String(), "error", err)
 			}
 		})
@@ -75,7 +75,7 @@ func (c *channelService) close() error {
 }
 
 // joinService is the connection to somebody else's Channel server.
-type joinService struct{ client *channel.Client }
+type joinService struct{ client *workerman.Client }
 
 // joinChannel takes a worker's place where --channel-join says. That the server
 // there is away now is no error.
@@ -83,10 +83,10 @@ func (s *Server) joinChannel() (service, error) {
 	if s.options.ChannelJoin == "" {
 		return nil, nil
 	}
-	settings := channel.DefaultClientOptions()
+	settings := workerman.DefaultClientOptions()
 	settings.Address = s.options.ChannelJoin
 	settings.Logger = s.log
-	client, err := channel.Join(settings, s.node, s.engine)
+	client, err := workerman.Join(settings, s.node, s.engine)
 	if err != nil {
 		return nil, &OptionError{"--channel-join", err.Error()}
 	}
@@ -187,7 +187,7 @@ func (s *Server) joinMetrics() *metrics.ChannelJoin {
 	}
 }
 
-func metricCounts(list []channel.Count) []metrics.Count {
+func metricCounts(list []workerman.Count) []metrics.Count {
 	all := make([]metrics.Count, len(list))
 	for i, c := range list {
 		all[i] = metrics.Count{Label: c.Label, N: c.N}

@@ -15,9 +15,9 @@ import (
 
 	"groupcast/loop"
 	"groupcast/server/api"
-	"groupcast/server/channel"
 	"groupcast/server/control"
 	"groupcast/server/monitor"
+	"groupcast/server/workerman"
 )
 
 // Server is a running groupcast: the loops, the doors that lead to them, and
@@ -30,9 +30,9 @@ type Server struct {
 	engine    *loop.Engine
 	monitor   *monitor.Monitor
 	api       *api.API
-	node      *channel.Node // what the next two share
-	channel   atomic.Pointer[channel.Server]
-	joined    atomic.Pointer[channel.Client]
+	node      *workerman.Node // what the next two share
+	channel   atomic.Pointer[workerman.Server]
+	joined    atomic.Pointer[workerman.Client]
 	loops     int
 	maxFiles  int
 	startedAt time.Time
@@ -72,7 +72,7 @@ func (p Program) Start(o Options) (*Server, error) {
 		program: p, options: o, log: p.Log.Logger, maxFiles: files, startedAt: time.Now(), loops: o.loops(),
 		failed: make(chan error, len(o.Listen)),
 		stops:  make(chan control.Stop, 1),
-		node:   channel.NewNode(),
+		node:   workerman.NewNode(),
 	}
 	s.maxConns = s.settleConns(o)
 	if err := s.open(); err != nil {

@@ -1,0 +1,465 @@
+package workerman
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"groupcast/loop"
+	"groupcast/protocol/workerman"
+)
+
+// Client takes a worker's place in a Workerman cluster: it subscribes to the
+// group channel of a Channel server, has the groups here get what comes, and
+// publishes there what was published here. It reconnects for ever. Its methods
+// may be called from any goroutine.
+//
+// What is published while it is away is not kept: the cluster misses it, as it
+// misses what a worker that restarts would have sent.
+type Client struct {
+	opt     ClientOptions
+	log     *slog.Logger
+	gate    logGate
+	node    *Node
+	broker  Broker
+	sink    *loop.Sink
+	channel workerman.Channel
+
+	stop    context.Context
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	count   clientCounters
+	handled atomic.Uint64 // messages of the sink
+
+	mu     sync.Mutex // guards what follows
+	out    *outbox    // nil while away
+	joined int        // how often
+	status Status
+}
+
+type clientCounters struct {
+	forwarded, notForwarded atomic.Uint64
+	received, own, twice    atomic.Uint64
+	stripped, far           atomic.Uint64
+	bytesIn, bytesOut       atomic.Uint64
+	refused                 [refusals]atomic.Uint64
+	bad                     [workerman.Reasons]atomic.Uint64
+}
+
+// Status is a snapshot of a Client. Counters count since its start.
+type Status struct {
+	Address    string
+	Connected  bool
+	Since      time.Time // when it was connected, or was not any more
+	Attempts   uint64    // to connect
+	Reconnects uint64    // connections after the first
+	LastError  string    // why the last connection or attempt ended; empty if none did
+
+	Forwarded    uint64 // messages written to the server
+	NotForwarded uint64 // not, because it was away or did not read fast enough
+	Stripped     uint64 // forwarded without their other keys
+	TooFar       uint64 // not forwarded: came through too many groupcasts
+
+	Received uint64  // events published to their groups
+	Own      uint64  // events that had been here before
+	Twice    uint64  // events that come through our Server as well
+	Refused  []Count // events that their groups did not get, by reason ("late": they did)
+	Bad      []Count // what the server sent and was not understood, by reason
+
+	BytesIn, BytesOut uint64
+
+	QueuedMessages, QueuedBytes int    // on the way from the broker
+	SendBytes                   int    // that wait for the server
+	Dropped                     uint64 // messages that found the way from the broker full
+}
+
+// Join starts a client. node is shared with this process's Server.
+func Join(o ClientOptions, node *Node, broker Broker) (*Client, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	c := &Client{
+		opt:     o,
+		log:     o.Logger,
+		node:    node,
+		broker:  broker,
+		sink:    broker.NewSink(loop.SinkOptions{Name: "channel-client", MaxMessages: o.SinkMessages, MaxBytes: o.SinkBytes, SkipOwn: true}),
+		channel: workerman.Channel{Name: []byte(o.Channel)},
+		status:  Status{Address: o.Address, Since: time.Now()},
+	}
+	if c.log == nil {
+		c.log = slog.Default()
+	}
+	c.log = c.log.With("server", o.Address)
+	c.stop, c.cancel = context.WithCancel(context.Background())
+	c.running.Go(c.forward)
+	c.running.Go(c.stay)
+	return c, nil
+}
+
+// Close leaves the cluster at once.
+func (c *Client) Close() error {
+	c.cancel()
+	c.sink.Close()
+	c.running.Wait()
+	return nil
+}
+
+// Flush returns when the server has been written all that the broker had ordered
+// before, when the client is away, or with ctx's error.
+func (c *Client) Flush(ctx context.Context) error {
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for taken := c.sink.Stats().Taken; ; {
+		done := c.handled.Load() >= taken
+		c.mu.Lock()
+		if c.out == nil {
+			done = true
+		} else if waiting, _ := c.out.waiting(); waiting > 0 {
+			done = false
+		}
+		c.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Status returns the client's state and counters.
+func (c *Client) Status() Status {
+	c.mu.Lock()
+	st := c.status
+	if c.out != nil {
+		_, st.SendBytes = c.out.waiting()
+	}
+	c.mu.Unlock()
+	n := &c.count
+	st.Forwarded, st.NotForwarded = n.forwarded.Load(), n.notForwarded.Load()
+	st.Stripped, st.TooFar = n.stripped.Load(), n.far.Load()
+	st.Received, st.Own, st.Twice = n.received.Load(), n.own.Load(), n.twice.Load()
+	st.Refused = counts(n.refused[:], func(i int) string { return refusalNames[i] })
+	st.Bad = counts(n.bad[:], func(i int) string { return workerman.Reason(i).String() })
+	st.BytesIn, st.BytesOut = n.bytesIn.Load(), n.bytesOut.Load()
+	sink := c.sink.Stats()
+	st.QueuedMessages, st.QueuedBytes, st.Dropped = sink.QueuedMessages, sink.QueuedBytes, sink.Dropped
+	return st
+}
+
+// stay connects, again and again.
+func (c *Client) stay() {
+	pause := time.Duration(0) // before the next attempt
+	for c.stop.Err() == nil {
+		began := time.Now()
+		err := c.visit()
+		if c.stop.Err() != nil {
+			return
+		}
+		c.away(err)
+		pause = c.opt.nextPause(pause, time.Since(began))
+		select {
+		case <-time.After(jittered(pause)):
+		case <-c.stop.Done():
+		}
+	}
+}
+
+// nextPause follows the pause last, and a visit that lasted. A visit that was
+// long was a good one; one that is cut at once is not.
+func (o *ClientOptions) nextPause(last, lasted time.Duration) time.Duration {
+	if lasted > o.RetryMax {
+		return o.RetryMin
+	}
+	return min(max(2*last, o.RetryMin), o.RetryMax)
+}
+
+// jittered is between a half of d and all of it, so that the nodes of a cluster
+// do not come back all at once.
+func jittered(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
+
+// away notes the end of a connection, or that there was none.
+func (c *Client) away(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.status.Connected
+	first := c.status.LastError == ""
+	c.status.LastError = err.Error()
+	if was {
+		c.status.Connected, c.status.Since = false, time.Now()
+	}
+	if was || first {
+		c.log.Warn("channel: away from the cluster, trying again", "err", err)
+	}
+}
+
+// splitAddress is what to dial for an address as operators write it.
+func splitAddress(address string) (network, target string, err error) {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		if path == "" {
+			return "", "", errors.New("no path")
+		}
+		return "unix", path, nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err == nil && (host == "" || port == "") {
+		err = errors.New("wants both a host and a port")
+	}
+	return "tcp", address, err
+}
+
+// visit connects and stays until the connection ends.
+func (c *Client) visit() error {
+	c.mu.Lock()
+	c.status.Attempts++
+	c.mu.Unlock()
+	network, target, err := splitAddress(c.opt.Address)
+	if err != nil {
+		return err
+	}
+	dialer := net.Dialer{Timeout: c.opt.DialTimeout, KeepAliveConfig: keepAlive, Control: userTimeout(c.opt.WriteTimeout)}
+	socket, err := dialer.DialContext(c.stop, network, target)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(c.stop, func() { _ = socket.Close() })
+	defer stop()
+	defer socket.Close()
+
+	// Subscribed first: nothing of ours can be there before.
+	hello := workerman.Message{Type: workerman.TypeSubscribe, Channels: []workerman.Channel{c.channel}, Mark: []byte(c.node.ID)}
+	_ = socket.SetWriteDeadline(time.Now().Add(c.opt.WriteTimeout)) // a dead socket's write says so
+	if _, err := socket.Write(hello.AppendFrame(nil)); err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+
+	out := newOutbox(c.opt.SendBufferBytes)
+	out.before = func() { _ = socket.SetWriteDeadline(time.Now().Add(c.opt.WriteTimeout)) }
+	out.wrote = func(frames, bytes int) {
+		c.count.forwarded.Add(uint64(frames))
+		c.count.bytesOut.Add(uint64(bytes))
+	}
+	written := make(chan error, 1)
+	go func() {
+		err := out.run(socket)
+		_ = socket.Close() // so that reading ends
+		written <- err
+	}()
+	left := make(chan struct{})
+	pinged := make(chan struct{})
+	go func() {
+		defer close(pinged)
+		c.ping(socket, out, left)
+	}()
+	c.arrived(out)
+	readErr := c.read(socket)
+
+	c.mu.Lock()
+	c.out = nil
+	c.mu.Unlock()
+	out.end()
+	_ = socket.Close()
+	close(left)
+	<-pinged
+	writeErr := <-written
+	unsent, _ := out.waiting()
+	c.count.notForwarded.Add(uint64(unsent))
+	if writeErr != nil && !errors.Is(writeErr, net.ErrClosed) {
+		return fmt.Errorf("write: %w", writeErr)
+	}
+	return readErr
+}
+
+// ping says something whenever there is nothing else to be said.
+func (c *Client) ping(socket net.Conn, out *outbox, left <-chan struct{}) {
+	ticker := time.NewTicker(c.opt.PingInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-left:
+			return
+		}
+		if waiting, _ := out.waiting(); waiting > 0 {
+			continue
+		}
+		out.before()
+		if _, err := socket.Write(workerman.AppendPing(nil)); err != nil {
+			_ = socket.Close()
+			return
+		}
+	}
+}
+
+func (c *Client) arrived(out *outbox) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.status.Connected, c.status.Since = true, time.Now()
+	if c.joined++; c.joined > 1 {
+		c.status.Reconnects++
+	}
+	c.out = out
+	c.log.Info("channel: joined the cluster")
+}
+
+// errEnded is what a connection ended with that the server closed.
+var errEnded = errors.New("the server closed the connection")
+
+// read takes what the server sends until the connection ends.
+func (c *Client) read(socket net.Conn) error {
+	var splitter workerman.Splitter
+	decoder := workerman.NewDecoder(workerman.DefaultLimits())
+	buf := make([]byte, readBytes)
+	for {
+		n, err := socket.Read(buf)
+		c.count.bytesIn.Add(uint64(n))
+		for in := buf[:n]; ; {
+			body, rest, ok, err := splitter.Next(in, c.opt.MaxFrameBytes)
+			if err != nil {
+				c.count.bad[err.Reason].Add(1)
+				return err
+			}
+			if !ok {
+				break
+			}
+			in = rest
+			if len(body) > 0 {
+				c.take(decoder, body)
+			}
+			if len(body) > readBytes {
+				decoder.Forget()
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return errEnded
+		case err != nil:
+			return fmt.Errorf("read: %w", err)
+		}
+	}
+}
+
+// take has a group get an event.
+func (c *Client) take(decoder *workerman.Decoder, body []byte) {
+	var m workerman.Message
+	if err := decoder.Decode(body, &m); err != nil {
+		c.bad(err.Reason)
+		return
+	}
+	if m.Type != workerman.TypeEvent || string(m.Channels[0].Name) != c.opt.Channel {
+		c.bad(workerman.ReasonType) // nothing that we asked for
+		return
+	}
+	g, isArray := m.Data.GroupMessage()
+	if !isArray {
+		c.refuse(RefusedShape)
+		return
+	}
+	p, mark, refused := publication(&g)
+	switch {
+	case mark.Has(c.node.ID):
+		c.count.own.Add(1)
+		return
+	case mark.Hops() > 0 && c.node.hasPeer(mark.Last()):
+		// Joined to each other: it publishes the same at our Server.
+		c.count.twice.Add(1)
+		return
+	case refused != accepted:
+		c.refuse(refused)
+		return
+	}
+	r, _ := newRelay(m.Data, len(p.Payload), mark)
+	p.From, p.Tag = c.sink, r
+	ctx, cancel := context.WithTimeout(c.stop, c.opt.PublishTimeout)
+	defer cancel()
+	_, err := c.broker.PublishAll(ctx, p)
+	refused = refusalOf(err)
+	if refused == accepted || refused == RefusedLate {
+		c.count.received.Add(1)
+	}
+	if refused != accepted {
+		c.refuse(refused)
+	}
+}
+
+func (c *Client) refuse(why Refusal) {
+	c.count.refused[why].Add(1)
+	if missed, ok := c.gate.open(int(why)); ok {
+		c.log.Warn("channel: an event was not published to its group as it came", "reason", refusalNames[why], "not_logged", missed)
+	}
+}
+
+func (c *Client) bad(why workerman.Reason) {
+	c.count.bad[why].Add(1)
+	if missed, ok := c.gate.open(int(refusals) + int(why)); ok {
+		c.log.Warn("channel: a message was refused", "reason", why.String(), "not_logged", missed)
+	}
+}
+
+// forward publishes to the cluster what was published here.
+func (c *Client) forward() {
+	for {
+		m, err := c.sink.Next(context.Background())
+		if errors.Is(err, loop.ErrSinkMissed) {
+			continue // counted by the sink
+		}
+		if err != nil {
+			return
+		}
+		c.send(&m)
+		c.handled.Add(1)
+	}
+}
+
+func (c *Client) send(m *loop.SinkMessage) {
+	c.mu.Lock()
+	out := c.out
+	c.mu.Unlock()
+	r, _ := m.Tag.(*relay)
+	if out != nil && out.offer(&forwarded{client: c, message: m, relay: r}) {
+		return
+	}
+	c.count.notForwarded.Add(1)
+	if missed, ok := c.gate.open(int(refusals) + int(workerman.Reasons)); ok {
+		c.log.Warn("channel: a message was not forwarded to the cluster", "connected", out != nil, "not_logged", missed)
+	}
+}
+
+// forwarded is a message for the cluster, which is only encoded if it is taken.
+type forwarded struct {
+	client  *Client
+	message *loop.SinkMessage
+	relay   *relay
+}
+
+// bytes is empty if the message has come far enough, or is too long.
+func (f *forwarded) bytes() []byte {
+	c := f.client
+	data, stripped, ok := c.node.marked(f.message, f.relay)
+	if !ok {
+		c.count.far.Add(1)
+		return nil
+	}
+	if stripped {
+		c.count.stripped.Add(1)
+	}
+	m := workerman.Message{Type: workerman.TypePublish, Channels: []workerman.Channel{c.channel}, Data: data}
+	frame := m.AppendFrame(make([]byte, 0, m.MaxLen()))
+	if len(frame) > c.opt.MaxFrameBytes {
+		c.count.notForwarded.Add(1) // no server would take it
+		return nil
+	}
+	return frame
+}

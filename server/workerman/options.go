@@ -1,0 +1,219 @@
+package workerman
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"groupcast/loop"
+	"groupcast/protocol/workerman"
+)
+
+// GroupChannel is the channel whose events are the groups' messages, as in the
+// program that this protocol comes from.
+const GroupChannel = "send_to_group"
+
+// Options are the limits of a Server. The zero value is not usable, start from
+// DefaultOptions.
+type Options struct {
+	// Channel is the channel that is bridged to the groups.
+	Channel string
+
+	// MaxConns bounds the connections; who comes when it is reached is closed.
+	MaxConns int
+	// MaxFrameBytes bounds a frame, its length included, in both directions.
+	MaxFrameBytes int
+	// MaxPartialBytes bounds what is kept of frames that are not all there, over
+	// all connections; who exceeds it is closed.
+	MaxPartialBytes int
+	// MaxDepth bounds how deep arrays lie in each other.
+	MaxDepth int
+	// MaxChannelsPerFrame bounds the channels that one message names.
+	MaxChannelsPerFrame int
+
+	// MaxChannelBytes bounds a channel's or queue's name.
+	MaxChannelBytes int
+	// MaxChannelsPerConn bounds what one connection subscribes to and watches.
+	MaxChannelsPerConn int
+	// MaxSubscriptions bounds the same over all connections.
+	MaxSubscriptions int
+	// SendBufferBytes bounds what waits for one connection: one that has as much
+	// is sent nothing more until it has read some. A frame is taken whole, so
+	// that one frame more may wait.
+	SendBufferBytes int
+
+	// MaxQueues bounds the queues.
+	MaxQueues int
+	// MaxQueueMessages and MaxQueueBytes bound what waits in one queue, and
+	// MaxAllQueueBytes in all of them; what comes then is dropped. Each message
+	// counts some bytes beside its own.
+	MaxQueueMessages, MaxQueueBytes, MaxAllQueueBytes int
+
+	// PingTimeout is the silence after which a connection that has pinged once is
+	// closed: Workerman's clients ping every 55 s.
+	PingTimeout time.Duration
+	// IdleTimeout is the same for connections that have never pinged; 0 is never.
+	// Workerman's never end: a PHP script without an event loop publishes when it
+	// likes, does not ping, and would not notice that it was closed.
+	IdleTimeout time.Duration
+
+	// PublishTimeout is how long an event for a group may wait for the broker, and
+	// its connection with it.
+	PublishTimeout time.Duration
+	// SinkMessages and SinkBytes bound what waits on its way from the broker.
+	SinkMessages, SinkBytes int
+
+	// Logger receives what an operator should know; nil is slog.Default.
+	Logger *slog.Logger
+}
+
+// DefaultOptions are the limits of the wire contract.
+func DefaultOptions() Options {
+	limits := workerman.DefaultLimits()
+	return Options{
+		Channel:             GroupChannel,
+		MaxConns:            4096,
+		MaxFrameBytes:       workerman.MaxFrameBytes,
+		MaxPartialBytes:     256 << 20,
+		MaxDepth:            limits.MaxDepth,
+		MaxChannelsPerFrame: limits.MaxChannels,
+		MaxChannelBytes:     256,
+		MaxChannelsPerConn:  4096,
+		MaxSubscriptions:    1_000_000,
+		SendBufferBytes:     1 << 20,
+		MaxQueues:           65_536,
+		MaxQueueMessages:    100_000,
+		MaxQueueBytes:       64 << 20,
+		MaxAllQueueBytes:    256 << 20,
+		PingTimeout:         3 * 55 * time.Second,
+		PublishTimeout:      5 * time.Second,
+		SinkMessages:        8192,
+		SinkBytes:           16 << 20,
+	}
+}
+
+// ClientOptions are the limits of a Client. The zero value is not usable, start
+// from DefaultClientOptions.
+type ClientOptions struct {
+	// Address is where the Channel server listens: HOST:PORT or unix:/PATH.
+	Address string
+	// Channel is the channel that is bridged to the groups.
+	Channel string
+
+	// DialTimeout bounds one attempt to connect, the look-up of a name included.
+	DialTimeout time.Duration
+	// RetryMin and RetryMax are the shortest and the longest pause between two
+	// attempts; each failure doubles it.
+	RetryMin, RetryMax time.Duration
+	// PingInterval is how often the server is pinged.
+	PingInterval time.Duration
+	// WriteTimeout is how long the server may read nothing, or acknowledge nothing,
+	// while something waits for it, before the connection is given up.
+	WriteTimeout time.Duration
+
+	// SendBufferBytes bounds what waits for the server; what comes then is not
+	// forwarded. A frame is taken whole.
+	SendBufferBytes int
+	// MaxFrameBytes bounds a frame from the server, its length included.
+	MaxFrameBytes int
+
+	// PublishTimeout is how long an event may wait for the broker, and the events
+	// behind it.
+	PublishTimeout time.Duration
+	// SinkMessages and SinkBytes bound what waits on its way from the broker.
+	SinkMessages, SinkBytes int
+
+	// Logger receives what an operator should know; nil is slog.Default.
+	Logger *slog.Logger
+}
+
+// DefaultClientOptions are usual limits; the address is the caller's.
+func DefaultClientOptions() ClientOptions {
+	d := DefaultOptions()
+	return ClientOptions{
+		Channel:         d.Channel,
+		DialTimeout:     5 * time.Second,
+		RetryMin:        time.Second,
+		RetryMax:        30 * time.Second,
+		PingInterval:    55 * time.Second,
+		WriteTimeout:    30 * time.Second,
+		SendBufferBytes: d.SendBufferBytes,
+		MaxFrameBytes:   d.MaxFrameBytes,
+		PublishTimeout:  d.PublishTimeout,
+		SinkMessages:    d.SinkMessages,
+		SinkBytes:       d.SinkBytes,
+	}
+}
+
+// checks collects what is wrong with options, each as a *loop.OptionError.
+type checks []error
+
+func (c *checks) wants(ok bool, field, format string, args ...any) {
+	if !ok {
+		*c = append(*c, &loop.OptionError{Field: field, Reason: fmt.Sprintf(format, args...)})
+	}
+}
+
+func (c *checks) between(v, low, high int, field string) {
+	c.wants(v >= low && v <= high, field, "wants %d to %d, got %d", low, high, v)
+}
+
+func (c *checks) lasts(v, low time.Duration, field string) {
+	const high = 24 * time.Hour
+	c.wants(v >= low && v <= high, field, "wants %s to %s, got %s", low, high, v)
+}
+
+const (
+	gib        = 1 << 30
+	minTimeout = 10 * time.Millisecond
+	// minFrameBytes is the smallest limit under which the protocol still works.
+	minFrameBytes = 256
+)
+
+// Validate reports every option that is out of range or cannot live with
+// another, joined.
+func (o Options) Validate() error {
+	var c checks
+	c.between(o.MaxConns, 1, 1<<20, "MaxConns")
+	c.between(o.MaxFrameBytes, minFrameBytes, gib, "MaxFrameBytes")
+	c.between(o.MaxPartialBytes, 1, 1<<40, "MaxPartialBytes")
+	c.between(o.MaxDepth, 3, 4096, "MaxDepth")
+	c.between(o.MaxChannelsPerFrame, 1, 1<<20, "MaxChannelsPerFrame")
+	c.between(o.MaxChannelBytes, 1, 64<<10, "MaxChannelBytes")
+	c.between(o.MaxChannelsPerConn, 1, gib, "MaxChannelsPerConn")
+	c.between(o.MaxSubscriptions, 1, gib, "MaxSubscriptions")
+	c.between(o.SendBufferBytes, 1, gib, "SendBufferBytes")
+	c.between(o.MaxQueues, 0, gib, "MaxQueues")
+	c.between(o.MaxQueueMessages, 1, gib, "MaxQueueMessages")
+	c.between(o.MaxQueueBytes, 1, 1<<40, "MaxQueueBytes")
+	c.between(o.MaxAllQueueBytes, 1, 1<<40, "MaxAllQueueBytes")
+	c.lasts(o.PingTimeout, minTimeout, "PingTimeout")
+	c.lasts(o.IdleTimeout, 0, "IdleTimeout")
+	c.lasts(o.PublishTimeout, minTimeout, "PublishTimeout")
+	c.between(o.SinkMessages, 1, 1<<24, "SinkMessages")
+	c.between(o.SinkBytes, 1, gib, "SinkBytes")
+	c.between(len(o.Channel), 1, max(o.MaxChannelBytes, 1), "Channel")
+	c.wants(o.MaxPartialBytes >= o.MaxFrameBytes, "MaxPartialBytes", "wants at least MaxFrameBytes (%d), got %d", o.MaxFrameBytes, o.MaxPartialBytes)
+	return errors.Join(c...)
+}
+
+// Validate reports every option that is out of range, joined.
+func (o ClientOptions) Validate() error {
+	var c checks
+	_, _, err := splitAddress(o.Address)
+	c.wants(err == nil, "Address", "wants HOST:PORT or unix:/PATH, got %q", o.Address)
+	c.between(len(o.Channel), 1, 64<<10, "Channel")
+	c.lasts(o.DialTimeout, minTimeout, "DialTimeout")
+	c.lasts(o.RetryMin, time.Millisecond, "RetryMin")
+	c.lasts(o.RetryMax, time.Millisecond, "RetryMax")
+	c.wants(o.RetryMax >= o.RetryMin, "RetryMax", "wants at least RetryMin (%s), got %s", o.RetryMin, o.RetryMax)
+	c.lasts(o.PingInterval, minTimeout, "PingInterval")
+	c.lasts(o.WriteTimeout, minTimeout, "WriteTimeout")
+	c.between(o.SendBufferBytes, 1, gib, "SendBufferBytes")
+	c.between(o.MaxFrameBytes, minFrameBytes, gib, "MaxFrameBytes")
+	c.lasts(o.PublishTimeout, minTimeout, "PublishTimeout")
+	c.between(o.SinkMessages, 1, 1<<24, "SinkMessages")
+	c.between(o.SinkBytes, 1, gib, "SinkBytes")
+	return errors.Join(c...)
+}

@@ -1,0 +1,222 @@
+package workerman
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"groupcast/loop/accept"
+	"groupcast/protocol/workerman"
+)
+
+// ErrServerClosed is the answer of a Server that was closed.
+var ErrServerClosed = errors.New("channel server closed")
+
+// Server is a Workerman Channel server, and a bridge between it and the groups.
+// Its methods may be called from any goroutine.
+type Server struct {
+	opt    Options
+	log    *slog.Logger
+	gate   logGate
+	node   *Node
+	hub    *hub
+	bridge *bridge // nil without a broker
+	count  counters
+
+	partial atomic.Int64 // bytes of frames that are not all there
+
+	// flush is closed when nothing more will come for the subscribers.
+	flush chan struct{}
+
+	mu        sync.Mutex // guards the next three
+	listeners map[net.Listener]struct{}
+	conns     map[*conn]struct{}
+	closing   bool
+	reading   sync.WaitGroup // connections that may still bring frames
+	running   sync.WaitGroup
+	closed    chan struct{}
+}
+
+// NewServer returns a server without a listener. broker may be nil: then no
+// channel has to do with groups. node is shared with this process's Clients.
+func NewServer(o Options, node *Node, broker Broker) (*Server, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		opt:       o,
+		log:       o.Logger,
+		node:      node,
+		flush:     make(chan struct{}),
+		listeners: make(map[net.Listener]struct{}),
+		conns:     make(map[*conn]struct{}),
+		closed:    make(chan struct{}),
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	s.hub = newHub(&s.opt, node, s.bad)
+	if broker != nil {
+		s.bridge = newBridge(&s.opt, node, s.hub, broker, s.log)
+		go s.bridge.run()
+	}
+	return s, nil
+}
+
+// Serve accepts connections from ln until ln or the server is closed; then it
+// returns nil (ErrServerClosed, if it was closed before). Running out of
+// descriptors or memory ends nothing: accepting pauses and goes on. Any other
+// error of ln is returned.
+func (s *Server) Serve(ln net.Listener) error {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return ErrServerClosed
+	}
+	s.listeners[ln] = struct{}{}
+	s.running.Add(1)
+	s.mu.Unlock()
+	defer s.running.Done()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.listeners, ln)
+	}()
+	a := accept.Acceptor{Listener: ln, Stopped: s.closed, OnError: func(err error, first bool) {
+		s.count.acceptErrors.Add(1)
+		if first {
+			s.log.Warn("channel: accepting pauses", "listener", ln.Addr().String(), "err", err)
+		}
+	}}
+	for {
+		socket, err := a.Next()
+		switch {
+		case err == nil:
+			s.admit(socket)
+			a.Went()
+		case s.isClosing(), errors.Is(err, net.ErrClosed):
+			return nil
+		default:
+			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
+		}
+	}
+}
+
+// keepAlive finds peers that have vanished: 60 s of silence, then 3 probes.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 60 * time.Second, Interval: 20 * time.Second, Count: 3}
+
+// admit serves the connection, or closes it where there are too many.
+func (s *Server) admit(socket net.Conn) {
+	if tcp, ok := socket.(*net.TCPConn); ok {
+		_ = tcp.SetKeepAliveConfig(keepAlive) // a socket that is already dead is found by reading
+	}
+	s.mu.Lock()
+	full := len(s.conns) >= s.opt.MaxConns
+	if full || s.closing {
+		s.mu.Unlock()
+		_ = socket.Close()
+		if full {
+			s.count.refusedConns.Add(1)
+			s.complain(complaintConns, "channel: too many connections", "limit", s.opt.MaxConns)
+		}
+		return
+	}
+	c := s.newConn(socket)
+	s.conns[c] = struct{}{}
+	s.reading.Add(1)
+	s.running.Add(1)
+	s.mu.Unlock()
+	s.count.acceptedConns.Add(1)
+	go func() {
+		defer s.running.Done()
+		c.serve()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.conns, c)
+	}()
+}
+
+func (s *Server) isClosing() bool {
+	select {
+	case <-s.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// closeAtMost bounds Close where its context does not.
+const closeAtMost = 10 * time.Second
+
+// Close ends the server in good order: nothing more is accepted and read, what
+// was read is served, what the broker has ordered is handed to the subscribers,
+// and they have until ctx ends to take it, or 10 s. Drain the engine before, so
+// that its last messages are among that, and close it after.
+func (s *Server) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, closeAtMost)
+	defer cancel()
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		s.running.Wait()
+		return nil
+	}
+	s.closing = true
+	close(s.closed)
+	var errs []error
+	for ln := range s.listeners {
+		if err := ln.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	for c := range s.conns {
+		c.stopReading()
+	}
+	s.mu.Unlock()
+
+	// When the time is over, whoever waits for the broker, or for a subscriber
+	// who does not read, does so no more.
+	defer context.AfterFunc(ctx, func() {
+		if s.bridge != nil {
+			s.bridge.cancel()
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for c := range s.conns {
+			_ = c.socket.SetWriteDeadline(longAgo)
+		}
+	})()
+	s.reading.Wait()
+	if s.bridge != nil {
+		s.bridge.close()
+	}
+	close(s.flush)
+	s.running.Wait()
+	return errors.Join(errs...)
+}
+
+// longAgo as a deadline ends what waits.
+var longAgo = time.Unix(1, 0)
+
+// Kinds of complaints for the log, behind those about bad messages.
+const (
+	complaintLimit = int(workerman.Reasons) + iota
+	complaintConns
+)
+
+// bad counts and logs what was refused.
+func (s *Server) bad(peer string, why workerman.Reason) {
+	s.count.bad[why].Add(1)
+	s.complain(int(why), "channel: a message was refused", "reason", why.String(), "peer", peer)
+}
+
+func (s *Server) complain(kind int, text string, args ...any) {
+	if missed, ok := s.gate.open(kind); ok {
+		s.log.Warn(text, append(args, "not_logged", missed)...)
+	}
+}
