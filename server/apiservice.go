@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"groupcast/server/api"
+	"groupcast/server/door"
 	"groupcast/server/metrics"
 	"groupcast/server/monitor"
 	"groupcast/server/page"
@@ -26,7 +27,7 @@ const defaultAPI = "127.0.0.1:1235"
 type apiService struct {
 	api     *api.API
 	log     *slog.Logger
-	doors   []*door
+	doors   []*door.Door
 	servers []*http.Server
 	serving sync.WaitGroup
 }
@@ -76,7 +77,7 @@ func (s *Server) openAPI() (service, error) {
 	case slices.Equal(addresses, []string{none}):
 		addresses = nil
 	}
-	doors, err := openDoors("--api", monitor.KindAPI, addresses, s.options.SocketMode)
+	doors, err := openDoors("--api", addresses, s.options.SocketMode)
 	if err != nil && wish {
 		s.log.Warn("no HTTP API: its default address is not to be had; --api gives it another, --api none is no API", "error", err)
 		doors, err = nil, nil
@@ -85,7 +86,7 @@ func (s *Server) openAPI() (service, error) {
 		return nil, err
 	}
 	for _, d := range doors {
-		if err := api.CheckBind(d.bound().String(), s.api.HasTokens()); err != nil {
+		if err := api.CheckBind(d.Bound().String(), s.api.HasTokens()); err != nil {
 			return nil, errors.Join(&OptionError{"--api", err.Error()}, shutAll(doors))
 		}
 	}
@@ -103,11 +104,11 @@ func (s *Server) openAPI() (service, error) {
 	for _, d := range doors {
 		h := api.NewHTTPServer(handler, settings)
 		service.servers = append(service.servers, h)
-		listener := s.api.LimitConns(d.listener, maxAPIConns(s.maxFiles))
+		listener := s.api.LimitConns(d.Listener, maxAPIConns(s.maxFiles))
 		service.serving.Go(func() {
 			if err := h.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-				d.closed.Store(true)
-				s.log.Error("the API's listener failed", "address", d.bound().String(), "error", err)
+				d.Ended()
+				s.log.Error("the API's listener failed", "address", d.Bound().String(), "error", err)
 			}
 		})
 	}
@@ -143,11 +144,7 @@ func apiLimits(o Options) api.Limits {
 }
 
 func (a *apiService) listeners() []monitor.Listener {
-	var all []monitor.Listener
-	for _, d := range a.doors {
-		all = append(all, d.describe())
-	}
-	return all
+	return shown(monitor.KindAPI, a.doors...)
 }
 
 func (a *apiService) reload(o Options) error {
@@ -157,7 +154,7 @@ func (a *apiService) reload(o Options) error {
 	}
 	// Validate knows the addresses as they were asked for; these are bound.
 	for _, d := range a.doors {
-		if err := api.CheckBind(d.bound().String(), len(tokens) > 0); err != nil {
+		if err := api.CheckBind(d.Bound().String(), len(tokens) > 0); err != nil {
 			return &OptionError{"--api", err.Error()}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"groupcast/server/door"
 	"groupcast/server/metrics"
 	"groupcast/server/monitor"
 	"groupcast/server/workerman"
@@ -16,7 +17,7 @@ import (
 type channelService struct {
 	server  *workerman.Server
 	log     *slog.Logger
-	doors   []*door
+	doors   []*door.Door
 	serving sync.WaitGroup
 }
 
@@ -25,7 +26,7 @@ func (s *Server) openChannel() (service, error) {
 	if len(s.options.Channel) == 0 {
 		return nil, nil
 	}
-	doors, err := openDoors("--channel", monitor.KindChannel, s.options.Channel, s.options.SocketMode)
+	doors, err := openDoors("--channel", s.options.Channel, s.options.SocketMode)
 	if err != nil {
 		return nil, err
 	}
@@ -39,10 +40,10 @@ func (s *Server) openChannel() (service, error) {
 	s.channel.Store(c.server)
 	for _, d := range doors {
 		c.serving.Go(func() {
-			err := c.server.Serve(d.listener)
-			d.closed.Store(true)
+			err := c.server.Serve(d.Listener)
+			d.Ended()
 			if err != nil && !errors.Is(err, workerman.ErrServerClosed) {
-				s.log.Error("the Channel server's listener failed", "address", d.bound().String(), "error", err)
+				s.log.Error("the Channel server's listener failed", "address", d.Bound().String(), "error", err)
 			}
 		})
 	}
@@ -50,11 +51,7 @@ func (s *Server) openChannel() (service, error) {
 }
 
 func (c *channelService) listeners() []monitor.Listener {
-	var all []monitor.Listener
-	for _, d := range c.doors {
-		all = append(all, d.describe())
-	}
-	return all
+	return shown(monitor.KindChannel, c.doors...)
 }
 
 func (c *channelService) reload(Options) error { return nil }

@@ -7,13 +7,13 @@ import (
 	"path/filepath"
 
 	"groupcast/server/control"
-	"groupcast/server/monitor"
+	"groupcast/server/door"
 )
 
 // controlDoor is the control socket, and who serves it.
 // Owner: the Server.
 type controlDoor struct {
-	door   *door
+	door   *door.Door
 	server *control.Server // nil before it is served
 }
 
@@ -35,16 +35,15 @@ func (s *Server) openControl() error {
 	if path == "" {
 		return nil
 	}
-	if len(path) > maxUnixPath {
-		return &OptionError{"--control", fmt.Sprintf("wants a path of at most %d bytes, got %d in %q", maxUnixPath, len(path), path)}
+	if len(path) > door.MaxUnixPath {
+		return &OptionError{"--control", fmt.Sprintf("wants a path of at most %d bytes, got %d in %q", door.MaxUnixPath, len(path), path)}
 	}
-	d, err := open(address{"unix", path}, controlMode)
+	d, err := door.Open(door.Unix(path), controlMode)
 	if err != nil {
 		return fmt.Errorf("control socket: %w", err)
 	}
-	d.kind = monitor.KindControl
 	s.control = &controlDoor{door: d}
-	s.control.server = control.Serve(d.listener, control.Handler(s.process(), s.api.Handler(false)), s.log)
+	s.control.server = control.Serve(d.Listener, control.Handler(s.process(), s.api.Handler(false)), s.log)
 	return nil
 }
 
@@ -81,7 +80,7 @@ func (s *Server) closeControl() error {
 		return nil
 	}
 	// The file first: who looks for this server from now on finds none.
-	return errors.Join(s.control.door.shut(), s.control.server.Close())
+	return errors.Join(s.control.door.Shut(), s.control.server.Close())
 }
 
 // process is what the control socket is told.
@@ -131,5 +130,5 @@ func (s *Server) Control() string {
 	if s.control == nil {
 		return ""
 	}
-	return s.control.door.address.text
+	return s.control.door.Bound().Text()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"groupcast/server/control"
+	"groupcast/server/door"
 	"groupcast/server/monitor"
 )
 
@@ -140,11 +142,11 @@ func TestControlErrors(t *testing.T) {
 // leaveStale makes a socket as a crashed process leaves it.
 func leaveStale(t *testing.T, path string) {
 	t.Helper()
-	d, err := open(address{"unix", path}, 0o600)
+	d, err := door.Open(door.Unix(path), 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.listener.Close(); err != nil {
+	if err := d.Listener.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Lstat(path); err != nil {
@@ -179,7 +181,7 @@ func TestLeave(t *testing.T) {
 	staying.join("g")
 	left := make(chan error, 1)
 	go func() { left <- s.Leave(t.Context()) }()
-	eventually(t, "shut doors", func() bool { return s.doors[0].closed.Load() })
+	eventually(t, "shut doors", func() bool { return !s.doors[0].IsOpen() })
 	if _, err := tryConnect(t, s.Addresses()[0]); err == nil {
 		t.Error("somebody was let in")
 	}
@@ -260,7 +262,7 @@ func (f *fakeService) reload(o Options) error {
 }
 
 func (f *fakeService) drain() {
-	if f.s.doors[0].closed.Load() {
+	if !f.s.doors[0].IsOpen() {
 		f.t.Errorf("%s: told after the doors were shut", f.name)
 	}
 	f.record("drain " + f.name)
@@ -316,8 +318,12 @@ func TestServicesEndInOrder(t *testing.T) {
 // The API's default address is a wish: somebody else has it, and the server
 // starts all the same.
 func TestAPIByDefault(t *testing.T) {
-	taken := openAt(t, address{"tcp", "127.0.0.1:0"})
-	wish := taken.bound().String()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	wish := taken.Addr().String()
 	start := func() []monitor.Listener {
 		t.Helper()
 		s, _ := startProgram(t, Program{apiWish: wish}, func(o *Options) { o.API = nil })

@@ -5,7 +5,7 @@
 //
 //   - options.go: every setting, once; flags, environment and file follow from it
 //   - validate.go: what a setting may be; errors name the flag
-//   - address.go, listen.go, unixsocket.go: the doors
+//   - door/: addresses, listeners, unix sockets
 //   - nofile.go: how many connections the machine allows
 //   - program.go, server.go: Start, Leave, Drain, Close
 //   - service.go: the doors for backends, and the order in which they end; apiservice.go
@@ -16,7 +16,7 @@
 //   - monitor: how the server is doing, once a second
 //   - control: what goes over the control socket, on both sides
 //   - api: the HTTP API; page: the page on its port; metrics: for Prometheus
-//   - channel: the Workerman Channel server, the bridge, and the client;
+//   - workerman: the Workerman Channel server, the bridge, and the client;
 //     channelservice.go starts them
 //   - cmd/groupcast: the command line, the configuration file, signals, the commands
 //

@@ -313,7 +313,7 @@ func TestDrainOfNobodyIsQuick(t *testing.T) {
 // A door that closes by itself is reported.
 func TestFailedListener(t *testing.T) {
 	s := startServer(t, nil)
-	if err := s.doors[0].listener.Close(); err != nil {
+	if err := s.doors[0].Listener.Close(); err != nil {
 		t.Fatal(err)
 	}
 	select {

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"time"
+
+	"groupcast/server/door"
 )
 
 // profiler serves Go's profiles on an address of its own, for whoever looks
@@ -23,7 +25,7 @@ type profiler struct {
 func startProfiler(addr string) (*profiler, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", addr, plain(err))
+		return nil, fmt.Errorf("listen on %s: %w", addr, door.Reason(err))
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -51,12 +53,8 @@ func (p *profiler) stop() error {
 	return nil
 }
 
-// loopbackOnly says whether addr is a host:port on this machine's loopback.
+// loopbackOnly reports whether addr is a HOST:PORT on this machine's loopback.
 func loopbackOnly(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	a, err := door.Parse(addr)
+	return err == nil && !a.IsUnix() && a.IsLoopback()
 }

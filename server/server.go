@@ -16,6 +16,7 @@ import (
 	"groupcast/loop"
 	"groupcast/server/api"
 	"groupcast/server/control"
+	"groupcast/server/door"
 	"groupcast/server/monitor"
 	"groupcast/server/workerman"
 )
@@ -38,7 +39,7 @@ type Server struct {
 	startedAt time.Time
 	failed    chan error
 	profiler  *profiler    // nil without --pprof
-	doors     []*door      // in the order of --listen; set at the start, like services and control
+	doors     []*door.Door // in the order of --listen; set at the start, like services and control
 	services  []service    // in the order of their start
 	control   *controlDoor // nil without one
 	stops     chan control.Stop
@@ -91,7 +92,7 @@ func (s *Server) open() error {
 	// find before any goroutine runs.
 	o := s.options
 	var err error
-	if s.doors, err = openDoors("--listen", monitor.KindWebSocket, o.Listen, o.SocketMode); err != nil {
+	if s.doors, err = openDoors("--listen", o.Listen, o.SocketMode); err != nil {
 		return err
 	}
 	if o.Pprof != "" {
@@ -172,16 +173,16 @@ func (s *Server) Options() Options {
 
 // serve accepts at one door until it is shut. An end that nobody asked for is
 // reported: a server that looks alive behind a dead door helps nobody.
-func (s *Server) serve(d *door) {
-	err := s.engine.Serve(d.listener)
+func (s *Server) serve(d *door.Door) {
+	err := s.engine.Serve(d.Listener)
 	if s.closing.Load() {
 		return
 	}
-	d.closed.Store(true)
+	d.Ended()
 	if err == nil {
 		err = errors.New("accepting ended")
 	}
-	s.failed <- fmt.Errorf("listener %s: %w", d.bound(), err)
+	s.failed <- fmt.Errorf("listener %s: %w", d.Bound(), err)
 }
 
 // Failed reports a door that closed by itself. The sessions are still served:
@@ -219,22 +220,19 @@ func (s *Server) Conns() int {
 func (s *Server) Addresses() []string {
 	addresses := make([]string, len(s.doors))
 	for i, d := range s.doors {
-		addresses[i] = d.bound().String()
+		addresses[i] = d.Bound().String()
 	}
 	return addresses
 }
 
 // listeners are all that this server listens on.
 func (s *Server) listeners() []monitor.Listener {
-	var all []monitor.Listener
-	for _, d := range s.doors {
-		all = append(all, d.describe())
-	}
+	all := shown(monitor.KindWebSocket, s.doors...)
 	for _, one := range s.services {
 		all = append(all, one.listeners()...)
 	}
 	if s.control != nil {
-		all = append(all, s.control.door.describe())
+		all = append(all, shown(monitor.KindControl, s.control.door)...)
 	}
 	return all
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
+	"groupcast/server/door"
 	"groupcast/server/monitor"
 )
 
@@ -70,28 +72,39 @@ func (s *Server) closeServices() error {
 }
 
 // openDoors opens a listener at each of addresses, or none of them.
-func openDoors(flag, kind string, addresses []string, mode FileMode) (doors []*door, err error) {
+func openDoors(flag string, addresses []string, mode FileMode) (doors []*door.Door, err error) {
 	for _, text := range addresses {
-		a, err := parseAddress(text)
+		a, err := door.Parse(text)
 		if err != nil {
 			return nil, errors.Join(&OptionError{flag, err.Error()}, shutAll(doors))
 		}
-		d, err := open(a, mode)
+		d, err := door.Open(a, fs.FileMode(mode))
 		if err != nil {
 			return nil, errors.Join(err, shutAll(doors))
 		}
-		d.kind = kind
 		doors = append(doors, d)
 	}
 	return doors, nil
 }
 
-// shutAll closes every one of doors; it may be done twice.
-func shutAll(doors []*door) error {
+// shown is doors as an operator sees them; kind is one of the monitor's.
+func shown(kind string, doors ...*door.Door) []monitor.Listener {
+	all := make([]monitor.Listener, len(doors))
+	for i, d := range doors {
+		all[i] = monitor.Listener{Kind: kind, Address: d.Bound().String(), State: monitor.ListenerOK}
+		if !d.IsOpen() {
+			all[i].State = monitor.ListenerClosed
+		}
+	}
+	return all
+}
+
+// shutAll closes every one of doors; it may be called twice.
+func shutAll(doors []*door.Door) error {
 	var errs []error
 	for _, d := range doors {
-		if err := d.shut(); err != nil {
-			errs = append(errs, fmt.Errorf("close %s: %w", d.bound(), err))
+		if err := d.Shut(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", d.Bound(), err))
 		}
 	}
 	return errors.Join(errs...)

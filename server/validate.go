@@ -13,6 +13,7 @@ import (
 
 	"groupcast/loop"
 	"groupcast/server/api"
+	"groupcast/server/door"
 )
 
 // OptionError is a value that an option cannot have.
@@ -49,10 +50,10 @@ func (o Options) Validate() error {
 	}
 	errs = append(errs, checkAddresses("--channel", o.Channel)...)
 	if o.ChannelJoin != "" {
-		a, err := parseAddress(o.ChannelJoin)
-		wants(err == nil && a.network == "tcp" && !strings.HasPrefix(o.ChannelJoin, ":"), "--channel-join", "wants HOST:PORT, got %q", o.ChannelJoin)
+		a, err := door.Parse(o.ChannelJoin)
+		wants(err == nil && !a.IsUnix() && a.HasHost(), "--channel-join", "wants HOST:PORT, got %q", o.ChannelJoin)
 	}
-	wants(len(o.Control) <= maxUnixPath, "--control", "wants a path of at most %d bytes, got %d", maxUnixPath, len(o.Control))
+	wants(len(o.Control) <= door.MaxUnixPath, "--control", "wants a path of at most %d bytes, got %d", door.MaxUnixPath, len(o.Control))
 	wants(!strings.HasPrefix(o.Control, "@") && !strings.HasPrefix(o.Control, "unix:"), "--control", "wants a path, got %q", o.Control)
 	wants(o.SocketMode <= 0o777, "--socket-mode", "wants 0000 to 0777, got %s", o.SocketMode)
 	wants(o.Drain >= 0 && o.Drain <= maxDrain, "--drain", "wants 0s to %s, got %s", maxDrain, o.Drain)
@@ -75,12 +76,12 @@ const none = "none"
 // checkAddresses reports what cannot be listened on, and what is there twice.
 func checkAddresses(flag string, texts []string) (errs []error) {
 	for i, text := range texts {
-		a, err := parseAddress(text)
+		a, err := door.Parse(text)
 		if err != nil {
 			errs = append(errs, &OptionError{flag, err.Error()})
 			continue
 		}
-		if slices.Contains(texts[:i], text) && !a.anyPort() {
+		if slices.Contains(texts[:i], text) && !a.AnyPort() {
 			errs = append(errs, &OptionError{flag, fmt.Sprintf("wants each address once, got %q twice", text)})
 		}
 	}

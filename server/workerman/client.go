@@ -8,13 +8,13 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"groupcast/loop"
 	"groupcast/protocol/workerman"
+	"groupcast/server/door"
 )
 
 // Client takes a worker's place in a Workerman cluster: it subscribes to the
@@ -205,32 +205,17 @@ func (c *Client) away(err error) {
 	}
 }
 
-// splitAddress is what to dial for an address as operators write it.
-func splitAddress(address string) (network, target string, err error) {
-	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		if path == "" {
-			return "", "", errors.New("no path")
-		}
-		return "unix", path, nil
-	}
-	host, port, err := net.SplitHostPort(address)
-	if err == nil && (host == "" || port == "") {
-		err = errors.New("wants both a host and a port")
-	}
-	return "tcp", address, err
-}
-
 // visit connects and stays until the connection ends.
 func (c *Client) visit() error {
 	c.mu.Lock()
 	c.status.Attempts++
 	c.mu.Unlock()
-	network, target, err := splitAddress(c.opt.Address)
+	at, err := door.Parse(c.opt.Address)
 	if err != nil {
 		return err
 	}
 	dialer := net.Dialer{Timeout: c.opt.DialTimeout, KeepAliveConfig: keepAlive, Control: userTimeout(c.opt.WriteTimeout)}
-	socket, err := dialer.DialContext(c.stop, network, target)
+	socket, err := dialer.DialContext(c.stop, at.Network(), at.Text())
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"groupcast/loop"
 	"groupcast/protocol/workerman"
+	"groupcast/server/door"
 )
 
 // GroupChannel is the channel whose events are the groups' messages, as in the
@@ -201,8 +202,8 @@ func (o Options) Validate() error {
 // Validate reports every option that is out of range, joined.
 func (o ClientOptions) Validate() error {
 	var c checks
-	_, _, err := splitAddress(o.Address)
-	c.wants(err == nil, "Address", "wants HOST:PORT or unix:/PATH, got %q", o.Address)
+	at, err := door.Parse(o.Address)
+	c.wants(err == nil && at.HasHost(), "Address", "wants HOST:PORT or unix:/PATH, got %q", o.Address)
 	c.between(len(o.Channel), 1, 64<<10, "Channel")
 	c.lasts(o.DialTimeout, minTimeout, "DialTimeout")
 	c.lasts(o.RetryMin, time.Millisecond, "RetryMin")

@@ -1,24 +1,22 @@
-package server
+package door
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"groupcast/server/monitor"
 )
 
-// door is one address on which the server accepts connections.
-// Owner: the Server; open and shut are called by one goroutine at a time.
-type door struct {
-	address  address
-	kind     string // of the monitor's kinds
-	listener net.Listener
+// Door is one address on which the server accepts connections.
+// Owner: the server; Open and Shut are called by one goroutine at a time.
+type Door struct {
+	Listener net.Listener
+	address  Address
 	closed   atomic.Bool // it accepts nobody any more
 	socket   os.FileInfo // the socket file as it was bound; nil for TCP
 }
@@ -26,10 +24,10 @@ type door struct {
 // resolveTimeout bounds the look-up of a host name in --listen.
 const resolveTimeout = 5 * time.Second
 
-// open binds a. The error is for the operator: one line, without the
-// "listen tcp: bind:" that the net package puts before it.
-func open(a address, mode FileMode) (*door, error) {
-	d := &door{address: a, kind: monitor.KindWebSocket}
+// Open binds a; a unix socket's file gets mode. The error is for the operator: one
+// line, without the "listen tcp: bind:" that package net puts before it.
+func Open(a Address, mode fs.FileMode) (*Door, error) {
+	d := &Door{address: a}
 	config := net.ListenConfig{
 		// Every accepted socket would be given four keep-alive options, a system
 		// call each. Dead peers are found by the loops' own pings anyway.
@@ -40,7 +38,7 @@ func open(a address, mode FileMode) (*door, error) {
 	// than the plain one that the raw writes are measured on.
 	config.SetMultipathTCP(false)
 
-	if a.network == "unix" && !a.abstract() {
+	if a.IsUnix() && !a.abstract() {
 		if err := removeStale(a.text); err != nil {
 			return nil, fmt.Errorf("listen on %s: %w", a, err)
 		}
@@ -49,48 +47,46 @@ func open(a address, mode FileMode) (*door, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
 	defer cancel()
 	var err error
-	if d.listener, err = config.Listen(ctx, a.network, a.text); err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", a, plain(err))
+	if d.Listener, err = config.Listen(ctx, a.network, a.text); err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", a, Reason(err))
 	}
-	if a.network == "unix" && !a.abstract() {
+	if a.IsUnix() && !a.abstract() {
 		if err := d.claim(mode); err != nil {
-			return nil, errors.Join(fmt.Errorf("listen on %s: %w", a, plain(err)), d.shut())
+			return nil, errors.Join(fmt.Errorf("listen on %s: %w", a, Reason(err)), d.Shut())
 		}
 	}
 	return d, nil
 }
 
-// shut stops accepting. The socket file goes first, so that nobody finds a
-// door that is about to be closed.
-func (d *door) shut() error {
+// Shut stops accepting; it may be called twice. The socket file goes first, so that no
+// client finds a door that is about to be closed.
+func (d *Door) Shut() error {
 	d.closed.Store(true)
 	err := d.unlink()
-	if closed := d.listener.Close(); !errors.Is(closed, net.ErrClosed) {
+	if closed := d.Listener.Close(); !errors.Is(closed, net.ErrClosed) {
 		err = errors.Join(err, closed)
 	}
 	return err
 }
 
-// bound is the address in use: with port 0, the one the kernel chose.
-func (d *door) bound() address {
-	if d.address.network == "unix" {
+// Bound is the address in use: with port 0, the one the kernel chose.
+func (d *Door) Bound() Address {
+	if d.address.IsUnix() {
 		return d.address
 	}
-	return address{"tcp", d.listener.Addr().String()}
+	return Address{"tcp", d.Listener.Addr().String()}
 }
 
-// describe is the door as it is shown.
-func (d *door) describe() monitor.Listener {
-	l := monitor.Listener{Kind: d.kind, Address: d.bound().String(), State: monitor.ListenerOK}
-	if d.closed.Load() {
-		l.State = monitor.ListenerClosed
-	}
-	return l
-}
+// Ended notes that accepting ended by itself. It may be called by any goroutine, as may
+// IsOpen.
+func (d *Door) Ended() { d.closed.Store(true) }
 
-// plain is the reason at the bottom of what package net reports: the system
+// IsOpen reports whether the door takes connections.
+func (d *Door) IsOpen() bool { return !d.closed.Load() }
+
+// Reason is the reason at the bottom of what package net reports: the system
 // call's error, or the resolver's.
-func plain(err error) error {
+func Reason(err error) error {
 	if number, ok := errors.AsType[syscall.Errno](err); ok {
 		switch {
 		case errors.Is(number, syscall.EADDRINUSE):

@@ -1,4 +1,4 @@
-package server
+package door
 
 import (
 	"testing"
@@ -9,8 +9,8 @@ import (
 // Plain TCP. A client without multipath TCP gets a plain socket from either
 // kind of listener, so it is the listener that tells.
 func TestListenerIsPlainTCP(t *testing.T) {
-	d := openAt(t, address{"tcp", "127.0.0.1:0"})
-	if got := socketOption(t, d.listener, unix.SO_PROTOCOL); got != unix.IPPROTO_TCP {
+	d := openAt(t, Address{"tcp", "127.0.0.1:0"})
+	if got := socketOption(t, d.Listener, unix.SO_PROTOCOL); got != unix.IPPROTO_TCP {
 		t.Errorf("the listener's protocol is %d, want TCP's", got)
 	}
 }

@@ -1,4 +1,4 @@
-package server
+package door
 
 import (
 	"context"
@@ -16,9 +16,9 @@ import (
 // live one answers at once; one with a full queue is alive, too.
 const answerTimeout = time.Second
 
-// abstract tells whether a is a name of Linux's abstract namespace, which no
+// abstract reports whether a is a name of Linux's abstract namespace, which no
 // file stands for.
-func (a address) abstract() bool { return strings.HasPrefix(a.text, "@") }
+func (a Address) abstract() bool { return strings.HasPrefix(a.text, "@") }
 
 // removeStale makes way for a socket at path: the file that a crashed process
 // left behind is removed. A socket that somebody answers on stays, and so does
@@ -29,7 +29,7 @@ func removeStale(path string) error {
 		return nil
 	}
 	if err != nil {
-		return plain(err)
+		return Reason(err)
 	}
 	if info.Mode().Type() != fs.ModeSocket {
 		return errors.New("the file exists and is not a socket")
@@ -39,40 +39,40 @@ func removeStale(path string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if err == nil {
 		err = conn.Close()
-		return errors.Join(plain(syscall.EADDRINUSE), err)
+		return errors.Join(Reason(syscall.EADDRINUSE), err)
 	}
 	// Only a refusal proves that nobody listens. ENOENT: another process
 	// removed it just now.
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove the stale socket: %w", plain(err))
+			return fmt.Errorf("remove the stale socket: %w", Reason(err))
 		}
 		return nil
 	case errors.Is(err, syscall.ENOENT):
 		return nil
 	case errors.Is(err, syscall.EAGAIN), errors.Is(err, context.DeadlineExceeded):
-		return plain(syscall.EADDRINUSE)
+		return Reason(syscall.EADDRINUSE)
 	}
-	return plain(err)
+	return Reason(err)
 }
 
 // modeBeforeBind gives the socket its mode before it has a name: Linux makes
 // the file with the socket's own mode less the umask, so that at no moment
 // more people may connect than are meant to.
-func modeBeforeBind(mode FileMode) func(string, string, syscall.RawConn) error {
+func modeBeforeBind(mode fs.FileMode) func(string, string, syscall.RawConn) error {
 	return func(_, _ string, raw syscall.RawConn) error {
 		var failed error
-		err := raw.Control(func(fd uintptr) { failed = syscall.Fchmod(int(fd), uint32(mode)) })
+		err := raw.Control(func(fd uintptr) { failed = syscall.Fchmod(int(fd), uint32(mode.Perm())) })
 		return errors.Join(err, failed)
 	}
 }
 
 // claim gives the new socket file its exact mode, whatever the umask took
 // away, and remembers which file it is.
-func (d *door) claim(mode FileMode) error {
+func (d *Door) claim(mode fs.FileMode) error {
 	// The listener would unlink by name, even if the name is another's by then.
-	if l, ok := d.listener.(*net.UnixListener); ok {
+	if l, ok := d.Listener.(*net.UnixListener); ok {
 		l.SetUnlinkOnClose(false)
 	}
 	info, err := os.Lstat(d.address.text)
@@ -80,12 +80,12 @@ func (d *door) claim(mode FileMode) error {
 		return err
 	}
 	d.socket = info
-	return os.Chmod(d.address.text, fs.FileMode(mode))
+	return os.Chmod(d.address.text, mode)
 }
 
 // unlink removes the socket file if it is still the one that was bound here: a
 // successor may have put its own in its place.
-func (d *door) unlink() error {
+func (d *Door) unlink() error {
 	if d.socket == nil {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package server
+package door
 
 import (
 	"errors"
@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestParseAddress(t *testing.T) {
-	for text, want := range map[string]address{
+func TestParse(t *testing.T) {
+	for text, want := range map[string]Address{
 		"0.0.0.0:1234":         {"tcp", "0.0.0.0:1234"},
 		":0":                   {"tcp", ":0"},
 		"[::1]:8080":           {"tcp", "[::1]:8080"},
@@ -23,13 +23,13 @@ func TestParseAddress(t *testing.T) {
 		"unix:g.sock":          {"unix", "g.sock"},
 		"unix:@groupcast-test": {"unix", "@groupcast-test"},
 	} {
-		got, err := parseAddress(text)
+		got, err := Parse(text)
 		if err != nil || got != want || got.String() != text {
 			t.Errorf("%q: got %v, %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"", "1234", "host", "host:", "::1:80", "a:b", ":-1", ":65536", "unix:", "http://x:80"} {
-		if got, err := parseAddress(text); err == nil {
+		if got, err := Parse(text); err == nil {
 			t.Errorf("%q: got %v, want an error", text, got)
 		} else if !strings.Contains(err.Error(), "wants") {
 			t.Errorf("%q: %v", text, err)
@@ -37,35 +37,62 @@ func TestParseAddress(t *testing.T) {
 	}
 }
 
-func openAt(t *testing.T, a address) *door {
+func TestIsLoopback(t *testing.T) {
+	for text, want := range map[string]bool{
+		"127.0.0.1:1": true, "127.9.9.9:1": true, "[::1]:1": true, "localhost:1": true, "LOCALHOST:1": true, "unix:/x": true,
+		":1": false, "0.0.0.0:1": false, "[::]:1": false, "192.0.2.1:1": false, "localhost.example.org:1": false,
+	} {
+		a, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := a.IsLoopback(); got != want {
+			t.Errorf("%s: got %v, want %v", text, got, want)
+		}
+	}
+}
+
+func openAt(t *testing.T, a Address) *Door {
 	t.Helper()
-	d, err := open(a, 0o660)
+	d, err := Open(a, 0o660)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = d.shut() })
+	t.Cleanup(func() { _ = d.Shut() })
 	return d
 }
 
-func socketPath(t *testing.T) address {
+// shortDir is a directory for sockets: t.TempDir has the test's name in it, and
+// with a long one exceeds what a socket may be called.
+func shortDir(t *testing.T) string {
 	t.Helper()
-	return address{"unix", filepath.Join(shortDir(t), "s")}
+	dir, err := os.MkdirTemp("", "groupcast") //nolint:usetesting // see above
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func socketPath(t *testing.T) Address {
+	t.Helper()
+	return Unix(filepath.Join(shortDir(t), "s"))
 }
 
 func TestPortZeroShowsTheRealPort(t *testing.T) {
-	d := openAt(t, address{"tcp", "127.0.0.1:0"})
-	if got := d.bound().String(); strings.HasSuffix(got, ":0") || !strings.HasPrefix(got, "127.0.0.1:") {
+	d := openAt(t, Address{"tcp", "127.0.0.1:0"})
+	if got := d.Bound().String(); strings.HasSuffix(got, ":0") || !strings.HasPrefix(got, "127.0.0.1:") {
 		t.Errorf("got %q", got)
 	}
 }
 
 func TestPortInUse(t *testing.T) {
-	first := openAt(t, address{"tcp", "127.0.0.1:0"})
-	_, err := open(first.bound(), 0)
+	first := openAt(t, Address{"tcp", "127.0.0.1:0"})
+	_, err := Open(first.Bound(), 0)
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		t.Fatalf("got %v", err)
 	}
-	if got, want := err.Error(), "listen on "+first.bound().String()+": address already in use"; !strings.HasPrefix(got, want) {
+	if got, want := err.Error(), "listen on "+first.Bound().String()+": address already in use"; !strings.HasPrefix(got, want) {
 		t.Errorf("got %q, want %q...", got, want)
 	}
 }
@@ -73,12 +100,12 @@ func TestPortInUse(t *testing.T) {
 // A port can be taken again at once, although connections to the old one are
 // in TIME_WAIT.
 func TestPortAgain(t *testing.T) {
-	first := openAt(t, address{"tcp", "127.0.0.1:0"})
-	client, err := net.Dial("tcp", first.bound().text)
+	first := openAt(t, Address{"tcp", "127.0.0.1:0"})
+	client, err := net.Dial("tcp", first.Bound().text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	accepted, err := first.listener.Accept()
+	accepted, err := first.Listener.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,8 +115,8 @@ func TestPortAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	at := first.bound()
-	if err := first.shut(); err != nil {
+	at := first.Bound()
+	if err := first.Shut(); err != nil {
 		t.Fatal(err)
 	}
 	openAt(t, at)
@@ -97,13 +124,13 @@ func TestPortAgain(t *testing.T) {
 
 // No keep-alive timers of the kernel on accepted sockets.
 func TestNoKeepAlive(t *testing.T) {
-	d := openAt(t, address{"tcp", "127.0.0.1:0"})
-	client, err := net.Dial("tcp", d.bound().text)
+	d := openAt(t, Address{"tcp", "127.0.0.1:0"})
+	client, err := net.Dial("tcp", d.Bound().text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = client.Close() }()
-	accepted, err := d.listener.Accept()
+	accepted, err := d.Listener.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,20 +168,20 @@ func TestUnixSocketLifeCycle(t *testing.T) {
 	}
 
 	// While somebody answers, it is in use, and stays.
-	if _, err := open(at, 0o660); !errors.Is(err, syscall.EADDRINUSE) {
+	if _, err := Open(at, 0o660); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("a second door: %v", err)
 	}
 	if _, err := os.Lstat(at.text); err != nil {
 		t.Errorf("the live socket is gone: %v", err)
 	}
 
-	if err := d.shut(); err != nil {
+	if err := d.Shut(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Lstat(at.text); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the socket is still there: %v", err)
 	}
-	if err := d.shut(); err != nil {
+	if err := d.Shut(); err != nil {
 		t.Errorf("shut twice: %v", err)
 	}
 }
@@ -211,7 +238,7 @@ func TestOtherFilesAreNeverRemoved(t *testing.T) {
 			if err := create(at.text); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := open(at, 0o660); err == nil || !strings.Contains(err.Error(), "not a socket") {
+			if _, err := Open(at, 0o660); err == nil || !strings.Contains(err.Error(), "not a socket") {
 				t.Errorf("got %v", err)
 			}
 			if _, err := os.Lstat(at.text); err != nil {
@@ -229,7 +256,7 @@ func TestShutLeavesASuccessorsSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	successor := openAt(t, at)
-	if err := d.shut(); err != nil {
+	if err := d.Shut(); err != nil {
 		t.Fatal(err)
 	}
 	c, err := net.Dial("unix", at.text)
@@ -237,18 +264,18 @@ func TestShutLeavesASuccessorsSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = c.Close()
-	if err := successor.shut(); err != nil {
+	if err := successor.Shut(); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestOpenErrorsAreOneLine(t *testing.T) {
-	for _, a := range []address{
+	for _, a := range []Address{
 		{"tcp", "203.0.113.1:0"},     // not an address of this machine
 		{"tcp", "nowhere.invalid:0"}, // reserved: never resolves
 		{"unix", "/nowhere/at/all"},
 	} {
-		_, err := open(a, 0o660)
+		_, err := Open(a, 0o660)
 		if err == nil {
 			t.Errorf("%v: opened", a)
 			continue

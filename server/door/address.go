@@ -1,0 +1,84 @@
+package door
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+)
+
+// Address is where to listen or to connect: a TCP host and port, or a unix socket's path.
+// It is a value; the zero value is no address.
+type Address struct {
+	network string // "tcp" or "unix"
+	text    string // what net.Listen takes
+}
+
+// MaxUnixPath is sun_path of Linux less its final zero byte.
+const MaxUnixPath = 107
+
+// Parse reads HOST:PORT, :PORT or unix:/PATH. Its errors say what an address looks like
+// and name the value.
+func Parse(text string) (Address, error) {
+	if path, isUnix := strings.CutPrefix(text, "unix:"); isUnix {
+		switch {
+		case path == "":
+			return Address{}, fmt.Errorf("wants a path behind unix:, got %q", text)
+		case len(path) > MaxUnixPath:
+			return Address{}, fmt.Errorf("wants a socket path of at most %d bytes, got %d in %q", MaxUnixPath, len(path), text)
+		}
+		return Address{"unix", path}, nil
+	}
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return Address{}, fmt.Errorf("wants HOST:PORT, :PORT or unix:/PATH, got %q", text)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return Address{}, fmt.Errorf("wants a port from 0 to 65535, got %q", text)
+	}
+	return Address{"tcp", text}, nil
+}
+
+// Unix is the address of a unix socket's path. The caller sees to it that it is not too
+// long: MaxUnixPath.
+func Unix(path string) Address { return Address{"unix", path} }
+
+// Network is "tcp" or "unix", as package net has it.
+func (a Address) Network() string { return a.network }
+
+// Text is what package net takes with Network: host and port, or the path.
+func (a Address) Text() string { return a.text }
+
+// IsUnix reports whether a is a unix socket.
+func (a Address) IsUnix() bool { return a.network == "unix" }
+
+// IsLoopback reports whether only this machine's own programs reach a: it is a unix
+// socket, localhost, or an address of the loopback network. No name is looked up.
+func (a Address) IsLoopback() bool {
+	if a.IsUnix() {
+		return true
+	}
+	host, _, err := net.SplitHostPort(a.text)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// HasHost reports whether a names a host: a listener needs none, a client does.
+func (a Address) HasHost() bool { return a.IsUnix() || !strings.HasPrefix(a.text, ":") }
+
+// AnyPort reports whether the kernel chooses the port: only then may an address
+// be asked for twice.
+func (a Address) AnyPort() bool {
+	return a.network == "tcp" && strings.HasSuffix(a.text, ":0")
+}
+
+// String is the address as one writes it after --listen.
+func (a Address) String() string {
+	if a.network == "unix" {
+		return "unix:" + a.text
+	}
+	return a.text
+}
