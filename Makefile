@@ -11,7 +11,7 @@ LDFLAGS  := -X groupcast/server.Version=$(VERSION)
 GOBUILD  := go build -trimpath -ldflags '$(LDFLAGS)'
 
 # What may be given on the command line.
-ARGS      ?=#        flags of `make run`: make run ARGS='--loops 2'
+ARGS      ?=#        flags of `make run` and `make echo`: make run ARGS='--loops 2'
 FUZZTIME  ?= 10s#    for each fuzz target
 BENCH     ?= .#      which micro-benchmarks
 COUNT     ?= 1#      how often each of them
@@ -52,6 +52,11 @@ build: ## Build the server: bin/groupcast
 .PHONY: run
 run: build ## Build and run the server (ARGS='--loops 2')
 	exec $(BIN)/groupcast start $(ARGS)
+
+.PHONY: echo
+echo: ## Build and run a server that echoes every message, for conformance suites (ARGS='-addr 127.0.0.1:9001')
+	$(GOBUILD) -o $(BIN)/echoserver ./loop/internal/echoserver
+	exec $(BIN)/echoserver $(ARGS)
 
 .PHONY: test
 test: test-deps race single plot-test ## What every change must pass, with all that it needs
