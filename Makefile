@@ -18,6 +18,7 @@ COUNT     ?= 1#      how often each of them
 SCENARIO  ?= many-rooms#  of `make profile`
 LOADFLAGS ?=#        flags of every scenario of `make load`
 PEERFLAGS ?=#        flags of every comparison of `make peers`
+ONLY      ?=#        of `make results`: a regular expression of scenarios' names
 TIMEOUT   ?= 15m#    of one `go test`
 
 # Tools, pinned; each is built once into bin/, from the module proxy.
@@ -85,8 +86,9 @@ peers-test: ## Every peer that is there speaks as the comparisons want it
 	go -C bench/peers test $(QUICK) ./...
 
 .PHONY: plot-test
-plot-test: ## The pictures
-	go -C bench/plot test $(QUICK) ./...
+plot-test: ## The pictures, also as Chromium lays them out
+	@# -count=1: the test cache does not look outside a module, and the figures and the READMEs are there.
+	go -C bench/plot test -count=1 $(QUICK) ./...
 
 .PHONY: smoke
 smoke: k6-smoke wrk-smoke ## The k6 and wrk scripts in their short form
@@ -163,8 +165,12 @@ peers-build:
 	go -C bench/peers build -trimpath -o $(BIN)/peers/peers ./cmd/peers
 
 .PHONY: results
-results: build $(BIN)/load $(BIN)/limit $(BIN)/plot peers-build ## All figures and pictures of bench/results, under today's date (an hour)
-	bench/results/run.sh
+results: build $(BIN)/load $(BIN)/limit $(BIN)/plot peers-build ## Measure all that bench/results has, over an hour (ONLY='regexp of names')
+	$(if $(ONLY),ONLY='$(ONLY)' )bench/results/run.sh
+
+.PHONY: pictures
+pictures: $(BIN)/plot ## Draw pictures and tables anew from bench/results/results.json
+	$(BIN)/plot draw bench/results README.md
 
 .PHONY: profile
 profile: build $(BIN)/load ## CPU, heap and trace of a scenario into bin/profile, and the top ten (SCENARIO=many-rooms)

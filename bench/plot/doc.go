@@ -1,13 +1,19 @@
-// Command plot draws the pictures of bench/results from the JSON files that
-// `load compare --json` writes. It is a module of its own, so that a plotting
-// library is no dependency of groupcast.
+// Command plot turns what `load compare --json` has measured into what people read: one
+// compact file of figures, pictures, and the tables of bench/results. It is a module of its
+// own, so that the fonts it measures text by are no dependency of groupcast.
 //
-//	plot ratios OUT.svg FILE...    CPU against the reference, a bar a scenario
-//	plot bars METRIC OUT.svg FILE  one scenario's figure, a bar a server
-//	plot latency OUT.svg FILE      percentiles of the latency, a line a server
-//	plot sizes METRIC OUT.svg FILE...  a figure against the number of connections
-//	plot groups METRIC OUT.svg FILE... the same against the number of groups
+//	plot gather [-commit C] [-go VERSION] FOLDER FILE...   take figures into FOLDER/results.json
+//	plot draw FOLDER [ROOT-README]                         pictures and tables, from that file alone
 //
-// Every figure is a median over the rounds; whiskers reach from the smallest to
-// the largest.
+// gather replaces a comparison of the same name and leaves the others, each with its own date,
+// commit and command: so a single scenario can be measured anew. draw writes FOLDER/*.svg and
+// what stands between the marks in FOLDER/README.md and in the README at the root.
+//
+// Every figure is a median over the rounds; whiskers reach from the smallest to the largest.
+// A picture is an SVG that brings both themes with it (a media query inside, its own
+// background), so a plain <img> is enough wherever a README is shown.
+//
+// The pictures were first drawn by gonum/plot: its labels know nothing of each other or of the
+// canvas, and it has no themes. What is needed, horizontal bars in rows, is less code than
+// to talk it into that.
 package main

@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 func main() {
@@ -13,43 +15,74 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("wants ratios OUT FILE..., bars METRIC OUT FILE, latency OUT FILE, sizes METRIC OUT FILE..., or groups METRIC OUT FILE... (see the documentation of this command)")
+var errUsage = errors.New("wants gather [-commit C] [-go VERSION] FOLDER FILE..., or draw FOLDER [ROOT-README]")
 
 func run(args []string) error {
-	if len(args) < 3 {
+	if len(args) == 0 {
 		return errUsage
 	}
-	kind, args := args[0], args[1:]
-	metric := ""
-	if kind == "bars" || kind == "sizes" || kind == "groups" {
-		metric, args = args[0], args[1:]
+	switch verb, args := args[0], args[1:]; verb {
+	case "gather":
+		flags := flag.NewFlagSet("plot gather", flag.ContinueOnError)
+		commit := flags.String("commit", "", "what was measured")
+		version := flags.String("go", "", "which Go has built it")
+		if err := flags.Parse(args); err != nil {
+			return err
+		}
+		if flags.NArg() < 2 {
+			return errUsage
+		}
+		return gather(flags.Arg(0), flags.Args()[1:], *commit, *version)
+	case "draw":
+		if len(args) != 1 && len(args) != 2 {
+			return errUsage
+		}
+		return draw(args[0], args[1:])
 	}
-	if len(args) < 2 {
-		return errUsage
+	return errUsage
+}
+
+// gather takes what load has written into the folder's results.
+func gather(folder string, files []string, commit, version string) error {
+	path := filepath.Join(folder, resultsFile)
+	all, err := readResults(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
-	out := args[0]
-	var list []*comparison
-	for _, path := range args[1:] {
-		c, err := read(path)
+	peers := filepath.Join(folder, "..", "peers")
+	for _, file := range files {
+		c, err := readMeasured(file, peers)
 		if err != nil {
 			return err
 		}
-		list = append(list, c)
+		c.Commit, c.Go = commit, version
+		all.put(c)
 	}
-	switch kind {
-	case "ratios":
-		return drawRatios(out, list)
-	case "bars":
-		return drawBars(out, metric, list[0])
-	case "latency":
-		return drawLatency(out, list[0])
-	case "sizes":
-		connections := func(c *comparison, i int) (float64, bool) {
-			return c.median(i, func(r *result) float64 { return float64(r.Connections) })
+	return all.write(path)
+}
+
+// draw makes the pictures anew, and the parts of the READMEs that are made of figures.
+func draw(folder string, root []string) error {
+	all, err := readResults(filepath.Join(folder, resultsFile))
+	if err != nil {
+		return err
+	}
+	for _, p := range pictures(all) {
+		svg, err := p.svg()
+		if err != nil {
+			return err
 		}
-		return drawAgainst(out, metric, "connections", list, connections)
-	case "groups":
-		return drawAgainst(out, metric, "groups", list, func(c *comparison, _ int) (float64, bool) { return c.groups() })
+		if err := os.WriteFile(filepath.Join(folder, p.name+".svg"), svg, 0o644); err != nil {
+			return err
+		}
 	}
-	return errUsage
+	if err := replaceBlock(filepath.Join(folder, "README.md"), "tables", tables(all)); err != nil {
+		return err
+	}
+	for _, readme := range root {
+		if err := replaceBlock(readme, "capacity", capacityMarkdown(all)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,19 +1,23 @@
 #!/usr/bin/env bash
-# All figures and pictures of bench/results, into a folder with today's date.
-# `make results` builds what this needs and calls it. Nothing else should run on
-# the machine meanwhile: each run notes what its neighbours used.
+# Measures every scenario. The runs go to bin/results/DATE; each scenario's figures take the place
+# of its older ones in bench/results/results.json, of which pictures and tables are made at the end.
+# `make results` builds what this needs and calls it. Nothing else should run on the machine
+# meanwhile: each run notes what its neighbours used.
 #
-#   ROUNDS=9 PEER_ROUNDS=5 DURATION=5s SETTLE=60s ONLY='regexp of names' bench/results/run.sh [FOLDER]
+#   ROUNDS=9 PEER_ROUNDS=5 IDLE_ROUNDS=3 DURATION=5s SETTLE=60s ONLY='regexp of names' bench/results/run.sh
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 rounds=${ROUNDS:-9} peer_rounds=${PEER_ROUNDS:-5} duration=${DURATION:-5s} settle=${SETTLE:-60s}
-out=${1:-bench/results/$(date +%F)}
+out=bin/results/$(date +%F)
 mkdir -p "$out"
+commit=$(git describe --always --dirty --exclude '*') go=$(go version | cut -d' ' -f3-)
 
 groupcast='groupcast=bin/groupcast start --log-level warn --listen 127.0.0.1:{port} --api none --control none --loops'
 timed=(--warmup 1s --duration "$duration")
 
 wanted() { [[ $1 =~ ${ONLY:-.} ]]; }
+
+keep() { bin/plot gather -commit "$commit" -go "$go" bench/results "$out/$1.json"; }
 
 # against NAME LIMIT-FLAGS LOOPS [compare flags] -- scenario...: groupcast and the C program.
 against() {
@@ -23,7 +27,8 @@ against() {
 	echo "== $name"
 	bin/load compare --rounds "$rounds" --reference c \
 		--candidate "c=bin/limit -p {port} $flags" --candidate "$groupcast $loops" \
-		--json "$out/$name.json" --markdown "$out/$name.md" "${more[@]}" "$@" --quiet | tail -n +1
+		--json "$out/$name.json" "${more[@]}" "$@" --quiet
+	keep "$name"
 }
 
 # peers NAME LIMIT-MODE scenario...: the same beside other servers.
@@ -33,7 +38,8 @@ peers() {
 	echo "== $name"
 	local skip=(); [[ $name = *many* ]] && skip=(--skip 'nchan=a connection is in one group there')
 	bin/peers/peers --load bin/load "${skip[@]}" --ahead "c=bin/limit -p {port} -m $mode" --ahead "$groupcast 1" \
-		-- --reference c --rounds "$peer_rounds" --json "$out/$name.json" --markdown "$out/$name.md" "$@" --quiet
+		-- --reference c --rounds "$peer_rounds" --json "$out/$name.json" "$@" --quiet
+	keep "$name"
 }
 
 against big-room        '-m plain' 1    -- big-room "${timed[@]}"
@@ -62,9 +68,10 @@ http() {
 	local name=http-publish-$1
 	wanted "$name" || return 0
 	echo "== $name"
-	bin/load compare --rounds "$peer_rounds" --json "$out/$name.json" --markdown "$out/$name.md" \
+	bin/load compare --rounds "$peer_rounds" --json "$out/$name.json" \
 		--candidate 'groupcast=bin/groupcast start --log-level warn --listen 127.0.0.1:{port} --api 127.0.0.1:{api} --control none --loops 1' \
 		big-room --members 1000 --publishers 4 --rate "$1" --publish-api '127.0.0.1:{api}' "${timed[@]}" --quiet
+	keep "$name"
 }
 for rate in 100 1000 3000 5000 7000; do http "$rate"; done
 
@@ -74,19 +81,4 @@ against groups-10    '-m plain' 1    -- many-rooms --groups 10 --members 100 --p
 against groups-100   '-m plain' 1    -- many-rooms --groups 100 --members 10 --publishers 16 --rate 6000 "${timed[@]}"
 against groups-500   '-m plain' 1    -- many-rooms --groups 500 --members 2 --publishers 16 --rate 30000 "${timed[@]}"
 
-# Pictures, of what is there.
-have() { local list=(); for n in "$@"; do [ -f "$out/$n.json" ] && list+=("$out/$n.json"); done; echo "${list[@]}"; }
-draw() { [ $# -gt 2 ] && bin/plot "$@"; }
-draw ratios "$out/ratios.svg" $(have big-room hot-room hot-room-w32 hot-room-w1 many-rooms many-groups churn storm) || true
-draw latency "$out/latency-big-room.svg" $(have big-room) || true
-draw latency "$out/latency-two-loops.svg" $(have two-loops-half) || true
-draw sizes 'CPU per delivery' "$out/cost-by-group-size.svg" $(have big-room-100 big-room-1000 big-room big-room-19000) || true
-draw groups 'CPU per delivery' "$out/cost-by-groups.svg" $(have groups-1 groups-10 groups-100 groups-500) || true
-draw sizes 'memory per session' "$out/memory-by-sessions.svg" $(have idle-1000 idle-5000 idle-19000) || true
-for n in big-room hot-room many-rooms; do
-	[ -f "$out/peers-$n.json" ] || continue
-	bin/plot bars 'CPU per delivery' "$out/peers-$n-cpu.svg" "$out/peers-$n.json"
-	bin/plot bars 'deliveries' "$out/peers-$n-deliveries.svg" "$out/peers-$n.json"
-done
-
-bench/results/summary.sh "$out"
+bin/plot draw bench/results README.md
