@@ -209,12 +209,15 @@ wrk-smoke: build ## What is not an upgrade, and publishing over HTTP, by wrk (De
 	done; \
 	wrk -t1 -c8 -d1s -s bench/wrk/publish.lua http://127.0.0.1:$$api)
 
-# What tests need from Debian: command:package.
-DEBIAN := chromium:chromium wrk:wrk php:php-cli nginx:libnginx-mod-nchan
+# What tests need from Debian: command:package, or path:package.
+DEBIAN := chromium:chromium wrk:wrk php:php-cli nginx:libnginx-mod-nchan /usr/share/nodejs/ws:node-ws \
+	/usr/lib/python3/dist-packages/websockets:python3-websockets
 
 .PHONY: test-deps
-test-deps: ## Chromium, wrk, PHP and nginx, from Debian's packages
-	@missing=(); for pair in $(DEBIAN); do command -v $${pair%%:*} >/dev/null || missing+=("$${pair##*:}"); done; \
+test-deps: ## Chromium, wrk, PHP, nginx, and WebSocket for Node and Python, from Debian's packages
+	@missing=(); for pair in $(DEBIAN); do \
+		[ -e $${pair%%:*} ] || command -v $${pair%%:*} >/dev/null || missing+=("$${pair##*:}"); \
+	done; \
 	if [ $${#missing[@]} = 0 ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null; \
