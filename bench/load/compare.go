@@ -19,8 +19,8 @@ import (
 // Every run is a process of its own, generator and server, on a fresh port: no run inherits another one's heap, sockets
 // or warm caches.
 type compare struct {
-	Candidate  []string      `help:"A server and how to start it; {port} is replaced. @DIALECT before the command says what it speaks. Repeat the flag." placeholder:"NAME=CMD" required:"" sep:"none"`
-	Reference  string        `help:"The candidate that the others are compared with; the first one unless told." placeholder:"NAME"`
+	Candidate  []string      `help:"${candidate_help}" placeholder:"NAME=CMD" required:"" sep:"none"`
+	Reference  string        `help:"Whom the others are compared with; by default the first." placeholder:"NAME"`
 	Rounds     int           `help:"How often each candidate is run." default:"9"`
 	Pause      time.Duration `help:"Rest between two runs." default:"500ms"`
 	ServerCPUs string        `name:"server-cpus" help:"Pin the servers." default:"0"`
@@ -117,7 +117,8 @@ func (c *compare) candidates() ([]candidate, error) {
 // something.
 func (c *compare) once(ctx context.Context, self string, s candidate) (*result, error) {
 	args := append([]string{}, c.Scenario...)
-	args = append(args, "--json", "--quiet", "--server", s.Command, "--server-cpus", c.ServerCPUs, "--load-cpus", c.LoadCPUs)
+	args = append(args, "--json", "--quiet", "--server", s.Command)
+	args = append(args, "--server-cpus", c.ServerCPUs, "--load-cpus", c.LoadCPUs)
 	if s.Dialect != "" {
 		args = append(args, "--dialect", s.Dialect)
 	}

@@ -132,7 +132,8 @@ func (c *comparison) text() string {
 			fmt.Fprintf(t, "\n%s (%s)\tmedian\tmin\tmax\tratio to %s\tmin\tmax\truns\n", s.Metric, s.Unit, c.Reference)
 			last = s.Metric
 		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%.2f\t%.2f\t%.2f\t%d\n", s.Candidate, figure(s.Value.Median), figure(s.Value.Min), figure(s.Value.Max),
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%.2f\t%.2f\t%.2f\t%d\n",
+			s.Candidate, figure(s.Value.Median), figure(s.Value.Min), figure(s.Value.Max),
 			s.Ratio.Median, s.Ratio.Min, s.Ratio.Max, s.Runs)
 	}
 	_ = t.Flush()
@@ -146,7 +147,8 @@ func (c *comparison) text() string {
 func (c *comparison) markdown() string {
 	c.summarize()
 	var b strings.Builder
-	fmt.Fprintf(&b, "`load %s`: %s. %d rounds, interleaved; median (min to max); ratios to %s within each round. %s, %s.\n\n",
+	fmt.Fprintf(&b, "`load %s`: %s. %d rounds, interleaved; median (min to max); ratios to %s within each round. "+
+		"%s, %s.\n\n",
 		c.Scenario, c.Description, len(c.Rounds), c.Reference, c.Machine, c.Began.Format(time.DateOnly))
 	head, rule := "|  |", "|---|"
 	var shown []string
@@ -167,8 +169,8 @@ func (c *comparison) markdown() string {
 				continue
 			}
 			s := c.Summary[i]
-			fmt.Fprintf(&b, " %s (%s to %s) | %.2f (%.2f to %.2f) |", figure(s.Value.Median), figure(s.Value.Min), figure(s.Value.Max),
-				s.Ratio.Median, s.Ratio.Min, s.Ratio.Max)
+			fmt.Fprintf(&b, " %s (%s to %s) | %.2f (%.2f to %.2f) |",
+				figure(s.Value.Median), figure(s.Value.Min), figure(s.Value.Max), s.Ratio.Median, s.Ratio.Min, s.Ratio.Max)
 		}
 		b.WriteString("\n")
 	}

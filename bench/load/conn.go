@@ -212,7 +212,8 @@ func (l *loop) awake(c *conn) {
 // Raw system calls, here and in receive: the sockets are non-blocking, and Go's scheduler need not be told.
 func (l *loop) flush(c *conn) {
 	for len(c.out) > 0 {
-		n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(c.fd), uintptr(unsafe.Pointer(&c.out[0])), uintptr(len(c.out)), unix.MSG_NOSIGNAL, 0, 0)
+		n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(c.fd),
+			uintptr(unsafe.Pointer(&c.out[0])), uintptr(len(c.out)), unix.MSG_NOSIGNAL, 0, 0)
 		if errno == unix.EINTR {
 			continue
 		}
@@ -238,7 +239,8 @@ func (l *loop) flush(c *conn) {
 // receive reads once and takes in every whole frame. Epoll is level triggered: what is left comes with the next turn.
 func (l *loop) receive(c *conn) {
 	had := copy(l.buffer, c.partial)
-	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&l.buffer[had])), uintptr(len(l.buffer)-had), 0, 0, 0)
+	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.fd),
+		uintptr(unsafe.Pointer(&l.buffer[had])), uintptr(len(l.buffer)-had), 0, 0, 0)
 	if errno != 0 || n == 0 {
 		if errno != unix.EAGAIN && errno != unix.EINTR {
 			l.lost(c, errno)

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// dialect is how a server of another kind wants to be spoken to: the same scenarios, the same payloads and the same checks,
-// in other words around them. groupcast's own is nil.
+// dialect is how a server of another kind wants to be spoken to: the same scenarios, the same payloads and the
+// same checks, in other words around them. groupcast's own is nil.
 type dialect struct {
 	name string
 	// path of the upgrade; group is the first of the connection's.
@@ -24,7 +24,13 @@ type dialect struct {
 	oneGroup, noAcks bool
 }
 
-var dialects = map[string]*dialect{"": nil, "groupcast": nil, "centrifuge": &centrifugeDialect, "socketio": &socketIODialect, "nchan": &nchanDialect}
+var dialects = map[string]*dialect{
+	"":           nil,
+	"groupcast":  nil,
+	"centrifuge": &centrifugeDialect,
+	"socketio":   &socketIODialect,
+	"nchan":      &nchanDialect,
+}
 
 func (o *options) useDialect() error {
 	d, known := dialects[o.Dialect]
@@ -64,8 +70,8 @@ func (l *loop) refused(text []byte) {
 	l.fail(fmt.Errorf("the server answered %s", text[:min(len(text), 200)]))
 }
 
-// centrifugeDialect is Centrifuge's protocol in JSON: commands with ids, several replies and pushes in one frame, a line
-// each, and pings that are empty objects.
+// centrifugeDialect is Centrifuge's protocol in JSON: commands with ids, several replies and pushes in one
+// frame, a line each, and pings that are empty objects.
 var centrifugeDialect = dialect{
 	name: "centrifuge",
 	path: func(string) string { return "/connection/websocket" },
@@ -143,7 +149,8 @@ var (
 	socketIOAck       = []byte("43")
 )
 
-// nchanDialect is Nchan's: a group is a location, and a WebSocket there both publishes and gets what is published, bare.
+// nchanDialect is Nchan's: a group is a location, and a WebSocket there both publishes and gets what is
+// published, bare.
 var nchanDialect = dialect{
 	name:     "nchan",
 	path:     func(group string) string { return "/pubsub/" + group },
@@ -168,8 +175,8 @@ func (l *loop) joinEach(c *conn, command func(i int, group string) string) {
 func (o *options) around(group string) (before, behind string) {
 	switch {
 	case o.PublishAPI != "":
-		return fmt.Sprintf("POST /v1/groups/%s/messages HTTP/1.1\r\nHost: %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n",
-			group, o.PublishAPI, o.size), ""
+		return fmt.Sprintf("POST /v1/groups/%s/messages HTTP/1.1\r\n"+
+			"Host: %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n", group, o.PublishAPI, o.size), ""
 	case o.dialect != nil:
 		return o.dialect.around(group)
 	}

@@ -55,15 +55,19 @@ func (s *otherServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.say(c, greet)
 	}
 	s.mu.Unlock()
-	hear := map[string]func(*websocket.Conn, string){"centrifuge": s.centrifuge, "socketio": s.socketIO, "nchan": func(c *websocket.Conn, text string) {
-		for group, members := range s.groups {
-			for _, m := range members {
-				if m == c {
-					s.send(group, text, func(_, payload string) string { return payload })
+	hear := map[string]func(*websocket.Conn, string){
+		"centrifuge": s.centrifuge,
+		"socketio":   s.socketIO,
+		"nchan": func(c *websocket.Conn, text string) {
+			for group, members := range s.groups {
+				for _, m := range members {
+					if m == c {
+						s.send(group, text, func(_, payload string) string { return payload })
+					}
 				}
 			}
-		}
-	}}[s.dialect]
+		},
+	}[s.dialect]
 	for {
 		_, b, err := c.Read(context.Background())
 		if err != nil {
@@ -149,7 +153,9 @@ func TestDialects(t *testing.T) {
 					t.Errorf("%s: %v, %+v", name, err, r)
 				}
 			}
-			many := &manyRooms{common: startOther(t, dialect, 0), pace: shortPace, Groups: 6, Members: 4, Publishers: 2, Rate: 400}
+			many := &manyRooms{
+				common: startOther(t, dialect, 0), pace: shortPace, Groups: 6, Members: 4, Publishers: 2, Rate: 400,
+			}
 			if dialect == "nchan" {
 				o, err := many.options()
 				if err == nil {

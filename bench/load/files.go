@@ -19,7 +19,8 @@ func raiseFiles(connections int) error {
 	}
 	need := uint64(connections + spareFiles)
 	if limit.Max < need {
-		return fmt.Errorf("%d connections need %d open files, and the hard limit (ulimit -Hn) is %d", connections, need, limit.Max)
+		return fmt.Errorf("%d connections need %d open files, and the hard limit (ulimit -Hn) is %d",
+			connections, need, limit.Max)
 	}
 	limit.Cur = limit.Max
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

@@ -11,17 +11,17 @@ import (
 // common is what every scenario can be told: which server, and how this program goes about it.
 type common struct {
 	Addr        string `help:"The server's address." default:"127.0.0.1:1234" group:"server"`
-	Server      string `help:"Start this server, measure it and end it; {port} is replaced by a free port." placeholder:"CMD" group:"server"`
-	PID         int    `name:"pid" help:"Measure this process (and its children): CPU per delivery, memory." group:"server"`
-	ServerCPUs  string `name:"server-cpus" help:"Pin the server that is started, e.g. 0." placeholder:"LIST" group:"server"`
-	Acks        bool   `help:"Wait for the acks of joins. Without, joins count as done a second later." default:"true" negatable:"" group:"server"`
-	Dialect     string `help:"What the server speaks: groupcast, centrifuge, socketio or nchan." default:"groupcast" group:"server"`
-	PublishAPI  string `name:"publish-api" help:"Publish to groupcast's HTTP API at this address instead; with --server, {api} is a free port in both." placeholder:"ADDR" group:"server"`
+	Server      string `help:"Start this server and end it; {port} is a free port." placeholder:"CMD" group:"server"`
+	PID         int    `name:"pid" help:"Measure this process and its children: CPU, memory." group:"server"`
+	ServerCPUs  string `name:"server-cpus" help:"Pin the started server, e.g. 0." placeholder:"LIST" group:"server"`
+	Acks        bool   `help:"${acks_help}" default:"true" negatable:"" group:"server"`
+	Dialect     string `help:"What it speaks: groupcast, centrifuge, socketio, nchan." default:"groupcast" group:"server"`
+	PublishAPI  string `name:"publish-api" help:"${publish_api_help}" placeholder:"ADDR" group:"server"`
 	Remote      bool   `help:"Allow an address that is not loopback." group:"server"`
 	LoadCPUs    string `name:"load-cpus" help:"Pin this program, e.g. 1." placeholder:"LIST" group:"generator"`
 	Threads     int    `help:"Event loops of this program." default:"1" group:"generator"`
 	Concurrency int    `help:"Connections on their way at a time." default:"128" group:"generator"`
-	Sources     int    `help:"Local addresses 127.0.0.2 and up to connect from; 0: one per 25,000 connections." group:"generator"`
+	Sources     int    `help:"Local addresses from 127.0.0.2 on; 0: one per 25,000 connections." group:"generator"`
 	JSON        bool   `name:"json" help:"Print the result as JSON." group:"output"`
 	Quiet       bool   `short:"q" help:"No progress." group:"output"`
 }
@@ -82,7 +82,8 @@ func (o *options) validate() error {
 	case o.Sources < 0 || o.Sources > 200:
 		return errors.New("--sources is from 0 to 200")
 	case o.traffic && (o.size < stampBytes || o.size > maxPayloadBytes):
-		return fmt.Errorf("--size is from %d to %d: a payload carries %d bytes to be checked by", stampBytes, maxPayloadBytes, stampBytes)
+		return fmt.Errorf("--size is from %d to %d: a payload carries %d bytes to be checked by",
+			stampBytes, maxPayloadBytes, stampBytes)
 	case o.traffic && (o.rate < 0 || o.window < 0 || (o.rate == 0) == (o.window == 0)):
 		return errors.New("give either --rate or --window")
 	case o.traffic && (o.duration <= 0 || o.warmup < 0 || o.drain < 0):

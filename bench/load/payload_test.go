@@ -52,7 +52,15 @@ func TestStampRefusesWhatPutCannotWrite(t *testing.T) {
 		name string
 		at   int
 		b    byte
-	}{{"upper case", 0, 'A'}, {"after f", 10, 'g'}, {"after 9", 20, ':'}, {"before a", 30, '`'}, {"slash", 36, '/'}, {"no space", 8, '0'}, {"high bit", 1, 0xb0}} {
+	}{
+		{"upper case", 0, 'A'},
+		{"after f", 10, 'g'},
+		{"after 9", 20, ':'},
+		{"before a", 30, '`'},
+		{"slash", 36, '/'},
+		{"no space", 8, '0'},
+		{"high bit", 1, 0xb0},
+	} {
 		b := append([]byte(nil), good...)
 		b[c.at] = c.b
 		if s, ok := readStamp(b); ok {

@@ -52,7 +52,14 @@ func (p *progress) show(phase string, s stats) {
 	for _, n := range []struct {
 		what string
 		n    uint64
-	}{{"missing", s.Missing}, {"duplicated", s.Duplicated}, {"reordered", s.Reordered}, {"misdelivered", s.Misdelivered}, {"damaged", s.Damaged}, {"closed", uint64(s.Closed)}} {
+	}{
+		{"missing", s.Missing},
+		{"duplicated", s.Duplicated},
+		{"reordered", s.Reordered},
+		{"misdelivered", s.Misdelivered},
+		{"damaged", s.Damaged},
+		{"closed", uint64(s.Closed)},
+	} {
 		if n.n > 0 {
 			fmt.Fprintf(&line, "  %s %d", n.what, n.n)
 		}

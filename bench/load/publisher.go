@@ -3,9 +3,9 @@ package main
 // publisher sends the messages of one connection, which is a member of all the groups it publishes to: so it sees its
 // own messages come back, and knows how many are under way.
 //
-// Paced, it is an open loop: message k is due at a time that was fixed beforehand, and a message that is sent late still
-// carries that time. Windowed, it is a closed loop: so many messages are under way at any time, and the next one is sent
-// when one has come back.
+// Paced, it is an open loop: message k is due at a time that was fixed beforehand, and a message that is sent
+// late still carries that time. Windowed, it is a closed loop: so many messages are under way at any time, and
+// the next one is sent when one has come back.
 //
 // Owner: its loop's goroutine.
 type publisher struct {
@@ -21,7 +21,8 @@ type publisher struct {
 	underWay int
 }
 
-// maxUnsentBytes is when a paced publisher waits for the kernel; it catches up later, and its messages keep their times.
+// maxUnsentBytes is when a paced publisher waits for the kernel; it catches up later, and its messages keep
+// their times.
 const maxUnsentBytes = 4 << 20
 
 // due is when the next message is to be sent; never if that is not a matter of time.

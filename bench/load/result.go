@@ -133,14 +133,16 @@ func (r *result) window(first, last mark, metered bool) {
 			r.note("neighbours used %.0f %% of a core meanwhile", 100*r.OtherCores)
 		}
 		if first.processes != last.processes {
-			r.note("the server had %d processes at first, %d at last: the CPU of those that ended is missing", first.processes, last.processes)
+			r.note("the server had %d processes at first, %d at last: the CPU of those that ended is missing",
+				first.processes, last.processes)
 		}
 		if off := (cpu - (last.ticks - first.ticks)).Abs(); off > cpu/20+40*time.Millisecond*time.Duration(last.processes) {
 			r.note("the CPU clock says %v and /proc/PID/stat %v", cpu.Round(time.Millisecond), last.ticks-first.ticks)
 		}
 	}
 	if r.LoadCores > 0.9*float64(r.started.Threads) {
-		r.note("the generator was busy for %.0f %% of the time: throughput and latency may be its limit, not the server's", 100*r.LoadCores/float64(r.started.Threads))
+		r.note("the generator was busy for %.0f %% of the time: throughput and latency may be its limit, not the server's",
+			100*r.LoadCores/float64(r.started.Threads))
 	}
 }
 
@@ -228,11 +230,13 @@ func (r *result) print(w io.Writer, asJSON bool) error {
 		row("generator", "%.0f %% of a core, publishers at most %s late", 100*r.LoadCores, ms(r.LatenessMicros))
 	}
 	if r.MemoryAfter > 0 {
-		row("memory", "%s resident, %s at most, %s before the first connection%s", mib(r.MemoryAfter), mib(r.MemoryPeak), mib(r.MemoryBefore),
+		row("memory", "%s resident, %s at most, %s before the first connection%s",
+			mib(r.MemoryAfter), mib(r.MemoryPeak), mib(r.MemoryBefore),
 			unlessZero(r.MemoryPerConnection, ": %.0f bytes a session"))
 	}
 	if r.started.traffic {
-		row("checked", "%d lost, %d duplicated, %d reordered, %d misdelivered, %d damaged", r.Lost, r.Duplicated, r.Reordered, r.Misdelivered, r.Damaged)
+		row("checked", "%d lost, %d duplicated, %d reordered, %d misdelivered, %d damaged",
+			r.Lost, r.Duplicated, r.Reordered, r.Misdelivered, r.Damaged)
 	}
 	if r.Late > 0 {
 		row("late", "%d not delivered by the end of the drain, while others still came", r.Late)

@@ -289,7 +289,8 @@ func (r *run) connect(ctx context.Context) error {
 			had, since = s.Connections, time.Now()
 		}
 		if time.Since(since) > connectPatience {
-			stalled = fmt.Errorf("%d of %d connections were ready, then none for %v: does the server answer req_id with acks?", had, want, connectPatience)
+			stalled = fmt.Errorf("%d of %d connections were ready, then none for %v: does the server answer req_id with acks?",
+				had, want, connectPatience)
 		}
 		return s.Connections >= want || stalled != nil
 	})

@@ -50,20 +50,24 @@ func runScenario(t *testing.T, s scenario) (result, error) {
 func TestEveryScenarioAgainstARightServer(t *testing.T) {
 	t.Parallel()
 	addr := startTestServer(t, nil)
-	two := commonFor(addr)
+	one, two := commonFor(addr), commonFor(addr)
 	two.Threads = 2
 	// Long enough that a busy machine, too, delivers something within it.
 	steady := shortPace
 	steady.Duration = time.Second
 	for name, s := range map[string]scenario{
-		"big room":            &bigRoom{common: commonFor(addr), pace: steady, Members: 20, Publishers: 2, Rate: 400},
+		"big room":            &bigRoom{common: one, pace: steady, Members: 20, Publishers: 2, Rate: 400},
 		"big room, 2 threads": &bigRoom{common: two, pace: steady, Members: 20, Publishers: 2, Rate: 400},
-		"hot room":            &hotRoom{common: commonFor(addr), pace: steady, Members: 10, Publishers: 4, Window: 8},
-		"many rooms":          &manyRooms{common: commonFor(addr), pace: steady, Groups: 6, Members: 4, Publishers: 2, Rate: 400},
+		"hot room":            &hotRoom{common: one, pace: steady, Members: 10, Publishers: 4, Window: 8},
+		"many rooms":          &manyRooms{common: one, pace: steady, Groups: 6, Members: 4, Publishers: 2, Rate: 400},
 		"many rooms, window":  &manyRooms{common: two, pace: steady, Groups: 6, Members: 4, Publishers: 3, Window: 4},
-		"many groups":         &manyGroups{common: commonFor(addr), pace: steady, Members: 12, Groups: 8, PerMember: 3, Publishers: 4, Window: 4},
-		"churn":               &churn{common: two, pace: steady, Members: 10, Visitors: 6, Steps: 600, Publishers: 2, Rate: 400},
-		"slow":                &slow{common: commonFor(addr), pace: steady, Members: 10, Sleepers: 2, Publishers: 1, Rate: 200},
+		"many groups": &manyGroups{
+			common: one, pace: steady, Members: 12, Groups: 8, PerMember: 3, Publishers: 4, Window: 4,
+		},
+		"churn": &churn{
+			common: two, pace: steady, Members: 10, Visitors: 6, Steps: 600, Publishers: 2, Rate: 400,
+		},
+		"slow": &slow{common: one, pace: steady, Members: 10, Sleepers: 2, Publishers: 1, Rate: 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -81,13 +85,15 @@ func TestEveryScenarioAgainstARightServer(t *testing.T) {
 	}
 	t.Run("storm", func(t *testing.T) {
 		t.Parallel()
-		if r, err := runScenario(t, &storm{common: two, Connections: 50, Groups: 3, Close: true}); err != nil || r.Connections != 50 {
+		r, err := runScenario(t, &storm{common: two, Connections: 50, Groups: 3, Close: true})
+		if err != nil || r.Connections != 50 {
 			t.Errorf("%v, %+v", err, r)
 		}
 	})
 	t.Run("idle", func(t *testing.T) {
 		t.Parallel()
-		if r, err := runScenario(t, &idleCrowd{common: commonFor(addr), Members: 50, Groups: 3}); err != nil || r.Connections != 50 {
+		r, err := runScenario(t, &idleCrowd{common: one, Members: 50, Groups: 3})
+		if err != nil || r.Connections != 50 {
 			t.Errorf("%v, %+v", err, r)
 		}
 	})
@@ -108,23 +114,25 @@ func TestPacedRunsPublishAndMeasureWhatWasAsked(t *testing.T) {
 func TestWrongServersAreNoticed(t *testing.T) {
 	t.Parallel()
 	const at = 1500 // deliveries: in the midst of the run
+	inRoom := func(addr string) scenario { return smallRoom(addr) }
+	inRooms := func(addr string) scenario { return smallRooms(addr) }
 	for _, c := range []struct {
 		name     string
 		scenario func(string) scenario
 		fault    fault
 		want     func(result) bool
 	}{
-		{"loses one", func(a string) scenario { return smallRoom(a) }, func(_ *testServer, n int, to *testMember, b []byte) {
+		{"loses one", inRoom, func(_ *testServer, n int, to *testMember, b []byte) {
 			if n != at {
 				to.queue <- b
 			}
 		}, func(r result) bool { return r.Lost == 1 && r.Duplicated+r.Reordered+r.Misdelivered+r.Damaged == 0 }},
-		{"goes silent", func(a string) scenario { return smallRoom(a) }, func(_ *testServer, n int, to *testMember, b []byte) {
+		{"goes silent", inRoom, func(_ *testServer, n int, to *testMember, b []byte) {
 			if n <= at {
 				to.queue <- b
 			}
 		}, func(r result) bool { return r.Lost == 160*20-at }},
-		{"duplicates one", func(a string) scenario { return smallRoom(a) }, func(_ *testServer, n int, to *testMember, b []byte) {
+		{"duplicates one", inRoom, func(_ *testServer, n int, to *testMember, b []byte) {
 			to.queue <- b
 			if n == at {
 				to.queue <- b
@@ -145,14 +153,14 @@ func TestWrongServersAreNoticed(t *testing.T) {
 				to.held = nil
 			}
 		}, func(r result) bool { return r.Reordered == 1 && r.Lost+r.Duplicated+r.Misdelivered+r.Damaged == 0 }},
-		{"misdelivers one", func(a string) scenario { return smallRooms(a) }, func(s *testServer, n int, to *testMember, b []byte) {
+		{"misdelivers one", inRooms, func(s *testServer, n int, to *testMember, b []byte) {
 			if n == 300 {
 				s.other(to).queue <- b
 			} else {
 				to.queue <- b
 			}
 		}, func(r result) bool { return r.Misdelivered == 1 && r.Lost == 1 }},
-		{"damages one", func(a string) scenario { return smallRoom(a) }, func(_ *testServer, n int, to *testMember, b []byte) {
+		{"damages one", inRoom, func(_ *testServer, n int, to *testMember, b []byte) {
 			if n == at {
 				b = append([]byte(nil), b...)
 				b[100] ^= 1
@@ -227,6 +235,7 @@ func TestBadInputIsToldInOneLine(t *testing.T) {
 		s.PID = pid
 		return s
 	}
+	nowhere := common{Server: "/nowhere/server {port}", Threads: 1, Concurrency: 1, Acks: true, Quiet: true}
 	for _, c := range []struct {
 		name string
 		s    scenario
@@ -237,7 +246,7 @@ func TestBadInputIsToldInOneLine(t *testing.T) {
 		{"another process", withPID(other.Process.Pid), "does not listen"},
 		{"not a WebSocket", smallRoom(plainHTTP.Listener.Addr().String()), "404"},
 		{"too many", &storm{common: commonFor(addr), Connections: 2_000_000, Groups: 1}, "open files"},
-		{"no such command", &storm{common: common{Server: "/nowhere/server {port}", Threads: 1, Concurrency: 1, Acks: true, Quiet: true}, Connections: 1, Groups: 1}, "the server has ended"},
+		{"no such command", &storm{common: nowhere, Connections: 1, Groups: 1}, "the server has ended"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := runScenario(t, c.s); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -331,7 +340,8 @@ func TestDeliveriesDoNotAllocate(t *testing.T) {
 
 func BenchmarkDeliver(b *testing.B) {
 	p := oneRoom("x", 2, 1, 0, 0)
-	l, err := newLoop(p, newControl(), options{size: 128, rate: 1, common: common{Threads: 1, Concurrency: 1}}, nil, []int32{0, 1})
+	o := options{size: 128, rate: 1, common: common{Threads: 1, Concurrency: 1}}
+	l, err := newLoop(p, newControl(), o, nil, []int32{0, 1})
 	if err != nil {
 		b.Fatal(err)
 	}

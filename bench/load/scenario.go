@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// A scenario is a command: its flags, and how they become options. Defaults are the ones that results are published for.
+// A scenario is a command: its flags, and how they become options. Defaults are the ones that results are
+// published for.
 type scenario interface{ options() (options, error) }
 
 // runPrefix begins the names of this run's groups.
@@ -96,7 +97,8 @@ func (s *manyGroups) options() (options, error) {
 		return o, errors.New("--per-member is from 1 to --groups")
 	}
 	o.plan = webs(runPrefix(), s.Members, s.Groups, s.PerMember, s.Publishers)
-	o.description = fmt.Sprintf("%d members in %d of %d groups each, %s", s.Members, s.PerMember, s.Groups, o.pacing(s.Publishers))
+	o.description = fmt.Sprintf("%d members in %d of %d groups each, %s",
+		s.Members, s.PerMember, s.Groups, o.pacing(s.Publishers))
 	return o, nil
 }
 
@@ -157,7 +159,8 @@ func (s *churn) options() (options, error) {
 		return o, errors.New("churn needs visitors and steps")
 	}
 	o.plan = oneRoom(runPrefix(), s.Members, s.Publishers, 0, s.Visitors)
-	o.description = fmt.Sprintf("1 group of %d who stay and %d who come and go (%.0f steps/s), %s", s.Members, s.Visitors, s.Steps, o.pacing(s.Publishers))
+	o.description = fmt.Sprintf("1 group of %d who stay and %d who come and go (%.0f steps/s), %s",
+		s.Members, s.Visitors, s.Steps, o.pacing(s.Publishers))
 	return o, nil
 }
 

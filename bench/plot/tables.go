@@ -49,7 +49,8 @@ func capacityMarkdown(all *results) string {
 Deliveries are on a logarithmic axis, memory is not. Where groups are small, each delivery is a write of its own and the
 servers are [close to each other](bench/results/servers-small-groups.svg). Each server's set-up stands below its name;
 [bench/peers](bench/peers/README.md) says how they were written and what is fair,
-[bench/results](bench/results/README.md) has every figure with its scatter. `+"`make results ONLY='^peers'`"+` measures them anew.`,
+[bench/results](bench/results/README.md) has every figure with its scatter. `+
+		"`make results ONLY='^peers'` measures them anew.",
 		p.name, html.EscapeString(p.title), html.EscapeString(strings.Join(alt, ", ")))
 }
 

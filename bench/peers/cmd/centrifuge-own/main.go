@@ -1,6 +1,6 @@
-// Command centrifuge-own serves channels with the centrifuge library as its documentation shows it: a Node with its memory
-// broker, and its own WebSocket handler, which speaks Centrifuge's JSON protocol. Groups are channels that clients
-// subscribe to and publish to.
+// Command centrifuge-own serves channels with the centrifuge library as its documentation shows it: a Node with
+// its memory broker, and its own WebSocket handler, which speaks Centrifuge's JSON protocol. Groups are channels
+// that clients subscribe to and publish to.
 package main
 
 import (

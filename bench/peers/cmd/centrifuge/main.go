@@ -1,11 +1,12 @@
 // Command centrifuge serves the group commands with a Node of the centrifuge library: its hub, its memory broker, its
 // queue and write goroutine per client. Groups are its channels.
 //
-// Its own protocol is another one than the generator speaks, so this program has a transport of its own, which the
-// library provides for. It is made so that what it adds is less than what it saves: a publication's payload is a finished
-// WebSocket frame, and the transport takes it out of the library's (binary) envelope, some tens of nanoseconds a delivery,
-// and sends it as it is. Centrifuge's own transport would build a frame around the envelope, for each client anew. As
-// there, what waits for a client goes out in one write; the limit of 16 messages a write is lifted, which suits it.
+// Its own protocol is another one than the generator speaks, so this program has a transport of its own, which
+// the library provides for. It is made so that what it adds is less than what it saves: a publication's payload
+// is a finished WebSocket frame, and the transport takes it out of the library's (binary) envelope, some tens of
+// nanoseconds a delivery, and sends it as it is. Centrifuge's own transport would build a frame around the
+// envelope, for each client anew. As there, what waits for a client goes out in one write; the limit of 16
+// messages a write is lifted, which suits it.
 package main
 
 import (
@@ -50,7 +51,8 @@ func run(ln net.Listener) error {
 	if err := node.Run(); err != nil {
 		return err
 	}
-	return http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:gosec // a benchmark's server needs no timeouts
+	//nolint:gosec // a benchmark's server needs no timeouts
+	return http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ws, err := upgrader.Upgrade(w, r, nil)
 		if err != nil {
 			return // it is answered

@@ -1,10 +1,10 @@
-// Command gws serves the group commands with lxzan/gws as its README recommends: its own server on the bare listener, no
-// net/http; a Broadcaster per send, whose frame is built once; and its queue per connection, whose goroutine exists only
-// while there is something to write.
+// Command gws serves the group commands with lxzan/gws as its README recommends: its own server on the bare
+// listener, no net/http; a Broadcaster per send, whose frame is built once; and its queue per connection, whose
+// goroutine exists only while there is something to write.
 //
-// Two of its options are off, and must be: ParallelEnabled takes a connection's messages out of order, and compression
-// nobody has asked for. Its queue has no bound, and no way to ask how long it is: a client that does not read costs memory
-// here until the kernel gives it up.
+// Two of its options are off, and must be: ParallelEnabled takes a connection's messages out of order, and
+// compression nobody has asked for. Its queue has no bound, and no way to ask how long it is: a client that does
+// not read costs memory here until the kernel gives it up.
 package main
 
 import (

@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// wish is what the command line says. Folders stay as they were given: the commands are recorded with the results, and a
-// relative path says as much there as on any other machine.
+// wish is what the command line says. Folders stay as they were given: the commands are recorded with the
+// results, and a relative path says as much there as on any other machine.
 type wish struct {
 	source, bin string
 	named       bool // this very peer is asked for
 }
 
-// peer is a server to compare with. prepare builds or finds it and returns the command that starts it, {port} standing for
-// its port; or an error that says why it cannot be had.
+// peer is a server to compare with. prepare builds or finds it and returns the command that starts it, {port}
+// standing for its port; or an error that says why it cannot be had.
 type peer struct {
 	name    string
 	prepare func(wish) (command string, err error)
@@ -92,11 +92,14 @@ func workerman(flags string, classes ...string) func(wish) (string, error) {
 				return "", fmt.Errorf("WORKERMAN has no class %s: %s", class, lastLine(out, err))
 			}
 		}
-		watches := exec.Command("php", "-r", `exit(extension_loaded("event") || extension_loaded("ev") ? 0 : 1);`).Run() == nil
+		const check = `exit(extension_loaded("event") || extension_loaded("ev") ? 0 : 1);`
+		watches := exec.Command("php", "-r", check).Run() == nil
 		if !watches && !w.named {
-			return "", errors.New("PHP has neither ext-event nor ext-ev: it would hold 1,000 connections at most, and be slower (--only runs it all the same)")
+			return "", errors.New("PHP has neither ext-event nor ext-ev: it would hold 1,000 connections at most, " +
+				"and be slower (--only runs it all the same)")
 		}
-		return "php " + quote(filepath.Join(w.source, "workerman/start.php")) + " start -q --addr=127.0.0.1:{port}" + flags, nil
+		program := quote(filepath.Join(w.source, "workerman/start.php"))
+		return "php " + program + " start -q --addr=127.0.0.1:{port}" + flags, nil
 	}
 }
 

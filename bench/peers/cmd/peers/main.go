@@ -1,12 +1,12 @@
 // Command peers compares every peer that can be had here with the server and with the limit.
 //
-// It runs in the project's root folder, where its own is bench/peers. It builds what is there, says what is not and why,
-// and hands the list to the load generator, which starts each of them in turn:
+// It runs in the project's root folder, where its own is bench/peers. It builds what is there, says what is not
+// and why, and hands the list to the load generator, which starts each of them in turn:
 //
 //	peers --load bin/load --ahead 'c-plain=bin/limit -p {port} -m plain' -- --rounds 5 big-room
 //
-// What follows the two dashes goes to "load compare". The candidates given by --ahead come first, and the first of all is
-// the reference unless told.
+// What follows the two dashes goes to "load compare". The candidates given by --ahead come first, and the first
+// of all is the reference unless told.
 package main
 
 import (
@@ -62,7 +62,8 @@ func run() error {
 	var ahead texts
 	flag.Var(&ahead, "ahead", "a candidate before the peers, `NAME=CMD`; may be repeated")
 	skip := make(reasons)
-	flag.Var(skip, "skip", "a peer that cannot do this scenario, `NAME=REASON`: told, like those that are not there; may be repeated")
+	flag.Var(skip, "skip",
+		"a peer that cannot do this scenario, `NAME=REASON`: told, like those that are not there; may be repeated")
 	flag.Parse()
 
 	if _, err := os.Stat(filepath.Join(*source, "go.mod")); err != nil {

@@ -1,8 +1,8 @@
 // Package groups is the map that the Go peers keep: who is in which group.
 //
-// It is what a careful team would write: sharded, so that a join waits only for messages of groups in the same shard;
-// read locks for sending, so that publishers do not wait for each other; and slices of members, which are faster to walk
-// than maps.
+// It is what a careful team would write: sharded, so that a join waits only for messages of groups in the same
+// shard; read locks for sending, so that publishers do not wait for each other; and slices of members, which are
+// faster to walk than maps.
 package groups
 
 import (

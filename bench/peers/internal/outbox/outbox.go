@@ -1,8 +1,8 @@
 // Package outbox is what stands between a publisher and a connection's write goroutine: bounded, and never waited for.
 //
-// The usual thing here is a buffered channel. It is a slice because a channel that is long enough for a busy group (512
-// messages may be under way) takes its memory at once, for each of the thousands that are idle; and because a writer that
-// wakes up once for all that has come is cheaper than one that wakes up for each.
+// The usual thing here is a buffered channel. It is a slice because a channel that is long enough for a busy
+// group (512 messages may be under way) takes its memory at once, for each of the thousands that are idle; and
+// because a writer that wakes up once for all that has come is cheaper than one that wakes up for each.
 package outbox
 
 import "sync"

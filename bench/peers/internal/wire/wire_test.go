@@ -8,8 +8,12 @@ func TestParse(t *testing.T) {
 		"leave":           {`{"cmd":"leave_group","group_id":"g"}`, LeaveGroup, "g", "", ""},
 		"number as group": {`{"cmd":"add_group","group_id":123}`, AddGroup, "123", "", ""},
 		"string":          {`{"cmd":"send_to_group","group_id":"g","message":"a\"\u00e4\n"}`, SendToGroup, "g", "a\"ä\n", ""},
-		"any other value": {`{"cmd":"send_to_group","group_id":"g","message":{"a": [1]}}`, SendToGroup, "g", `{"a": [1]}`, ""},
-		"string as id":    {`{"cmd":"add_group","group_id":"g","req_id":"x\"y"}`, AddGroup, "g", "", `{"cmd":"ack","req_id":"x\"y"}`},
+		"any other value": {
+			`{"cmd":"send_to_group","group_id":"g","message":{"a": [1]}}`, SendToGroup, "g", `{"a": [1]}`, "",
+		},
+		"string as id": {
+			`{"cmd":"add_group","group_id":"g","req_id":"x\"y"}`, AddGroup, "g", "", `{"cmd":"ack","req_id":"x\"y"}`,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -24,7 +28,9 @@ func TestParse(t *testing.T) {
 			}
 		})
 	}
-	for _, bad := range []string{``, `{`, `[]`, `{"cmd":"add_group"}`, `{"cmd":"send_to_group","group_id":"g"}`, `{"cmd":5,"group_id":"g"}`} {
+	for _, bad := range []string{
+		``, `{`, `[]`, `{"cmd":"add_group"}`, `{"cmd":"send_to_group","group_id":"g"}`, `{"cmd":5,"group_id":"g"}`,
+	} {
 		if c, err := Parse([]byte(bad)); err == nil {
 			t.Errorf("%s: %+v", bad, c)
 		}
