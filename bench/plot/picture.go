@@ -136,7 +136,7 @@ func (p picture) layOut() (*drawing, error) {
 		}
 		bottom = max(bottom, end)
 	}
-	bottom = d.paragraph(margin, bottom+14, room, styleSmall, p.caption)
+	bottom = d.lines(margin, bottom+14, styleSmall, styleSmall.wrap(p.caption, room))
 	d.Height = math.Ceil(bottom + margin)
 	shown := scale
 	if p.wide {
@@ -146,9 +146,13 @@ func (p picture) layOut() (*drawing, error) {
 	return d, nil
 }
 
-// paragraph writes wrapped lines from top on, and returns where they end.
+// paragraph writes a title or a note from top on, and returns where it ends.
 func (d *drawing) paragraph(x, top, room float64, s style, text string) float64 {
-	for _, line := range s.balanced(text, room) {
+	return d.lines(x, top, s, s.balanced(text, room))
+}
+
+func (d *drawing) lines(x, top float64, s style, lines []string) float64 {
+	for _, line := range lines {
 		d.text(x, top+s.size, s, "start", line)
 		top += math.Round(s.size * 1.35)
 	}

@@ -98,8 +98,25 @@ func capacityPicture(all *results) picture {
 	}
 	return picture{
 		name: capacity, title: "What one CPU carries", panels: append(load, crowd...),
-		caption: conditions(all, "", capacityLoad, capacityCrowd),
+		caption: conditions(all, notMeasured(load, crowd), capacityLoad, capacityCrowd),
 	}
+}
+
+// notMeasured names the servers that are in the first panels and not in the others.
+func notMeasured(load, crowd []panel) string {
+	if len(load) == 0 || len(crowd) == 0 {
+		return ""
+	}
+	var missing []string
+	for _, r := range load[0].rows {
+		if !slices.ContainsFunc(crowd[0].rows, func(o row) bool { return o.label == r.label }) {
+			missing = append(missing, r.label)
+		}
+	}
+	if missing == nil {
+		return ""
+	}
+	return "Memory was not measured there: " + strings.Join(missing, ", ") + "."
 }
 
 // sessions is how many each server had.
