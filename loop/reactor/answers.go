@@ -115,11 +115,7 @@ func (r *Reactor) Dissolve(name string, n int) (left int) {
 		if g == nil {
 			break
 		}
-		list := g.members[protocol.ModeBare]
-		if len(list) == 0 {
-			list = g.members[protocol.ModeEnvelope]
-		}
-		last := list[len(list)-1]
+		last := g.last()
 		r.leaveAt(last.s, int(last.at))
 	}
 	return left

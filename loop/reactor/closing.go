@@ -55,7 +55,7 @@ func (r *Reactor) peerClosed(s *Session, payload []byte) {
 
 func (r *Reactor) queueClose(s *Session, code ws.StatusCode, reason string) {
 	c := r.replies.get(order.ChunkSealed)
-	c.Buf = protocol.AppendClose(c.Buf, code, reason)
+	c.Buf = s.speaks().goodbye(c.Buf, code, reason)
 	s.enqueue(c)
 	r.countClose(code)
 }

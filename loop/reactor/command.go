@@ -17,7 +17,7 @@ func (r *Reactor) execCommand(s *Session, payload []byte, binary bool) {
 }
 
 func (r *Reactor) interpret(s *Session, payload []byte, binary bool, c *protocol.Command) {
-	err := r.parser.Parse(payload, binary, c)
+	err := s.speaks().parse(r, payload, binary, c)
 	if r.opt.CommandRate > 0 && !r.takeToken(s) {
 		r.refuse(s, c.ReqID, protocol.CodeRateLimited, "too many commands")
 		return
@@ -42,7 +42,7 @@ func (r *Reactor) interpret(s *Session, payload []byte, binary bool, c *protocol
 	case protocol.KindSendToGroup:
 		r.sendToGroup(s, c)
 	case protocol.KindPing:
-		r.reply = protocol.AppendAck(r.reply[:0], s.mode, c.ReqID)
+		r.reply = s.speaks().ack(r.reply[:0], s.mode, c.Kind, c.ReqID)
 		r.answer(s, r.reply)
 	}
 }
@@ -128,7 +128,7 @@ func (r *Reactor) join(s *Session, group, reqID []byte) {
 	if err := r.enter(s, group); err != nil {
 		s.Send(ws.OpText, r.refusal(s, reqID, err.Code, err.Reason))
 	} else if reqID != nil {
-		s.sendAck(reqID)
+		s.sendAck(protocol.KindAddGroup, reqID)
 	}
 }
 
@@ -136,7 +136,7 @@ func (r *Reactor) join(s *Session, group, reqID []byte) {
 func (r *Reactor) leave(s *Session, group, reqID []byte) {
 	r.exit(s, group)
 	if reqID != nil {
-		s.sendAck(reqID)
+		s.sendAck(protocol.KindLeaveGroup, reqID)
 	}
 }
 
@@ -168,7 +168,7 @@ func (r *Reactor) refuse(s *Session, reqID []byte, code protocol.Code, reason st
 // refusal counts an error and returns its text, which is good until the next reply.
 func (r *Reactor) refusal(s *Session, reqID []byte, code protocol.Code, reason string) []byte {
 	r.stats.Errors.count(code)
-	r.reply = protocol.AppendError(r.reply[:0], s.mode, reqID, code, reason)
+	r.reply = s.speaks().refusal(r.reply[:0], s.mode, reqID, code, reason)
 	return r.reply
 }
 

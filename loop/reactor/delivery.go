@@ -17,9 +17,11 @@ import (
 type batch struct {
 	chunks   []*order.Chunk
 	run      []*order.Message
-	lens     []int      // of the run's envelopes, without their frames' headers; only where a member wants them
 	group    *group     // of the run; nil if it has no members here
 	excluded []*Session // from the run
+	// lens are how long the run's messages are in each encoding that is built here, without
+	// their frames' headers; only where a member wants it.
+	lens [encodingCount][]int
 	// reached are when the messages that have members here were published.
 	reached []int64
 
@@ -152,12 +154,8 @@ func (r *Reactor) add(m *order.Message) {
 		}
 	}
 	b.run = append(b.run, m)
-	if b.group != nil && len(b.group.members[protocol.ModeEnvelope]) > 0 {
-		// Escapes can make six bytes of one, and each message names its group:
-		// what members are sent counts, not what came.
-		n := protocol.MessageLen(m.Group(), m.Payload(), m.IsText)
-		b.lens = append(b.lens, n)
-		b.total += max(0, protocol.HeaderLen(n)+n-len(m.Frame.Buf))
+	if b.group != nil {
+		b.measure(m)
 	}
 	if m.Excludes() {
 		r.endRun()
@@ -168,6 +166,24 @@ func (r *Reactor) add(m *order.Message) {
 	if b.group != nil && len(b.run) == 1 {
 		b.marks += b.group.size()
 	}
+}
+
+// measure notes how long m is in each encoding that a member wants. Escapes can make six
+// bytes of one, and an envelope names its group: what members are sent counts for the
+// batch, not what came.
+func (b *batch) measure(m *order.Message) {
+	longest := len(m.Frame.Buf)
+	for e := range encodingID(encodingCount) {
+		if len(b.group.members[e]) == 0 {
+			continue
+		}
+		if size := e.of().size; size != nil {
+			n := size(m)
+			b.lens[e] = append(b.lens[e], n)
+			longest = max(longest, protocol.HeaderLen(n)+n)
+		}
+	}
+	b.total += longest - len(m.Frame.Buf)
 }
 
 // endRun marks the members of the run's group, and then acknowledges: an ack
@@ -183,9 +199,10 @@ func (r *Reactor) endRun() {
 			r.exclude(m)
 		}
 		r.marking = true
-		for mode, list := range &g.members {
-			if len(list) > 0 {
-				r.mark(list, r.encode(protocol.Mode(mode), b.run))
+		for e := range encodingID(encodingCount) {
+			if list := g.members[e]; len(list) > 0 {
+				r.mark(list, r.encode(e, b.run))
+				b.lens[e] = b.lens[e][:0]
 			}
 		}
 		r.marking = false
@@ -200,7 +217,7 @@ func (r *Reactor) endRun() {
 		}
 		b.run[i] = nil
 	}
-	b.run, b.lens, b.group = b.run[:0], b.lens[:0], nil
+	b.run, b.group = b.run[:0], nil
 }
 
 // exclude notes who may not get m. Only sessions of this reactor are looked for.
@@ -250,18 +267,18 @@ func (r *Reactor) mark(list []member, c *order.Chunk) {
 	r.stats.Deliveries += n * uint64(len(r.batch.run))
 }
 
-// encode returns the run as members in that mode are sent it. Each encoding is
-// built once a run at most, and only where a member wants it.
-func (r *Reactor) encode(mode protocol.Mode, run []*order.Message) *order.Chunk {
-	if mode == protocol.ModeEnvelope {
-		return r.envelopeChunk(run)
+// encode returns the run as members with that encoding are sent it. Each is built once
+// a run at most, and only where a member wants it.
+func (r *Reactor) encode(e encodingID, run []*order.Message) *order.Chunk {
+	if appendText := e.of().appendText; appendText != nil {
+		return r.builtChunk(run, r.batch.lens[e], appendText)
 	}
-	return r.bareChunk(run)
+	return r.ownChunk(run)
 }
 
-// bareChunk is the run's frames in one chunk: a single message's own frame, or
-// a copy of all of them.
-func (r *Reactor) bareChunk(run []*order.Message) *order.Chunk {
+// ownChunk is the run's own frames in one chunk: that of a single message, or a copy
+// of all of them.
+func (r *Reactor) ownChunk(run []*order.Message) *order.Chunk {
 	if len(run) == 1 {
 		return &run[0].Frame
 	}
@@ -273,13 +290,12 @@ func (r *Reactor) bareChunk(run []*order.Message) *order.Chunk {
 	return c
 }
 
-// envelopeChunk is the same in envelope mode, whose frames are built here: once
-// a reactor, and only where a member wants them.
-func (r *Reactor) envelopeChunk(run []*order.Message) *order.Chunk {
+// builtChunk is the run in frames that are built here; lens are how long their texts are.
+func (r *Reactor) builtChunk(run []*order.Message, lens []int, appendText func([]byte, *order.Message) []byte) *order.Chunk {
 	c := r.batchChunk(run)
 	for i, m := range run {
-		c.Buf = protocol.AppendHeader(c.Buf, ws.OpText, r.batch.lens[i])
-		c.Buf = protocol.AppendMessage(c.Buf, m.Group(), m.Payload(), m.IsText)
+		c.Buf = protocol.AppendHeader(c.Buf, ws.OpText, lens[i])
+		c.Buf = appendText(c.Buf, m)
 	}
 	return c
 }
@@ -306,7 +322,7 @@ func (r *Reactor) ownsAck(m *order.Message) bool {
 
 func (r *Reactor) acknowledge(m *order.Message) {
 	if s := r.session(m.Origin); s != nil {
-		s.sendAck(m.ReqID)
+		s.sendAck(protocol.KindSendToGroup, m.ReqID)
 	}
 }
 

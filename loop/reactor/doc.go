@@ -13,6 +13,7 @@
 //	handshake.go   bytes in: the request head
 //	inbound.go     bytes in: frames, messages
 //	command.go     what a command does; how commands keep their order
+//	dialect.go     how it is read, and how what a session is sent is written
 //	delivery.go    batches: mark, then flush
 //	outbound.go    a session's queue, and writing it
 //	transport.go   how its bytes get out and in, by kind of session
@@ -73,6 +74,15 @@
 //
 // How a session's bytes get out and in is its transport's (transport.go), of which the
 // socket itself is the only one today; sessions of one reactor may differ in it.
+//
+// # Dialects
+//
+// How commands are read, and how answers, pings, goodbyes and groups' messages are
+// written, is a session's dialect (dialect.go), of which the contract's is the only one
+// today. What a command does, and WebSocket's frames, are the same in all. Another wire
+// protocol is one more entry of dialects and a file of its own; the handshake chooses. An
+// encoding that nobody in a group wants costs the group three words and a message a
+// comparison.
 //
 // # Time
 //

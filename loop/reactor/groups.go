@@ -2,14 +2,14 @@ package reactor
 
 import "groupcast/protocol"
 
-// group is one group's members on one reactor, apart by mode, since each mode
-// has its own encoding of a message.
+// group is one group's members on one reactor, apart by how messages are encoded for
+// them.
 //
 // Owner: the reactor's goroutine.
 type group struct {
 	name    string
-	members [2][]member // by protocol.Mode
-	slot    uint32      // index in the map's slots
+	members [encodingCount][]member // by encodingID
+	slot    uint32                  // index in the map's slots
 }
 
 // member and membership point at each other, so that leaving costs the same
@@ -21,10 +21,25 @@ type member struct {
 
 type membership struct {
 	g  *group
-	at uint32 // index in the group's members of the session's mode
+	at uint32 // index in the group's members of the session's encoding
 }
 
-func (g *group) size() int { return len(g.members[0]) + len(g.members[1]) }
+func (g *group) size() (n int) {
+	for i := range &g.members {
+		n += len(g.members[i])
+	}
+	return n
+}
+
+// last is one of the members, the cheapest to take out.
+func (g *group) last() (m member) {
+	for _, list := range &g.members {
+		if n := len(list); n > 0 {
+			return list[n-1]
+		}
+	}
+	return m
+}
 
 // groupMap is $group_con_map: group to members, on one reactor. A group
 // without members is not in it.
@@ -67,7 +82,7 @@ func (m *groupMap) add(name string) *group {
 
 // join makes s a member of g. The caller has checked that it is not one.
 func (m *groupMap) join(s *Session, g *group) {
-	list := &g.members[s.mode]
+	list := &g.members[s.encoding()]
 	ms := membership{g, uint32(len(*list))}
 	*list = append(*list, member{s, uint32(s.groupCount())})
 	s.pushMembership(ms)
@@ -79,19 +94,19 @@ func (m *groupMap) join(s *Session, g *group) {
 func (m *groupMap) leave(s *Session, at int) (vanished bool) {
 	ms := *s.membership(at)
 	g := ms.g
-	list := g.members[s.mode]
+	list := g.members[s.encoding()]
 	last := len(list) - 1
 	if moved := list[last]; int(ms.at) != last {
 		list[ms.at] = moved
 		moved.s.membership(int(moved.at)).at = ms.at
 	}
 	list[last] = member{}
-	g.members[s.mode] = shrink(list[:last])
+	g.members[s.encoding()] = shrink(list[:last])
 
 	if end := s.groupCount() - 1; at != end {
 		moved := *s.membership(end)
 		*s.membership(at) = moved
-		moved.g.members[s.mode][moved.at].at = uint32(at)
+		moved.g.members[s.encoding()][moved.at].at = uint32(at)
 	}
 	s.popMembership()
 	m.memberships--
@@ -166,8 +181,6 @@ func (s *Session) popMembership() {
 	}
 	*s.rest = list
 }
-
-var _ = [1]int{}[protocol.ModeEnvelope-1] // the members array has a place for each mode
 
 // Why a session cannot join.
 var (

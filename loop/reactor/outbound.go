@@ -35,13 +35,13 @@ func (s *Session) Send(op ws.OpCode, payload []byte) {
 	s.queued(len(c.Buf) - before)
 }
 
-// sendAck acknowledges a command.
-func (s *Session) sendAck(reqID []byte) {
+// sendAck acknowledges a command of that kind.
+func (s *Session) sendAck(kind protocol.Kind, reqID []byte) {
 	if s.state != stateOpen {
 		return
 	}
 	r := s.r
-	r.reply = protocol.AppendAck(r.reply[:0], s.mode, reqID)
+	r.reply = s.speaks().ack(r.reply[:0], s.mode, kind, reqID)
 	s.Send(ws.OpText, r.reply)
 }
 

@@ -4,11 +4,6 @@ import (
 	"math"
 	"net"
 	"time"
-
-	"github.com/gobwas/ws"
-
-	"groupcast/loop/order"
-	"groupcast/protocol"
 )
 
 // Progress is what tells a slow peer from a dead one while bytes wait for it: the
@@ -81,9 +76,6 @@ func (s *Session) waiting() (n int64) {
 // outstanding is how many bytes of what there is for s its side has not acknowledged.
 func (r *Reactor) outstanding(s *Session) int64 { return s.waiting() + int64(r.unacked(s.fd)) }
 
-// pingFrame is what a silent session is sent.
-var pingFrame = &order.Chunk{Buf: protocol.AppendFrame(nil, ws.OpPing, nil)}
-
 // noPing is where a ping stands that has found no room yet.
 const noPing = math.MaxInt64
 
@@ -101,11 +93,12 @@ func (r *Reactor) ping(s *Session) {
 
 // queuePing queues the ping, unless that would be what closes a slow reader.
 func (r *Reactor) queuePing(s *Session, p *progress) {
-	if int(s.backlog)+len(pingFrame.Buf)+chunkOverhead > r.opt.MaxBacklogBytes {
+	c := s.speaks().ping
+	if int(s.backlog)+len(c.Buf)+chunkOverhead > r.opt.MaxBacklogBytes {
 		return
 	}
 	r.stats.Pings++
-	s.enqueue(pingFrame)
+	s.enqueue(c)
 	p.pinged = int64(s.bytesOut) + s.waiting()
 }
 

@@ -57,10 +57,11 @@ type Session struct {
 	tokens       float32
 	refusals     uint16 // commands refused for the rate in a row
 
-	flags sessionFlags
-	state state
-	mode  protocol.Mode
-	via   via
+	flags   sessionFlags
+	state   state
+	dialect dialectID
+	mode    protocol.Mode // within the dialect
+	via     via
 }
 
 // state is a session's life, in order.

@@ -1,0 +1,89 @@
+package reactor
+
+import (
+	"github.com/gobwas/ws"
+
+	"groupcast/loop/order"
+	"groupcast/protocol"
+)
+
+// dialect is what a session's messages look like: how its commands are read, and how
+// answers, pings, goodbyes and groups' messages are written to it. What a command does
+// is the same in all of them (command.go), and so are WebSocket's frames around them.
+//
+// All of it is called on the session's loop, never waits, and appends to dst as append
+// does. A session's dialect does not change once it is open.
+type dialect struct {
+	// parse reads the command in payload into c, which the caller has cleared. A
+	// command that carries no ReqID is carried out without an answer, unless asking
+	// for one is all it does.
+	parse func(r *Reactor, payload []byte, binary bool, c *protocol.Command) *protocol.CommandError
+	// ack is the text that says that a command of that kind was carried out.
+	ack func(dst []byte, mode protocol.Mode, kind protocol.Kind, reqID []byte) []byte
+	// refusal is the text that says that one was not.
+	refusal func(dst []byte, mode protocol.Mode, reqID []byte, code protocol.Code, reason string) []byte
+	// goodbye is the whole last frame.
+	goodbye func(dst []byte, code ws.StatusCode, reason string) []byte
+	// ping is the whole frame that asks a silent session for a sign of life; shared.
+	ping *order.Chunk
+	// encodings are how a group's messages look, by the session's mode.
+	encodings [modes]encoding
+}
+
+// modes is how many modes a dialect has at most.
+const modes = 2
+
+// encoding is how a group's messages look to those who chose one mode of one dialect.
+// The zero encoding is the message's own frame, which exists already.
+type encoding struct {
+	// size is exactly how many bytes appendText appends.
+	size func(m *order.Message) int
+	// appendText appends the text of a frame.
+	appendText func(dst []byte, m *order.Message) []byte
+}
+
+// dialectID is a session's dialect, an index into dialects.
+type dialectID uint8
+
+const (
+	dialectCommands dialectID = iota // the contract, WIRE.md
+	dialectCount
+)
+
+var dialects = [dialectCount]dialect{
+	dialectCommands: {
+		parse: func(r *Reactor, payload []byte, binary bool, c *protocol.Command) *protocol.CommandError {
+			return r.parser.Parse(payload, binary, c)
+		},
+		ack: func(dst []byte, mode protocol.Mode, _ protocol.Kind, reqID []byte) []byte {
+			return protocol.AppendAck(dst, mode, reqID)
+		},
+		refusal: protocol.AppendError,
+		goodbye: protocol.AppendClose,
+		ping:    &order.Chunk{Buf: protocol.AppendFrame(nil, ws.OpPing, nil)},
+		encodings: [modes]encoding{
+			protocol.ModeBare: {},
+			protocol.ModeEnvelope: {
+				size: func(m *order.Message) int { return protocol.MessageLen(m.Group(), m.Payload(), m.IsText) },
+				appendText: func(dst []byte, m *order.Message) []byte {
+					return protocol.AppendMessage(dst, m.Group(), m.Payload(), m.IsText)
+				},
+			},
+		},
+	},
+}
+
+// speaks is the session's dialect.
+func (s *Session) speaks() *dialect { return &dialects[s.dialect] }
+
+// encodingID names one encoding of all: a mode of a dialect. A group keeps its members
+// apart by it.
+type encodingID uint8
+
+const encodingCount = int(dialectCount) * modes
+
+// encoding names the encoding of what the session is sent.
+func (s *Session) encoding() encodingID { return encodingID(s.dialect)*modes + encodingID(s.mode) }
+
+// of is the encoding of that name.
+func (e encodingID) of() *encoding { return &dialects[e/modes].encodings[e%modes] }
