@@ -52,7 +52,7 @@ func (e *Engine) Serve(ln net.Listener) error {
 		case err != nil:
 			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
 		}
-		e.admit(c, nil)
+		e.admit(c, nil, nil)
 		if err := e.enrolTrouble(); err != nil {
 			a.Pause(err)
 		} else {
@@ -95,21 +95,21 @@ func (e *Engine) prepare(ln net.Listener) error {
 
 // Admit takes a connection that was accepted elsewhere. read is what has been read of c
 // already (behind a PROXY header say): the loop takes it for the connection's first
-// bytes, and keeps it. c must be a *net.TCPConn or a *net.UnixConn, and belongs to the
-// engine from here on: where a limit forbids it, it is refused like any other. The error
-// is ErrClosed.
-func (e *Engine) Admit(c net.Conn, read []byte) error {
+// bytes, and keeps it. who is who its peer is known to be, nil for the anonymous; see
+// Identify. c must be a *net.TCPConn or a *net.UnixConn, and belongs to the engine from
+// here on: where a limit forbids it, it is refused like any other. The error is ErrClosed.
+func (e *Engine) Admit(c net.Conn, read []byte, who *Identity) error {
 	if !e.begin() {
 		_ = c.Close()
 		return ErrClosed
 	}
 	defer e.serving.Done()
-	e.admit(c, read)
+	e.admit(c, read, who)
 	return nil
 }
 
 // admit checks the limits, before any loop is touched, and hands c to a loop.
-func (e *Engine) admit(c net.Conn, read []byte) {
+func (e *Engine) admit(c net.Conn, read []byte, who *Identity) {
 	if full := e.reserve(); full != nil {
 		full.Add(1)
 		e.refuse(c, true)
@@ -121,7 +121,7 @@ func (e *Engine) admit(c net.Conn, read []byte) {
 		e.refuse(c, false)
 		return
 	}
-	e.enrol(c, read)
+	e.enrol(c, read, who)
 }
 
 // reserve counts one more connection, unless a limit forbids it: then it returns

@@ -48,8 +48,9 @@
 //
 // A connection that was accepted elsewhere, and of which something has been read
 // already, comes in by Admit: what has to be done off the loops (a PROXY header, a
-// handshake, a token's check) happens before it. An answer that such a thing owes an open
-// session goes to it by Tell. A bus to other machines lives in package server: it is a
+// handshake, a token's check) happens before it, and what it found of who the peer is
+// comes along. An open session becomes somebody else by Identify, and an answer that such
+// a thing owes it goes to it by Tell. A bus to other machines lives in package server: it is a
 // sink (NewSink) and a publisher (Submit, PublishAll).
 //
 // A publisher that is faster than the members can be written to feels it as TCP

@@ -188,7 +188,7 @@ func TestAdmitWithBytes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := e.Admit(c, slices.Clone(all[:n])); err != nil {
+		if err := e.Admit(c, slices.Clone(all[:n]), nil); err != nil {
 			t.Fatal(err)
 		}
 		w.write(all[n:])
@@ -213,6 +213,56 @@ func TestTell(t *testing.T) {
 	w.write(closeFrame(1000, ""))
 	w.wantClose(1000)
 	if err := e.Tell(t.Context(), id, []byte("too late")); !errors.Is(err, ErrNoSession) {
+		t.Errorf("%v, want %v", err, ErrNoSession)
+	}
+}
+
+// TestIdentity: who a session's peer is comes with the connection, shows where sessions are
+// listed from inside, and can become somebody else, or nobody; the peer hears nothing of it.
+func TestIdentity(t *testing.T) {
+	e, addr := start(t, nil)
+	anonymous := open(t, addr)
+	id := sessionOf(t, e, anonymous)
+	alice, bob := &Identity{User: "alice"}, &Identity{User: "bob"}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	w := connect(t, ln.Addr().String())
+	c, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Admit(c, nil, alice); err != nil {
+		t.Fatal(err)
+	}
+	w.write([]byte(upgradeHead))
+	w.upgraded()
+	known := sessionOf(t, e, w)
+	check := func(id SessionID, want *Identity) {
+		t.Helper()
+		if one, err := e.Session(t.Context(), id); err != nil || one.Who != want {
+			t.Errorf("%v belongs to %v, want %v (%v)", id, one.Who, want, err)
+		}
+		all, _, err := e.Sessions(t.Context(), SessionID{}, MaxPage)
+		if i := slices.IndexFunc(all, func(s SessionInfo) bool { return s.ID == id }); err != nil || i < 0 || all[i].Who != want {
+			t.Errorf("%v is not listed as %v (%v)", id, want, err)
+		}
+	}
+	check(id, nil)
+	check(known, alice)
+	for _, who := range []*Identity{bob, nil, alice} {
+		if err := e.Identify(t.Context(), known, who); err != nil {
+			t.Fatal(err)
+		}
+		check(known, who)
+		check(id, nil)
+	}
+	w.sync()
+	w.write(closeFrame(1000, ""))
+	w.wantClose(1000)
+	if err := e.Identify(t.Context(), known, bob); !errors.Is(err, ErrNoSession) {
 		t.Errorf("%v, want %v", err, ErrNoSession)
 	}
 }

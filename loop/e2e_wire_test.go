@@ -416,7 +416,7 @@ func connectPair(tb testing.TB, e *Engine) *wire {
 	if !e.shared.EnterAddress(c.RemoteAddr()) {
 		tb.Fatal("no place for the address")
 	}
-	e.enrol(c, nil)
+	e.enrol(c, nil, nil)
 	return w
 }
 

@@ -50,14 +50,14 @@ type enrolment struct {
 var errNotTaken = errors.New("the event loop could not watch the connection")
 
 // enrol hands c, which has been counted, to the loop that has least to do, and with it
-// what has been read of it already. It waits if no loop has room.
-func (e *Engine) enrol(c net.Conn, read []byte) {
+// what has been read of it already and who its peer is. It waits if no loop has room.
+func (e *Engine) enrol(c net.Conn, read []byte, who *Identity) {
 	// gnet returns the zones' bytes to a pool that they did not come from.
 	clearZone(c.RemoteAddr())
 	clearZone(c.LocalAddr())
 	for waited := false; ; waited = true {
 		for _, n := range e.byLoad() {
-			if n.tryEnrol(c, read) {
+			if n.tryEnrol(c, read, who) {
 				if waited {
 					e.tellEnrolled() // there may be more room, and more acceptors that wait for it
 				}
@@ -106,13 +106,17 @@ func (n *enroller) lag() int {
 }
 
 // tryEnrol begins to hand c to the loop, unless too many are on their way there.
-func (n *enroller) tryEnrol(c net.Conn, read []byte) bool {
+func (n *enroller) tryEnrol(c net.Conn, read []byte, who *Identity) bool {
 	if n.waiting.Add(1) > MaxEnrolling {
 		n.waiting.Add(-1)
 		return false
 	}
 	n.r.Conns.Add(1)
-	one := enrolment{began: int64(time.Since(n.engine.shared.Start)), session: reactor.NewSession(read), addr: c.RemoteAddr()}
+	one := enrolment{
+		began:   int64(time.Since(n.engine.shared.Start)),
+		session: reactor.NewSession(read, who),
+		addr:    c.RemoteAddr(),
+	}
 	taken, err := n.r.Loop().Enroll(gnet.NewContext(context.Background(), one.session), c)
 	if err != nil {
 		_ = c.Close()

@@ -25,6 +25,8 @@ type (
 	OptionError = reactor.OptionError
 	// Session is one WebSocket connection; see reactor.Session.
 	Session = reactor.Session
+	// Identity is who a session's peer is known to be; see reactor.Identity.
+	Identity = reactor.Identity
 	// SessionInfo is what is known of one session.
 	SessionInfo = reactor.SessionInfo
 	// GroupInfo is what is known of one group.

@@ -69,6 +69,13 @@ func (e *Engine) Tell(ctx context.Context, id SessionID, text []byte) error {
 	return e.order(ctx, id, func(r *reactor.Reactor) error { return r.Tell(id, text) })
 }
 
+// Identify has an open session belong to who from now on, nil makes it anonymous: a token
+// was renewed, or taken back. Sessions lists say who. The error is ErrNoSession, ErrClosed
+// or ctx's.
+func (e *Engine) Identify(ctx context.Context, id SessionID, who *Identity) error {
+	return e.order(ctx, id, func(r *reactor.Reactor) error { return r.Identify(id, who) })
+}
+
 // Join makes a session a member of a group. The error is ErrBadGroup,
 // ErrNoSession, or a *protocol.CommandError that says which limit is reached.
 func (e *Engine) Join(ctx context.Context, group string, id SessionID) error {

@@ -18,6 +18,7 @@ type SessionInfo struct {
 	ID           order.SessionID `json:"id"`
 	Reactor      int             `json:"reactor"`
 	Remote       string          `json:"remote"`
+	Who          *Identity       `json:"-"`     // nil: anonymous
 	State        string          `json:"state"` // handshake, open or closing
 	Envelope     bool            `json:"envelope"`
 	GroupCount   int             `json:"group_count"`
@@ -65,6 +66,7 @@ func (r *Reactor) describe(s *Session) SessionInfo {
 	info := SessionInfo{
 		ID:           s.ID(),
 		Reactor:      r.index,
+		Who:          s.who,
 		State:        stateNames[s.state],
 		Envelope:     s.mode == protocol.ModeEnvelope,
 		GroupCount:   s.groupCount(),

@@ -9,6 +9,7 @@
 //	new.go         how it is put together, and what its engine does with it
 //	shared.go      what several loops count and know together
 //	session.go     a session: its fields, and the table of them
+//	identity.go    who its peer is
 //	lifecycle.go   its birth and burial
 //	handshake.go   bytes in: the request head
 //	inbound.go     bytes in: frames, messages
@@ -140,4 +141,8 @@
 // 2026-11-24: answers behind a send that is under way are gathered for one read and go
 // round together. One ring item each would let a session that is refused for its rate
 // fill the rings.
+//
+// 2026-11-25: a session has its identity in eight bytes and stays at 176: its first
+// membership lies in two fields, which a struct would pad, and its backlog counts in 32
+// bits, which its limit is far from.
 package reactor

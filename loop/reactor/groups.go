@@ -92,20 +92,20 @@ func (m *groupMap) join(s *Session, g *group) {
 // leave removes the membership at index at of s and says whether its group
 // vanished with it.
 func (m *groupMap) leave(s *Session, at int) (vanished bool) {
-	ms := *s.membership(at)
+	ms := s.membership(at)
 	g := ms.g
 	list := g.members[s.encoding()]
 	last := len(list) - 1
 	if moved := list[last]; int(ms.at) != last {
 		list[ms.at] = moved
-		moved.s.membership(int(moved.at)).at = ms.at
+		moved.s.setMembership(int(moved.at), ms)
 	}
 	list[last] = member{}
 	g.members[s.encoding()] = shrink(list[:last])
 
 	if end := s.groupCount() - 1; at != end {
-		moved := *s.membership(end)
-		*s.membership(at) = moved
+		moved := s.membership(end)
+		s.setMembership(at, moved)
 		moved.g.members[s.encoding()][moved.at].at = uint32(at)
 	}
 	s.popMembership()
@@ -131,7 +131,7 @@ func shrink(list []member) []member {
 // groupCount is how many groups the session is in.
 func (s *Session) groupCount() int {
 	switch {
-	case s.first.g == nil:
+	case s.firstGroup == nil:
 		return 0
 	case s.rest == nil:
 		return 1
@@ -140,11 +140,19 @@ func (s *Session) groupCount() int {
 }
 
 // membership returns the i-th membership, valid until the next join or leave.
-func (s *Session) membership(i int) *membership {
+func (s *Session) membership(i int) membership {
 	if i == 0 {
-		return &s.first
+		return membership{s.firstGroup, s.firstAt}
 	}
-	return &(*s.rest)[i-1]
+	return (*s.rest)[i-1]
+}
+
+func (s *Session) setMembership(i int, ms membership) {
+	if i == 0 {
+		s.firstGroup, s.firstAt = ms.g, ms.at
+		return
+	}
+	(*s.rest)[i-1] = ms
 }
 
 // membershipOf is the index of the session's membership in g, -1 if none.
@@ -158,8 +166,8 @@ func (s *Session) membershipOf(g *group) int {
 }
 
 func (s *Session) pushMembership(ms membership) {
-	if s.first.g == nil {
-		s.first = ms
+	if s.firstGroup == nil {
+		s.setMembership(0, ms)
 		return
 	}
 	if s.rest == nil {
@@ -170,7 +178,7 @@ func (s *Session) pushMembership(ms membership) {
 
 func (s *Session) popMembership() {
 	if s.rest == nil {
-		s.first = membership{}
+		s.setMembership(0, membership{})
 		return
 	}
 	list := *s.rest

@@ -9,9 +9,10 @@ import (
 // A session's birth and burial, and what gnet tells it in between.
 
 // NewSession is the session of a connection that is about to be opened. read is what
-// has been read of it already; the session keeps it until then.
-func NewSession(read []byte) *Session {
-	s := new(Session)
+// has been read of it already, which the session keeps until then; who is who its peer is
+// known to be, nil for the anonymous.
+func NewSession(read []byte, who *Identity) *Session {
+	s := &Session{who: who}
 	if len(read) > 0 {
 		s.head = &read
 	}

@@ -79,7 +79,7 @@ const chunkOverhead = order.Overhead
 
 // queued counts n more waiting bytes and lists the session for the next flush.
 func (s *Session) queued(n int) {
-	s.backlog += int64(n)
+	s.backlog += uint32(n) // n may be negative, and the sum is right
 	if s.is(flagBlocked) {
 		s.r.stats.BacklogBytes += n
 	}
@@ -203,7 +203,7 @@ func (r *Reactor) gather(s *Session) []byte {
 
 // consume takes n written bytes off the queue.
 func (s *Session) consume(n int) {
-	s.backlog -= int64(n)
+	s.backlog -= uint32(n)
 	for n > 0 {
 		left := len(s.next.Buf) - int(s.sent)
 		if n < left {

@@ -7,9 +7,9 @@ import (
 	"groupcast/protocol"
 )
 
-// Session is one WebSocket connection. It is some 200 bytes, since there may
-// be a million: what only a busy or a misbehaving session needs is made when
-// needed and given back.
+// Session is one WebSocket connection. It is 176 bytes, which is one of Go's size classes,
+// since there may be a million: what only a busy or a misbehaving session needs is made
+// when needed and given back.
 //
 // Owner: its reactor's goroutine, from Open to Gone; every method but ID and
 // Opened must be called there. A Session is never reused, so a stale pointer finds a dead
@@ -17,6 +17,7 @@ import (
 type Session struct {
 	r    *Reactor
 	conn gnet.Conn
+	who  *Identity // nil: anonymous
 
 	// Inbound: nil except in the middle of a message or of a request head.
 	decoder *protocol.Decoder
@@ -26,19 +27,23 @@ type Session struct {
 	// next is its first chunk, of which sent bytes are gone; more holds the rest.
 	next *order.Chunk
 	more *outQueue
+	// pong is the pong frame waiting in the queue, if there is one.
+	pong *order.Chunk
 	sent int32
 	// fd is the reactor's own copy of the descriptor: -1 once closed, since
 	// the number may already be somebody else's.
 	fd int32
 	// backlog is how many bytes the queue holds, without what is sent, and
-	// chunkOverhead for each chunk.
-	backlog int64
-	// pong is the pong frame waiting in the queue, if there is one.
-	pong *order.Chunk
+	// chunkOverhead for each chunk. It stays below 4 GiB: MaxBacklogBytes, which Validate
+	// holds to half of one, is looked at after every batch, which brings no more than a
+	// message over BatchBytes, held likewise, and the answers of one read.
+	backlog uint32
 
-	// Groups: the first membership lies here, since most sessions have one.
-	first membership
-	rest  *[]membership
+	// Groups: the first membership lies here, since most sessions have one; in two
+	// fields, since a struct would be padded.
+	firstAt    uint32
+	firstGroup *group
+	rest       *[]membership
 
 	// The timing wheel's list, and the tick at which it looks again.
 	wheelPrev, wheelNext *Session
