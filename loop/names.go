@@ -10,6 +10,8 @@ import (
 type (
 	// SessionID names a session across goroutines; see order.SessionID.
 	SessionID = order.SessionID
+	// Epoch names one run of the broker's order; see order.Epoch.
+	Epoch = order.Epoch
 	// Sink is a way out of the broker; see order.Sink.
 	Sink = order.Sink
 	// SinkOptions are what a sink is, and what it gets.

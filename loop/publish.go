@@ -108,5 +108,9 @@ var (
 	ErrTooManyExcludes = fmt.Errorf("a publication excludes %d sessions at most", MaxPublicationExcludes)
 )
 
+// Epoch is a random name of this run of the broker's order, whose places begin at 1: together
+// with it a place means something beyond this process.
+func (e *Engine) Epoch() Epoch { return e.broker.Epoch() }
+
 // NewSink adds a way out of the broker; see order.Broker.NewSink.
 func (e *Engine) NewSink(o SinkOptions) *Sink { return e.broker.NewSink(o) }

@@ -82,7 +82,10 @@ func (e *Engine) Join(ctx context.Context, group string, id SessionID) error {
 	if !e.validGroup(group) {
 		return ErrBadGroup
 	}
-	return e.order(ctx, id, func(r *reactor.Reactor) error { return r.Join(id, group) })
+	return e.order(ctx, id, func(r *reactor.Reactor) error {
+		_, err := r.Join(id, group) // its place in the order
+		return err
+	})
 }
 
 // Leave takes a session out of a group; it need not be in it.

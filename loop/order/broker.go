@@ -15,7 +15,9 @@ import (
 // from anywhere.
 type Broker struct {
 	ports    []*Port
+	epoch    Epoch // of order
 	order    uint64
+	keeper   keeper
 	barriers int  // doors that have sent their barrier
 	ended    bool // the engine stopped while the broker waited for room: it takes nothing more
 
@@ -32,6 +34,7 @@ type Broker struct {
 // Stats are a broker's counters and gauges.
 type Stats struct {
 	Order   uint64 // the last one given, at most a pass ago
+	Kept    int    // groups that Keep was called for
 	Outside DoorStats
 	Sinks   []SinkStats
 }
@@ -43,6 +46,7 @@ type Stats struct {
 func NewBroker(ports []*Port, slots, bytes int, stopped <-chan struct{}) *Broker {
 	b := &Broker{
 		ports:   ports,
+		epoch:   newEpoch(),
 		sleeper: newSleeper(stopped),
 		stopped: stopped,
 	}
@@ -54,9 +58,12 @@ func NewBroker(ports []*Port, slots, bytes int, stopped <-chan struct{}) *Broker
 	return b
 }
 
+// Epoch names this run of the order. For any goroutine.
+func (b *Broker) Epoch() Epoch { return b.epoch }
+
 // Stats returns a snapshot.
 func (b *Broker) Stats() Stats {
-	s := Stats{Order: b.published.Load(), Outside: b.door.stats()}
+	s := Stats{Order: b.published.Load(), Kept: int(b.keeper.size.Load()), Outside: b.door.stats()}
 	for _, sink := range *b.sinks.Load() {
 		s.Sinks = append(s.Sinks, sink.Stats())
 	}
@@ -159,12 +166,18 @@ func (b *Broker) fanOut(m *Message) {
 	case KindPublish:
 		b.order++
 		m.Frame.First, m.Frame.Last = b.order, b.order
+		if len(b.keeper.groups) > 0 {
+			b.keeper.note(m)
+		}
 	case KindBarrier:
 		if b.barriers++; b.barriers < len(b.ports)+1 {
 			return
 		}
 	case KindOwn:
 		to = to[m.Origin.reactor-1 : m.Origin.reactor]
+	case KindKeep:
+		b.keeper.answer(m, b.order)
+		return
 	}
 	for _, p := range to {
 		for !p.Put(m) {
@@ -227,7 +240,7 @@ func (b *Broker) CloseOutside(ctx context.Context) error { return b.door.close(c
 
 // NewSink adds a way out. Only messages ordered after it returns are sure to come.
 func (b *Broker) NewSink(o SinkOptions) *Sink {
-	s := newSink(o, b.stopped)
+	s := newSink(o, b.epoch, b.stopped)
 	s.leave = func() {
 		b.changeSinks(func(list []*Sink) []*Sink {
 			return slices.DeleteFunc(slices.Clone(list), func(other *Sink) bool { return other == s })

@@ -13,6 +13,8 @@
 //	port.go       a loop as the broker sees it; publishing into a full ring
 //	wake.go       how sleepers are woken
 //	broker.go     the one order
+//	epoch.go      what this run of it is called
+//	keeper.go     what is kept of a group, in step with the order
 //	door.go       the way in for goroutines outside the loops
 //	sink.go       the way out for them
 //
@@ -70,9 +72,12 @@
 //
 // # Room for what comes
 //
-// State of a group that must follow the order (a log, say) belongs into fanOut, between the
-// stamp and the rings; a bus is one more sink, with SkipOwn, and one more caller of
-// Submit. None of them may make the broker wait.
+// State of a group that must follow the order (a log, say) belongs into the keeper, which
+// fanOut asks between the stamp and the rings. Today it keeps a group's last place. Who
+// asks for it does so by an item of the order, so that it is clear which messages are in
+// the answer; a join that resumes would be such an item too. A bus is one more sink, with
+// SkipOwn, and one more caller of Submit; Epoch and Order together name its messages. None
+// of them may make the broker wait.
 //
 // # Decisions
 //

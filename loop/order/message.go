@@ -22,6 +22,9 @@ const (
 	// under way: it goes to the broker and back to its own reactor only, so that
 	// it comes after that send. It has no place in the order.
 	KindOwn
+	// KindKeep asks the broker for what it keeps of a group. It goes to no reactor and has
+	// no place in the order, but comes behind those that were taken before.
+	KindKeep
 )
 
 // Act is what is to be done when a KindOwn comes back.
@@ -75,6 +78,8 @@ type Outside struct {
 
 	// reply, if set, takes the order once the broker has stamped it. Capacity one.
 	reply chan<- uint64
+	// keep is what a KindKeep asks for.
+	keep *keepOrder
 	// also are the same publication's messages to further groups: they come
 	// right after this one in the order, or none of them does.
 	also []*Message

@@ -17,6 +17,7 @@ import (
 // Next is for one goroutine; the other methods are for any.
 type Sink struct {
 	opt     SinkOptions
+	epoch   Epoch // of the order that it is a way out of
 	queue   chan sinkItem
 	missed  chan struct{} // capacity one: something was dropped, perhaps with nothing behind it
 	closed  chan struct{}
@@ -55,6 +56,7 @@ type sinkItem struct {
 
 // SinkMessage is one message as a sink gets it.
 type SinkMessage struct {
+	Epoch   Epoch // Epoch and Order name the message, for ever
 	Order   uint64
 	Group   string
 	Payload []byte // shared with everybody: read only
@@ -85,9 +87,10 @@ var (
 	ErrSinkMissed = errors.New("sink missed messages")
 )
 
-func newSink(o SinkOptions, stopped <-chan struct{}) *Sink {
+func newSink(o SinkOptions, epoch Epoch, stopped <-chan struct{}) *Sink {
 	return &Sink{
 		opt:     o,
+		epoch:   epoch,
 		queue:   make(chan sinkItem, o.MaxMessages),
 		missed:  make(chan struct{}, 1),
 		closed:  make(chan struct{}),
@@ -154,7 +157,7 @@ func (s *Sink) rest() (SinkMessage, error) {
 func (s *Sink) take(m *Message) SinkMessage {
 	s.bytes.Add(-int64(m.held()))
 	out := SinkMessage{
-		Order: m.Order(), Group: m.Group(), Payload: m.Payload(), IsText: m.IsText,
+		Epoch: s.epoch, Order: m.Order(), Group: m.Group(), Payload: m.Payload(), IsText: m.IsText,
 		Origin: m.Origin, ExcludeSelf: m.ExcludeSelf,
 	}
 	if m.Outside != nil {

@@ -156,17 +156,19 @@ func (r *Reactor) Kick(id order.SessionID, code ws.StatusCode, reason string) er
 	return nil
 }
 
-// Join makes a session a member of a group. The error is ErrNoSession, or a
+// Join makes a session a member of a group, and returns the place in the order behind
+// which it gets the group's messages. The error is ErrNoSession, or a
 // *protocol.CommandError that says which limit is reached.
-func (r *Reactor) Join(id order.SessionID, group string) error {
+func (r *Reactor) Join(id order.SessionID, group string) (place uint64, err error) {
 	s, err := r.openSession(id)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if err := r.enter(s, []byte(group)); err != nil {
-		return err
+	place, refused := r.enter(s, []byte(group))
+	if refused != nil {
+		return 0, refused
 	}
-	return nil
+	return place, nil
 }
 
 // Leave takes a session out of a group; it need not be in it.

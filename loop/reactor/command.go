@@ -125,7 +125,7 @@ func (r *Reactor) answer(s *Session, text []byte) {
 
 // join makes s a member of the group and answers.
 func (r *Reactor) join(s *Session, group, reqID []byte) {
-	if err := r.enter(s, group); err != nil {
+	if _, err := r.enter(s, group); err != nil {
 		s.Send(ws.OpText, r.refusal(s, reqID, err.Code, err.Reason))
 	} else if reqID != nil {
 		s.sendAck(protocol.KindAddGroup, reqID)

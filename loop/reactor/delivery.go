@@ -120,6 +120,7 @@ func (r *Reactor) takeBatch() bool {
 			r.carryOut(m)
 		case order.KindBarrier:
 			r.atBarrier = true // only what is a session's own can come after it
+		case order.KindKeep: // the broker's own: it does not come here
 		}
 	}
 	r.endRun()
@@ -141,6 +142,7 @@ func (r *Reactor) takeBatch() bool {
 func (r *Reactor) add(m *order.Message) {
 	b := &r.batch
 	r.stats.Messages++
+	r.place = m.Order()
 	if m.Origin.Reactor() == r.index {
 		r.returned++
 	}

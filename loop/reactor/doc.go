@@ -55,6 +55,9 @@
 // marked they are a mistake that ends the process. No further message is
 // taken before the list is done.
 //
+// A reactor knows the place in the order of the last message that it took. A join returns
+// it: the member gets all of its group behind that place, and nothing in front of it.
+//
 // # Yielding
 //
 // A reactor that has more to do comes back through its yield descriptor: one byte

@@ -203,31 +203,32 @@ func (r *Reactor) enterGroup(name []byte) bool {
 	return !r.shared.Members.Counting() || r.shared.Members.Enter(string(name))
 }
 
-// enter makes s a member of the group, within the limits.
-func (r *Reactor) enter(s *Session, name []byte) *protocol.CommandError {
+// enter makes s a member of the group, within the limits. place is where in the order that
+// is: s gets the messages behind it. (Of a member it is the same, not where it joined.)
+func (r *Reactor) enter(s *Session, name []byte) (place uint64, err *protocol.CommandError) {
 	g := r.groups.findBytes(name)
 	switch {
 	case g != nil && s.membershipOf(g) >= 0:
-		return nil
+		return r.place, nil
 	case s.groupCount() >= r.opt.MaxGroupsPerSession:
 		r.stats.LimitGroups++
-		return errTooManyGroups
+		return 0, errTooManyGroups
 	case !r.enterGroup(name):
 		r.stats.LimitGroup++
-		return errGroupFull
+		return 0, errGroupFull
 	}
 	if g == nil {
 		if r.shared.Groups.Add(1) > int64(r.opt.MaxGroups) {
 			r.shared.Groups.Add(-1)
 			r.shared.Members.Exit(string(name))
 			r.stats.LimitAll++
-			return errGroupsFull
+			return 0, errGroupsFull
 		}
 		g = r.groups.add(string(name))
 	}
 	r.mayMove()
 	r.groups.join(s, g)
-	return nil
+	return r.place, nil
 }
 
 // exit takes s out of the group, if it is in it.

@@ -35,6 +35,9 @@ type Reactor struct {
 	// ingress, and what of it has come back. The rings keep the order, so that a
 	// session has something under way exactly if its lastSend is not back.
 	sent, returned uint32
+	// place is that of the last message taken, in the order. Who joins a group now gets
+	// all of its messages behind that, and none before.
+	place uint64
 
 	// The batch being delivered: its dirty sessions, of which flushed are
 	// done, and the chunks built for it. See delivery.go.
