@@ -53,12 +53,13 @@ var ErrorCodes = reactor.ErrorCodes
 
 // Errors of the broker and its sinks. They may be compared with errors.Is.
 var (
-	ErrClosed     = order.ErrClosed
-	ErrDraining   = order.ErrDraining
-	ErrOverloaded = order.ErrOverloaded
-	ErrSinkClosed = order.ErrSinkClosed
-	ErrSinkMissed = order.ErrSinkMissed
-	ErrNoSession  = reactor.ErrNoSession
+	ErrClosed      = order.ErrClosed
+	ErrDraining    = order.ErrDraining
+	ErrOverloaded  = order.ErrOverloaded
+	ErrSinkClosed  = order.ErrSinkClosed
+	ErrSinkMissed  = order.ErrSinkMissed
+	ErrSinkDrained = order.ErrSinkDrained
+	ErrNoSession   = reactor.ErrNoSession
 )
 
 // ParseSessionID reads a session id's textual form.

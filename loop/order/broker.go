@@ -29,6 +29,7 @@ type Broker struct {
 
 	sinks   atomic.Pointer[[]*Sink] // read for every message, replaced under sinksMu
 	sinksMu sync.Mutex
+	drained atomic.Bool // the barrier has gone out: sinks that come now have it already
 }
 
 // Stats are a broker's counters and gauges.
@@ -187,10 +188,17 @@ func (b *Broker) fanOut(m *Message) {
 			}
 		}
 	}
-	if m.Kind == KindPublish {
+	switch m.Kind {
+	case KindPublish:
 		for _, s := range *b.sinks.Load() {
 			s.offer(m)
 		}
+	case KindBarrier:
+		b.drained.Store(true) // before the list is read: see NewSink
+		for _, s := range *b.sinks.Load() {
+			s.drain()
+		}
+	case KindOwn, KindKeep:
 	}
 }
 
@@ -247,6 +255,9 @@ func (b *Broker) NewSink(o SinkOptions) *Sink {
 		})
 	}
 	b.changeSinks(func(list []*Sink) []*Sink { return append(slices.Clone(list), s) })
+	if b.drained.Load() {
+		s.drain()
+	}
 	return s
 }
 

@@ -24,7 +24,8 @@
 // it has: they get it one after the other, or none of them does. A sink is handed
 // every message right after the loops, and keeps it in a queue of its own that
 // overflows counted: the broker never waits for one. It says where it missed
-// something, in place.
+// something, in place. A drain's barrier is a word beside that queue, so that it comes
+// through where nothing else does: behind all that is queued and all that was dropped.
 //
 // # A session's own
 //

@@ -1,6 +1,7 @@
 package order
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -19,7 +20,7 @@ type Sink struct {
 	opt     SinkOptions
 	epoch   Epoch // of the order that it is a way out of
 	queue   chan sinkItem
-	missed  chan struct{} // capacity one: something was dropped, perhaps with nothing behind it
+	news    chan struct{} // capacity one: something to say, perhaps with nothing behind it in the queue
 	closed  chan struct{}
 	stopped <-chan struct{} // the engine ends
 	groups  atomic.Pointer[map[string]struct{}]
@@ -29,11 +30,15 @@ type Sink struct {
 	bytes   atomic.Int64 // of what is queued
 	taken   atomic.Uint64
 	dropped atomic.Uint64
+	// barrier is set once a drain's barrier has come: behind all that is in the queue or
+	// was dropped. It is no item of the queue, which may be full.
+	barrier atomic.Bool
 
-	// Next's own: what it holds back to say first what was missed, and how many
-	// dropped messages it has said that of.
-	next *Message
-	told uint64
+	// Next's own: what it holds back to say first what was missed, how many dropped
+	// messages it has said that of, and whether it has said that the barrier came.
+	next        *Message
+	told        uint64
+	saidDrained bool
 }
 
 // SinkOptions are what a sink is, and what it gets.
@@ -46,6 +51,8 @@ type SinkOptions struct {
 	MaxMessages, MaxBytes int
 	// SkipOwn leaves out what the sink's owner has published with From.
 	SkipOwn bool
+	// SayDrained has Next return ErrSinkDrained, once, where a drain's barrier stands.
+	SayDrained bool
 }
 
 // sinkItem is a message, and how many were dropped before it.
@@ -85,6 +92,9 @@ var (
 	// ErrSinkMissed says that messages were dropped here: the next call goes on
 	// behind the gap.
 	ErrSinkMissed = errors.New("sink missed messages")
+	// ErrSinkDrained says that the engine drains, and that all it had accepted before has
+	// been returned. Nothing comes behind it but ErrSinkClosed.
+	ErrSinkDrained = errors.New("sink drained")
 )
 
 func newSink(o SinkOptions, epoch Epoch, stopped <-chan struct{}) *Sink {
@@ -92,7 +102,7 @@ func newSink(o SinkOptions, epoch Epoch, stopped <-chan struct{}) *Sink {
 		opt:     o,
 		epoch:   epoch,
 		queue:   make(chan sinkItem, o.MaxMessages),
-		missed:  make(chan struct{}, 1),
+		news:    make(chan struct{}, 1),
 		closed:  make(chan struct{}),
 		stopped: stopped,
 	}
@@ -113,14 +123,13 @@ func (s *Sink) Next(ctx context.Context) (SinkMessage, error) {
 	default:
 	}
 	for {
-		if n := s.dropped.Load(); n != s.told && len(s.queue) == 0 {
-			s.told = n
-			return SinkMessage{}, ErrSinkMissed
+		if err := s.behindAll(); err != nil {
+			return SinkMessage{}, err
 		}
 		select {
 		case one := <-s.queue:
 			return s.behind(one)
-		case <-s.missed: // look again
+		case <-s.news: // look again
 		case <-ctx.Done():
 			return SinkMessage{}, ctx.Err()
 		case <-s.closed:
@@ -147,11 +156,25 @@ func (s *Sink) rest() (SinkMessage, error) {
 		return s.behind(one)
 	default:
 	}
-	if s.dropped.Load() != s.told {
-		s.told = s.dropped.Load()
-		return SinkMessage{}, ErrSinkMissed
+	return SinkMessage{}, cmp.Or(s.behindAll(), ErrSinkClosed)
+}
+
+// behindAll is what stands behind all that is queued, if there is nothing: that messages
+// were dropped, or the barrier. It is said once.
+func (s *Sink) behindAll() error {
+	barrier := s.barrier.Load() // first: then all in front of it can be seen
+	n := s.dropped.Load()
+	switch {
+	case len(s.queue) > 0:
+		return nil
+	case n != s.told:
+		s.told = n
+		return ErrSinkMissed
+	case barrier && s.opt.SayDrained && !s.saidDrained:
+		s.saidDrained = true
+		return ErrSinkDrained
 	}
-	return SinkMessage{}, ErrSinkClosed
+	return nil
 }
 
 func (s *Sink) take(m *Message) SinkMessage {
@@ -198,8 +221,19 @@ func (s *Sink) offer(m *Message) {
 	}
 	s.bytes.Add(-n)
 	s.dropped.Add(1)
+	s.tell()
+}
+
+// drain is the broker's: nothing is offered any more.
+func (s *Sink) drain() {
+	s.barrier.Store(true)
+	s.tell()
+}
+
+// tell has a Next that waits look again.
+func (s *Sink) tell() {
 	select {
-	case s.missed <- struct{}{}:
+	case s.news <- struct{}{}:
 	default:
 	}
 }
