@@ -22,6 +22,7 @@
 //	publish.go    the way in for goroutines outside the loops
 //	drain.go      the orderly end
 //	sessions.go grouplist.go  questions and orders from outside
+//	members.go    who is in which group, for one goroutine outside the loops
 //	reconfigure.go            limits that change while it runs
 //	stats.go                  what is counted
 //	names.go                  what callers meet of the rooms behind
@@ -52,6 +53,10 @@
 // comes along. An open session becomes somebody else by Identify, and an answer that such
 // a thing owes it goes to it by Tell. A bus to other machines lives in package server: it is a
 // sink (NewSink) and a publisher (Submit, PublishAll).
+//
+// Who is in which group is followed by Members, at first all of it and then what changes.
+// A roster that counts users and feeds presence and webhooks is built on that, outside the
+// loops.
 //
 // A publisher that is faster than the members can be written to feels it as TCP
 // back-pressure: its loop does not read it while its push waits (order/doc.go).

@@ -50,6 +50,7 @@ type Engine struct {
 	enrolFailed atomic.Pointer[error] // the last enrolment that failed, until an acceptor has seen it
 
 	draining      atomic.Bool
+	followed      atomic.Bool // there is a Members
 	stopped       chan struct{}
 	stopOnce      sync.Once
 	closeErr      error

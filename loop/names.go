@@ -31,6 +31,10 @@ type (
 	Identity = reactor.Identity
 	// SessionInfo is what is known of one session.
 	SessionInfo = reactor.SessionInfo
+	// Membership is a session in a group; see reactor.Membership.
+	Membership = reactor.Membership
+	// MemberChange is a membership that began or ended; see reactor.Change.
+	MemberChange = reactor.Change
 	// GroupInfo is what is known of one group.
 	GroupInfo = reactor.GroupInfo
 	// ReactorStats are one reactor's counters and gauges.

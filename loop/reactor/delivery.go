@@ -52,6 +52,7 @@ func (r *Reactor) turn() {
 	}
 	r.port.WakeBroker()
 	r.reap()
+	r.emptyOutbox()
 }
 
 // Yielded is called when the byte of a yield has come back.

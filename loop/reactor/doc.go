@@ -24,6 +24,7 @@
 //	drain.go       a reactor's part of the orderly end
 //	answers.go     questions and orders from outside
 //	groups.go wheel.go ticks.go     members, deadlines, time
+//	outbox.go follower.go           who comes and goes, for a goroutine outside
 //	chunkpool.go freelist.go        what is used again
 //	counters.go histogram.go        what is counted
 //	options.go                      limits and sizes
@@ -78,6 +79,15 @@
 //
 // How a session's bytes get out and in is its transport's (transport.go), of which the
 // socket itself is the only one today; sessions of one reactor may differ in it.
+//
+// # Outbox
+//
+// While somebody follows the members (follower.go), joins and leaves are noted in an outbox,
+// which a turn brought by the first of them empties, and StartDrain before its barrier. The
+// loop and the follower exchange one pointer and never wait for each other. What cancels out
+// before it is taken is left out; beyond a limit all of it is dropped and read anew, in
+// parts that come through the outbox as well, so that they stand in order with the changes.
+// While nobody follows that costs a join or a leave a comparison.
 //
 // # Dialects
 //

@@ -12,6 +12,7 @@ import (
 func (r *Reactor) StartDrain() {
 	if !r.draining {
 		r.draining = true
+		r.emptyOutbox()
 		r.publish(order.NewBarrier())
 		r.settle()
 	}

@@ -228,6 +228,9 @@ func (r *Reactor) enter(s *Session, name []byte) (place uint64, err *protocol.Co
 	}
 	r.mayMove()
 	r.groups.join(s, g)
+	if r.outbox != nil {
+		r.noteMember(s, g.name, true)
+	}
 	return r.place, nil
 }
 
@@ -250,7 +253,11 @@ func (r *Reactor) leaveAll(s *Session) {
 
 func (r *Reactor) leaveAt(s *Session, at int) {
 	r.mayMove()
-	r.shared.Members.Exit(s.membership(at).g.name)
+	name := s.membership(at).g.name
+	r.shared.Members.Exit(name)
+	if r.outbox != nil {
+		r.noteMember(s, name, false)
+	}
 	if r.groups.leave(s, at) {
 		r.shared.Groups.Add(-1)
 	}

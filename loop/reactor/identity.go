@@ -12,8 +12,21 @@ type Identity struct {
 // Identify has an open session belong to who from now on, nil makes it anonymous.
 func (r *Reactor) Identify(id order.SessionID, who *Identity) error {
 	s, err := r.openSession(id)
-	if err == nil {
-		s.who = who
+	if err != nil {
+		return err
 	}
-	return err
+	r.noteAll(s, false)
+	s.who = who
+	r.noteAll(s, true)
+	return nil
+}
+
+// noteAll tells the outbox, if there is one, of all memberships of s.
+func (r *Reactor) noteAll(s *Session, joined bool) {
+	if r.outbox == nil {
+		return
+	}
+	for i := range s.groupCount() {
+		r.noteMember(s, s.membership(i).g.name, joined)
+	}
 }

@@ -47,6 +47,8 @@ type Reactor struct {
 	delivering bool
 	marking    bool // see mayMove
 
+	outbox *outbox // of those who come and go; nil: nobody wants to know
+
 	doomed  []*Session // dead, to be buried by reap
 	current *Session   // whose bytes are being read; its gnet callback buries it
 
