@@ -8,11 +8,11 @@ import (
 )
 
 // Broker puts all messages into one order and hands each to every port. It is
-// one goroutine, the single consumer of every ingress ring and the single
-// producer of every egress ring.
+// the single consumer of every ingress ring and the single producer of every egress
+// ring: one goroutine at a time, which has taken the sleeper's word to running. That
+// is the broker's own, in Run, or for one pass a loop's (stepin.go).
 //
-// Owner: its goroutine, which is in Run; the other exported methods may be called
-// from anywhere.
+// Owner: that goroutine; the other exported methods may be called from anywhere.
 type Broker struct {
 	ports    []*Port
 	epoch    Epoch // of order
@@ -53,7 +53,7 @@ func NewBroker(ports []*Port, slots, bytes int, stopped <-chan struct{}) *Broker
 	}
 	b.door = newDoor(slots, bytes, &b.sleeper, stopped)
 	for _, p := range ports {
-		p.broker, p.stopped = &b.sleeper, stopped
+		p.broker, p.stopped = b, stopped
 	}
 	b.sinks.Store(new([]*Sink))
 	return b
@@ -220,10 +220,12 @@ func (b *Broker) isStopped() bool {
 	}
 }
 
-// pending reports whether there is an item at any door.
+// pending reports whether there is an item at any door. It is asked after the broker
+// has announced its sleep, when another goroutine may step in: it looks at what is
+// published only.
 func (b *Broker) pending() bool {
 	for _, p := range b.ports {
-		if !p.ingress.empty() {
+		if p.ingress.len() > 0 {
 			return true
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // Owner: the event loop's goroutine, which calls all exported methods but Put. That
 // and what is not exported is the broker's.
 type Port struct {
-	broker *sleeper // wakes it
+	broker *Broker // behind ingress
 
 	ingress *ring // to the broker
 	egress  *ring // from it
@@ -85,11 +85,12 @@ func (p *Port) Publish(m *Message, whileFull func()) (slept bool) {
 	}
 }
 
-// WakeBroker tells the broker of what was published. Once a read, not once a message.
+// WakeBroker has the broker take what was published; it may do the broker's work
+// itself, for one pass. Once a read, not once a message.
 func (p *Port) WakeBroker() {
 	if p.pushed {
 		p.pushed = false
-		p.broker.wakeFrom(armed)
+		p.broker.stepIn()
 	}
 }
 
@@ -111,7 +112,7 @@ func (p *Port) Take() *Message {
 func (p *Port) HandBack() {
 	p.taken = 0
 	if p.egress.release() {
-		p.broker.wakeFrom(parked)
+		p.broker.sleeper.wakeFrom(parked)
 	}
 }
 

@@ -91,6 +91,17 @@ func (q *ring) pop() *Message {
 	return m
 }
 
+// peek is the item that pop would take, nil if there is none. It stays in the ring.
+func (q *ring) peek() *Message {
+	if q.nextHead == q.seenTail {
+		q.seenTail = q.tail.Load()
+		if q.nextHead == q.seenTail {
+			return nil
+		}
+	}
+	return q.slots[q.nextHead&q.mask]
+}
+
 // release publishes the slots and bytes of all popped items to the producer
 // and says whether there were any.
 func (q *ring) release() bool {

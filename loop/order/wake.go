@@ -56,9 +56,14 @@ func (s *sleeper) sleep(state wakeState, goOn func() bool) bool {
 // one once the engine has stopped, since a broker that leaves does not take it.
 func (s *sleeper) wakeFrom(state wakeState) {
 	if s.state.Load() == state && s.state.CompareAndSwap(state, running) {
-		select {
-		case s.wakes <- struct{}{}:
-		default:
-		}
+		s.wake()
+	}
+}
+
+// wake has the sleeper go on; state says already that it runs.
+func (s *sleeper) wake() {
+	select {
+	case s.wakes <- struct{}{}:
+	default:
 	}
 }

@@ -70,7 +70,12 @@ func (r *Reactor) Loop() gnet.EventLoop { return r.el }
 
 // Do has the loop run f soon, and counts it as busy meanwhile. Order is not kept.
 // For any goroutine; not once the loop has ended.
-func (r *Reactor) Do(f func()) error { return r.execute(runnable(func() { r.busy(f) })) }
+func (r *Reactor) Do(f func()) error {
+	return r.execute(runnable(func() {
+		r.busy(f)
+		order.GiveWay() // to who waits for what f found
+	}))
+}
 
 // Reconfigure puts other limits in force. The caller keeps o, and does not change it.
 func (r *Reactor) Reconfigure(o *Options) {
