@@ -92,7 +92,7 @@ func TestBacklogGauges(t *testing.T) {
 	waitStats(t, e, "nothing is left", func(s ReactorStats) bool { return s.BacklogSessions == 0 && s.BacklogBytes == 0 })
 }
 
-// TestSum: every field of the stats is added up.
+// TestSum: every field of the stats is added up, but for the maxima.
 func TestSum(t *testing.T) {
 	var one ReactorStats
 	fill(reflect.ValueOf(&one).Elem())
@@ -101,7 +101,7 @@ func TestSum(t *testing.T) {
 	for i := range got.NumField() {
 		name := got.Type().Field(i).Name
 		want := 3
-		if name[:3] == "Max" {
+		if name == "MaxMarks" || name == "MaxWrites" {
 			want = 1
 		}
 		for path, n := range numbers(got.Field(i)) {

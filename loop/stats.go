@@ -7,37 +7,38 @@ import (
 	"groupcast/loop/reactor"
 )
 
-// Stats is a snapshot of an Engine.
+// Stats is a snapshot of an Engine. A field's tag is all there is to say about it;
+// package server/metrics tells what the keys mean.
 type Stats struct {
-	Taken        time.Time // when it was asked for
-	Conns        int       // connections now, handshaking ones included
-	Handshakes   int       // of them not upgraded yet
-	Accepted     uint64    // connections handed to a reactor
-	AcceptErrors uint64    // failed accepts and enrolments: descriptors or memory
-	Stalls       uint64    // times a loop did not answer for stallAfter
-	Order        uint64    // last order the broker gave
-	Draining     bool
+	// When it was asked for.
+	Taken    time.Time `metric:"sample_age_seconds" help:"Age of the sample that the loops' figures come from. They are sampled once a second."`
+	Draining bool      `metric:"draining" help:"1 while the server is going away and takes no new messages."`
 
+	Conns        int    `metric:"connections" help:"Connections to the WebSocket port, handshaking ones included."`
+	Handshakes   int    `metric:"handshakes" help:"Connections that are not upgraded yet."`
+	Accepted     uint64 `metric:"connections_accepted_total" help:"Connections handed to an event loop."`
+	AcceptErrors uint64 `metric:"accept_errors_total" help:"Connections that failed to be accepted for want of descriptors or memory."`
 	// Connections answered 503, by what they were too many for.
-	RefusedConns      uint64 // MaxConns
-	RefusedHandshakes uint64 // MaxHandshakes
-	RefusedPerIP      uint64 // MaxConnsPerIP
-	RefusedDraining   uint64
+	RefusedConns      uint64 `metric:"connections_refused_total{cause=connections}" also:"limit_hits_total{limit=max_conns}" help:"Connections answered 503: a limit (connections, handshakes, connections_per_ip), or draining."`
+	RefusedHandshakes uint64 `metric:"connections_refused_total{cause=handshakes}" also:"limit_hits_total{limit=max_handshakes}"`
+	RefusedPerIP      uint64 `metric:"connections_refused_total{cause=connections_per_ip}" also:"limit_hits_total{limit=max_conns_per_ip}"`
+	RefusedDraining   uint64 `metric:"connections_refused_total{cause=draining}"`
 
-	// Sessions that were ended before they had acknowledged all that was queued
-	// for them when their closing began, and those bytes.
-	CutSessions uint64
-	CutBytes    uint64
+	CutSessions uint64 `metric:"cut_sessions_total" help:"Sessions ended before they had acknowledged all that was queued for them: too slow for a close handshake, or a drain."`
+	CutBytes    uint64 `metric:"cut_bytes_total" help:"Bytes that these had not acknowledged."`
 
+	// The last order that the broker gave.
+	Order uint64 `metric:"ordered_messages_total" help:"Messages that the broker gave a place in the order."`
 	// The door for publishers outside the loops.
-	OutsideLen   int    // publications waiting for the broker
-	OutsideFull  uint64 // publications that had to wait for room
-	Overloaded   uint64 // of them refused, when their time was over
-	OutsideTaken uint64 // publications taken
+	OutsideTaken uint64 `metric:"published_messages_total{source=outside}"`
+	OutsideLen   int    `metric:"outside_queued_messages" help:"Publications from outside the loops that wait for the broker."`
+	OutsideFull  uint64 `metric:"outside_full_total" help:"Publications from outside the loops that had to wait for room."`
+	Overloaded   uint64 `metric:"outside_overloaded_total" also:"limit_hits_total{limit=ring}" help:"Of these, those refused when their time was over."`
 
+	Reactors []ReactorStats  `index:"reactor"`
+	Silence  []time.Duration `index:"reactor" metric:"reactor_silence_seconds{reactor}" help:"Time since an event loop last answered the clock, when the sample was taken."`
+	Stalls   uint64          `metric:"loop_stalls_total" help:"Times that an event loop did not answer for 5 seconds."`
 	Sinks    []SinkStats
-	Reactors []ReactorStats  // by index
-	Silence  []time.Duration // since each reactor last answered the clock
 }
 
 // Refused are all connections answered 503.

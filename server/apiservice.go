@@ -44,8 +44,8 @@ func (s *Server) newAPI() (*api.API, error) {
 		Stats:       s.monitor.Stats,
 		MaxConns:    s.maxConnections,
 		API:         func() api.Stats { return a.Stats() },
-		Channel:     s.channelMetrics,
-		ChannelJoin: s.joinMetrics,
+		Channel:     s.channelStats,
+		ChannelJoin: s.joinStats,
 		Build:       metrics.Build{Version: build.Version, Revision: build.Revision, Go: build.Go},
 		Logger:      s.log,
 	})

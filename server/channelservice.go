@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"groupcast/server/door"
-	"groupcast/server/metrics"
 	"groupcast/server/monitor"
 	"groupcast/server/workerman"
 )
@@ -102,11 +101,10 @@ func (j *joinService) flush(ctx context.Context) error { return j.client.Flush(c
 
 // channelStatus is what `status` shows of the Channel server; nil without one.
 func (s *Server) channelStatus() *monitor.Channel {
-	server := s.channel.Load()
-	if server == nil {
+	st := s.channelStats()
+	if st == nil {
 		return nil
 	}
-	st := server.Stats()
 	out := &monitor.Channel{
 		Connections:   st.Conns,
 		Channels:      st.Channels,
@@ -115,12 +113,12 @@ func (s *Server) channelStatus() *monitor.Channel {
 		Dropped:       st.EventsDropped + st.QueueDropped + st.Bridge.Dropped,
 		Queued:        st.QueuedMessages,
 	}
-	for _, c := range st.Bad {
-		out.BadFrames += c.N
+	for _, n := range st.Bad.All() {
+		out.BadFrames += n
 	}
-	for _, c := range st.Messages {
-		if c.Label == "publish" || c.Label == "publishLoop" {
-			out.EventsIn += c.N
+	for label, n := range st.Messages.All() {
+		if label == "publish" || label == "publishLoop" {
+			out.EventsIn += n
 		}
 	}
 	return out
@@ -128,66 +126,30 @@ func (s *Server) channelStatus() *monitor.Channel {
 
 // joinStatus is the same of the connection to another one.
 func (s *Server) joinStatus() *monitor.ChannelJoin {
-	client := s.joined.Load()
-	if client == nil {
+	st := s.joinStats()
+	if st == nil {
 		return nil
 	}
-	st := client.Status()
 	return &monitor.ChannelJoin{
 		Address: st.Address, Connected: st.Connected, Since: st.Since, Reconnects: st.Reconnects, LastError: st.LastError,
-		Forwarded: st.Forwarded, NotForwarded: st.NotForwarded + st.Dropped, Received: st.Received,
+		Forwarded: st.Forwarded.Load(), NotForwarded: st.NotForwarded.Load() + st.Dropped, Received: st.Received.Load(),
 	}
 }
 
-// channelMetrics is what metrics tell of the Channel server; nil without one.
-func (s *Server) channelMetrics() *metrics.Channel {
+// channelStats are the Channel server's own; nil without one.
+func (s *Server) channelStats() *workerman.Stats {
 	server := s.channel.Load()
 	if server == nil {
 		return nil
 	}
-	st := server.Stats()
-	b := st.Bridge
-	return &metrics.Channel{
-		Conns: st.Conns, Peers: st.Peers,
-		Channels: st.Channels, Subscriptions: st.Subscriptions, Watches: st.Watches,
-		SendBytes: st.SendBytes, PartialBytes: st.PartialBytes,
-		Queues: st.Queues, QueuedMessages: st.QueuedMessages, QueuedBytes: st.QueuedBytes,
-
-		ConnsAccepted: st.ConnsAccepted, ConnsRefused: st.ConnsRefused, ConnsClosed: metricCounts(st.ConnsClosed),
-		AcceptErrors: st.AcceptErrors,
-		FramesIn:     st.FramesIn, Pings: st.Pings,
-		Messages: metricCounts(st.Messages), Bad: metricCounts(st.Bad), Limited: metricCounts(st.Limited),
-		BytesIn: st.BytesIn, BytesOut: st.BytesOut,
-		EventsOut: st.EventsOut, EventsDropped: st.EventsDropped, EventsUnheard: st.EventsUnheard,
-		FramesDiscarded: st.FramesDiscarded,
-		Enqueued:        st.Enqueued, Dequeued: st.Dequeued, QueueDropped: st.QueueDropped,
-		Bridge: metrics.Bridge{
-			ToGroups: b.ToGroups, ToSubscribers: b.ToSubscribers, Refused: metricCounts(b.Refused),
-			Own: b.Own, Stripped: b.Stripped, TooFar: b.TooFar,
-			QueuedMessages: b.QueuedMessages, QueuedBytes: b.QueuedBytes, Dropped: b.Dropped,
-		},
-	}
+	return new(server.Stats())
 }
 
-func (s *Server) joinMetrics() *metrics.ChannelJoin {
+// joinStats are the same of the connection to another one.
+func (s *Server) joinStats() *workerman.Status {
 	client := s.joined.Load()
 	if client == nil {
 		return nil
 	}
-	st := client.Status()
-	return &metrics.ChannelJoin{
-		Connected: st.Connected, Since: st.Since, Reconnects: st.Reconnects,
-		Forwarded: st.Forwarded, NotForwarded: st.NotForwarded, Received: st.Received,
-		Refused: metricCounts(st.Refused), Bad: metricCounts(st.Bad),
-		Returned: []metrics.Count{{Label: "own", N: st.Own}, {Label: "twice", N: st.Twice}},
-		Stripped: st.Stripped, TooFar: st.TooFar, Dropped: st.Dropped,
-	}
-}
-
-func metricCounts(list []workerman.Count) []metrics.Count {
-	all := make([]metrics.Count, len(list))
-	for i, c := range list {
-		all[i] = metrics.Count{Label: c.Label, N: c.N}
-	}
-	return all
+	return new(client.Status())
 }

@@ -78,11 +78,11 @@ type SinkMessage struct {
 
 // SinkStats is a snapshot of a Sink.
 type SinkStats struct {
-	Name           string
-	QueuedMessages int
-	QueuedBytes    int
-	Taken          uint64 // messages queued since the start
-	Dropped        uint64 // messages that found the queue full
+	Name           string `label:"sink"`
+	QueuedMessages int    `metric:"sink_queued_messages{sink}" help:"Messages waiting for a bridge."`
+	QueuedBytes    int    `metric:"sink_queued_bytes{sink}" help:"Bytes waiting for a bridge."`
+	Taken          uint64 `metric:"sink_messages_total{sink}" help:"Messages queued for a bridge."`
+	Dropped        uint64 `metric:"sink_dropped_messages_total{sink}" help:"Messages that a bridge did not get because its queue was full."`
 }
 
 // Errors of Next.

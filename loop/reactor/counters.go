@@ -1,85 +1,101 @@
 package reactor
 
 import (
+	"iter"
 	"reflect"
 
 	"groupcast/protocol"
 )
 
-// Stats are one reactor's counters since its start, and gauges. They
-// are plain fields that only the loop writes; whoever wants them asks the loop.
+// Stats are one reactor's counters since its start, and gauges: plain fields that only
+// the loop writes. Everybody else asks the loop for them.
 //
-// A field whose name begins with Max is a maximum since the start.
+// A field's tag is all there is to say about it; package server/metrics tells what
+// the keys mean. So one more is one field here, and one increment.
 type Stats struct {
 	// Gauges.
-	Sessions        int // upgraded or not
-	Groups          int
-	Memberships     int
-	IngressLen      int // ring items waiting for the broker
-	EgressLen       int // ring items waiting for this reactor
-	BacklogSessions int // sessions whose socket takes no more at the moment
-	BacklogBytes    int // what they have not read, with what is kept beside it
-	Watched         int // sessions whose progress is looked at: pinged behind a backlog, or slow to close
+	Sessions        int `metric:"sessions{reactor}" help:"Connections of an event loop, upgraded or not."`
+	Groups          int `metric:"groups{reactor}" help:"Groups with members on an event loop; a group with members on several counts on each."`
+	Memberships     int `metric:"memberships{reactor}" help:"Members of all groups of an event loop: a session counts once for each of its groups."`
+	IngressLen      int `metric:"ring_messages{ring=ingress,reactor}" help:"Messages waiting in the ring from an event loop to the broker (ingress), or back (egress)."`
+	EgressLen       int `metric:"ring_messages{ring=egress,reactor}"`
+	BacklogSessions int `metric:"backlog_sessions{reactor}" help:"Sessions whose socket takes no more at the moment."`
+	BacklogBytes    int `metric:"backlog_bytes{reactor}" help:"What sessions have not read, with what is kept beside it."`
+	Watched         int `metric:"watched_sessions{reactor}" help:"Sessions whose progress is looked at: pinged behind a backlog, or slow to close."`
 
 	// Inbound.
-	MessagesIn       uint64 // complete data messages
-	BytesIn          uint64
-	TextFrames       uint64 // first frames of text messages
-	BinaryFrames     uint64 // first frames of binary messages
-	Continuations    uint64 // further frames of either
-	PingFrames       uint64
-	PongFrames       uint64
-	CloseFrames      uint64
-	Upgrades         uint64
-	HandshakeErrors  uint64 // heads answered with anything but 101
-	HandshakeExpired uint64
-	Errors           ErrorCounts // commands answered with an error
-	Panics           uint64
-	Deferred         uint64 // commands and answers that waited behind a send of their session
+	MessagesIn uint64 `metric:"messages_received_total" help:"Complete messages received."`
+	BytesIn    uint64 `metric:"received_bytes_total{reactor}" help:"Bytes received from clients."`
+	// First frames of text messages.
+	TextFrames uint64 `metric:"frames_received_total{opcode=text}" help:"WebSocket frames received."`
+	// First frames of binary messages.
+	BinaryFrames uint64 `metric:"frames_received_total{opcode=binary}"`
+	// Further frames of either.
+	Continuations uint64 `metric:"frames_received_total{opcode=continuation}"`
+	PingFrames    uint64 `metric:"frames_received_total{opcode=ping}"`
+	PongFrames    uint64 `metric:"frames_received_total{opcode=pong}"`
+	CloseFrames   uint64 `metric:"frames_received_total{opcode=close}"`
+	Upgrades      uint64 `metric:"upgrades_total" help:"Handshakes that became sessions."`
+	// Heads answered with anything but 101.
+	HandshakeErrors  uint64      `metric:"handshake_failures_total{cause=refused}" help:"Handshakes that did not: refused (no proper upgrade), or expired."`
+	HandshakeExpired uint64      `metric:"handshake_failures_total{cause=expired}" also:"limit_hits_total{limit=handshake_timeout}"`
+	Errors           ErrorCounts `metric:"command_errors_total{code}" also:"limit_hits_total{limit=rate}" only:"rate_limited" help:"Commands answered with an error."`
+	Panics           uint64      `metric:"session_ends_total{cause=panic}" also:"panics_total{where=loop}"`
+	Deferred         uint64      `metric:"deferred_commands_total" help:"Commands and answers that waited behind a send of their session."`
 
 	// Broadcast.
-	Published    uint64 // messages this reactor's sessions sent
-	Messages     uint64 // messages taken from the egress ring
-	Deliveries   uint64 // references handed to members
-	Batches      uint64
-	BatchSizes   Histogram // in messages
-	Latency      Histogram // from publish to the end of the flush, in microseconds; messages with members here
-	Coalesced    uint64    // messages that went out inside a shared chunk
-	Marks        uint64    // chunk references queued for members
-	Wakeups      uint64    // times the broker had gnet wake this loop
-	Yields       uint64    // times a fan-out let other events go first
-	RingFull     uint64    // publishes that had to wait for room
-	BlockedNanos uint64    // time spent waiting for it
-	BusyNanos    uint64    // time spent in callbacks, BlockedNanos included
-	MaxMarks     int       // most marks of one batch
-	MaxWrites    int       // most writes of one flush slice
+	Published  uint64 `metric:"published_messages_total{source=session}" help:"Publications: by sessions, or from outside the loops (API, bridges), where one for several groups counts once."`
+	Messages   uint64 `metric:"reactor_messages_total{reactor}" help:"Messages that an event loop took from the broker."`
+	Deliveries uint64 `metric:"deliveries_total{reactor}" help:"Messages handed to members."`
+	// Not told by itself: BatchSizes.Count is the same.
+	Batches    uint64    `metric:"-"`
+	BatchSizes Histogram `metric:"batch_messages" buckets:"1-10" help:"Messages that an event loop took at a time."`
+	// Messages with members here.
+	Latency      Histogram `metric:"publish_to_flush_seconds" unit:"us" buckets:"5-24" help:"From a message's publication until an event loop has written to all its members."`
+	Coalesced    uint64    `metric:"coalesced_messages_total" help:"Messages that went out together with others to the same group."`
+	Marks        uint64    `metric:"marks_total" help:"References queued for members; fewer than deliveries where messages were put together."`
+	Wakeups      uint64    `metric:"reactor_wakeups_total{reactor}" help:"Times that the broker woke an event loop."`
+	Yields       uint64    `metric:"reactor_yields_total{reactor}" help:"Times that a long delivery let other events go first."`
+	RingFull     uint64    `metric:"ring_full_total{reactor}" help:"Publications of an event loop's sessions that had to wait for room."`
+	BlockedNanos uint64    `metric:"ring_blocked_seconds_total{reactor}" unit:"ns" help:"Time that an event loop spent waiting for room."`
+	// Time spent in callbacks, BlockedNanos included.
+	BusyNanos uint64 `metric:"reactor_busy_seconds_total{reactor}" unit:"ns" help:"Time that an event loop spent working, waiting for room included."`
+	MaxMarks  int    `metric:"batch_marks_max" merge:"max" help:"Most references queued by one batch since the start."`
+	// Of one flush slice.
+	MaxWrites int `metric:"flush_writes_max" merge:"max" help:"Most writes made in a row before other events were served, since the start."`
 
 	// Outbound.
-	Writes      uint64
-	BytesOut    uint64
-	WriteErrors uint64
-	Blocked     uint64 // times the kernel took less than all
-	SlowReaders uint64 // sessions closed for their backlog
-	Pings       uint64
+	Writes      uint64 `metric:"writes_total" help:"Writes to sockets."`
+	BytesOut    uint64 `metric:"sent_bytes_total{reactor}" help:"Bytes sent to clients."`
+	WriteErrors uint64 `metric:"write_errors_total" help:"Writes that failed: the client was gone."`
+	Blocked     uint64 `metric:"writes_blocked_total" help:"Writes of which the kernel did not take everything."`
+	SlowReaders uint64 `metric:"session_ends_total{cause=slow_reader}" also:"limit_hits_total{limit=max_backlog}" help:"Sessions ended by the server: slow_reader, idle, close_timeout, rate, kicked, panic."`
+	Pings       uint64 `metric:"pings_sent_total" help:"Pings sent to silent sessions."`
 
 	// Ends.
-	Closed      uint64 // connections gone
-	IdleClosed  uint64 // closed for silence
-	Resets      uint64 // close handshakes that ran out of time; the connection was reset unless all was acknowledged
-	RateClosed  uint64
-	Kicked      uint64 // closed by CloseSession
-	LimitGroups uint64 // joins refused by MaxGroupsPerSession
-	LimitAll    uint64 // joins refused by MaxGroups
-	LimitGroup  uint64 // joins refused by MaxMembers
+	Closed     uint64 `metric:"connections_closed_total" help:"Connections gone."`
+	IdleClosed uint64 `metric:"session_ends_total{cause=idle}" also:"limit_hits_total{limit=close_after}"`
+	// Close handshakes that ran out of time; the connection was reset unless all was acknowledged.
+	Resets     uint64 `metric:"session_ends_total{cause=close_timeout}" also:"limit_hits_total{limit=close_timeout}"`
+	RateClosed uint64 `metric:"session_ends_total{cause=rate}"`
+	// Closed by CloseSession.
+	Kicked uint64 `metric:"session_ends_total{cause=kicked}"`
+	// Joins refused by MaxGroupsPerSession.
+	LimitGroups uint64 `metric:"limit_hits_total{limit=max_groups_per_session}" help:"Times that a limit was reached, by the name of its flag."`
+	// Joins refused by MaxGroups.
+	LimitAll uint64 `metric:"limit_hits_total{limit=max_groups}"`
+	// Joins refused by MaxMembers.
+	LimitGroup uint64 `metric:"limit_hits_total{limit=max_members}"`
 
 	// Close frames sent, by code.
-	CloseNormal    uint64 // 1000
-	CloseGoingAway uint64 // 1001, 1012
-	CloseProtocol  uint64 // 1002, 1007
-	ClosePolicy    uint64 // 1008
-	CloseTooBig    uint64 // 1009
-	CloseInternal  uint64 // 1011
-	CloseOther     uint64 // a peer's own code, echoed
+	CloseNormal    uint64 `metric:"closes_total{code=1000}" help:"Close frames sent, by code; codes that mean the same kind of thing are counted together."`
+	CloseGoingAway uint64 `metric:"closes_total{code=1001_1012}"`
+	CloseProtocol  uint64 `metric:"closes_total{code=1002_1007}"`
+	ClosePolicy    uint64 `metric:"closes_total{code=1008}"`
+	CloseTooBig    uint64 `metric:"closes_total{code=1009}" also:"limit_hits_total{limit=max_message}"`
+	CloseInternal  uint64 `metric:"closes_total{code=1011}"`
+	// A peer's own code, echoed.
+	CloseOther uint64 `metric:"closes_total{code=other}"`
 }
 
 // ErrorCounts counts by the place of a code in ErrorCodes.
@@ -118,20 +134,27 @@ func (c *ErrorCounts) Sum() (n uint64) {
 	return n
 }
 
-// Add adds the figures of another reactor; of the maxima it takes the larger.
+// All are the counts by their codes, in the order of ErrorCodes.
+func (c *ErrorCounts) All() iter.Seq2[string, uint64] {
+	return func(yield func(string, uint64) bool) {
+		for i, n := range c {
+			if !yield(string(ErrorCodes[i]), n) {
+				return
+			}
+		}
+	}
+}
+
+// Add adds the figures of another reactor, each as its tag "merge" says: "max" is the
+// larger one, none is the sum.
 func (t *Stats) Add(r *Stats) {
 	sum, one := reflect.ValueOf(t).Elem(), reflect.ValueOf(r).Elem()
-	for i := range sum.NumField() {
+	for i, merge := range merges {
 		switch a := sum.Field(i).Addr().Interface().(type) {
 		case *uint64:
-			*a += one.Field(i).Uint()
+			*a = merge(*a, one.Field(i).Uint())
 		case *int:
-			n := int(one.Field(i).Int())
-			if name := sum.Type().Field(i).Name; len(name) > 3 && name[:3] == "Max" {
-				*a = max(*a, n)
-			} else {
-				*a += n
-			}
+			*a = int(merge(uint64(*a), uint64(one.Field(i).Int())))
 		case *Histogram:
 			a.Add(one.Field(i).Addr().Interface().(*Histogram))
 		case *ErrorCounts:
@@ -142,4 +165,22 @@ func (t *Stats) Add(r *Stats) {
 			panic("a field of Stats that cannot be added up: " + sum.Type().Field(i).Name)
 		}
 	}
+}
+
+// merges are, for each field of Stats, how two reactors' figures make one.
+var merges = mergesOf(reflect.TypeFor[Stats]())
+
+func mergesOf(stats reflect.Type) []func(a, b uint64) uint64 {
+	list := make([]func(a, b uint64) uint64, stats.NumField())
+	for i := range list {
+		switch f := stats.Field(i); f.Tag.Get("merge") {
+		case "":
+			list[i] = func(a, b uint64) uint64 { return a + b }
+		case "max":
+			list[i] = func(a, b uint64) uint64 { return max(a, b) }
+		default:
+			panic("a field of Stats with an unknown merge: " + f.Name)
+		}
+	}
+	return list
 }

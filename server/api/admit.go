@@ -14,7 +14,7 @@ func (a *API) admit(r *http.Request, requireToken bool) *problem {
 		if a.tokens.allow(r) {
 			return nil
 		}
-		a.counters.authFailures.Add(1)
+		a.counters.AuthFailures.Add(1)
 		challenge := `Bearer realm="groupcast"`
 		if r.Header.Get("Authorization") != "" {
 			challenge += `, error="invalid_token"`
@@ -22,7 +22,7 @@ func (a *API) admit(r *http.Request, requireToken bool) *problem {
 		return problemf(http.StatusUnauthorized, codeUnauthorized, "wants a token: Authorization: Bearer TOKEN").setHeader("WWW-Authenticate", challenge)
 	}
 	if p := a.checkSite(r); p != nil {
-		a.counters.crossSite.Add(1)
+		a.counters.CrossSite.Add(1)
 		return p
 	}
 	return nil

@@ -32,8 +32,8 @@ func TestTokens(t *testing.T) {
 		failures++
 	}
 	status("Authorization: Bearer "+token, "Authorization: Bearer "+other).wantCode(401, codeUnauthorized)
-	if s := a.Stats(); s.AuthFailures != failures+1 {
-		t.Errorf("counted %d failures, want %d", s.AuthFailures, failures+1)
+	if s := a.Stats(); s.AuthFailures.Load() != failures+1 {
+		t.Errorf("counted %d failures, want %d", s.AuthFailures.Load(), failures+1)
 	}
 	// Whoever has a token is no page of another site, whatever Host it used.
 	status("Authorization: Bearer "+token, "Host: groupcast.example", "Origin: https://elsewhere.example").want(200)
@@ -129,8 +129,8 @@ func TestCrossSite(t *testing.T) {
 			t.Errorf("%s: other sites are let in: %q", name, cors)
 		}
 	}
-	if s := a.Stats(); s.CrossSite != refused {
-		t.Errorf("counted %d, want %d", s.CrossSite, refused)
+	if s := a.Stats(); s.CrossSite.Load() != refused {
+		t.Errorf("counted %d, want %d", s.CrossSite.Load(), refused)
 	}
 	// A browser cannot reach a unix socket, and programs put anything into Host there.
 	r := request("GET", "/v1/status", "", "Host: groupcast")

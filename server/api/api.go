@@ -76,7 +76,8 @@ type API struct {
 	requests gauge // in flight, health left out
 	listings *listingGate
 	warnings warnings
-	counters counters
+	conns    atomic.Int64
+	counters Counters
 	crossing *http.CrossOriginProtection
 }
 
@@ -118,10 +119,9 @@ func (a *API) SetDraining() { a.draining.Store(true) }
 // OpenAPI is the API's description, a JSON document. It is not to be changed.
 func (a *API) OpenAPI() []byte { return a.document }
 
-// Stats is a snapshot of what the API counts.
+// Stats is what the API counts.
 func (a *API) Stats() Stats {
-	s := a.counters.snapshot()
-	s.InFlight = a.requests.now()
+	s := Stats{Counters: &a.counters, InFlight: a.requests.now(), Conns: int(a.conns.Load())}
 	add := func(op *operation) {
 		for class := range op.counts {
 			s.Requests = append(s.Requests, RequestCount{op.id, classNames[class], op.counts[class].Load()})

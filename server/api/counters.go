@@ -8,29 +8,39 @@ import (
 	"time"
 )
 
-// Stats is a snapshot of what an API counts. Numbers that are not gauges are
-// since the start.
+// Stats is what an API counts, since the start, and gauges. A field's tag is all there
+// is to say about it; package server/metrics tells what the keys mean.
 type Stats struct {
-	Requests []RequestCount // every operation and class, sorted; zeros too
-	InFlight int            // gauge: requests being worked on, health left out
-	Conns    int            // gauge: connections of listeners made by LimitConns
+	*Counters
 
-	PublishedItems uint64 // publications taken
-	RefusedItems   uint64 // publications refused, each with a problem
-	AuthFailures   uint64 // requests without the right token
-	CrossSite      uint64 // requests refused for their Origin or Host
-	Busy           uint64 // requests refused by MaxInFlight
-	ListingsFull   uint64 // listings refused because MaxListings others took too long
-	RefusedConns   uint64 // connections refused by LimitConns
-	Panics         uint64
+	Requests []RequestCount // every operation and class, sorted; zeros too
+	InFlight int            `metric:"api_in_flight_requests" help:"Requests being worked on, health left out."`
+	Conns    int            `metric:"api_connections" help:"Connections to the API."` // of listeners made by LimitConns
+}
+
+// Counters are those that count on while they are read.
+type Counters struct {
+	PublishedItems atomic.Uint64 `metric:"api_items_total{result=published}" help:"Publications asked for: published, or refused."`
+	RefusedItems   atomic.Uint64 `metric:"api_items_total{result=refused}"`
+	AuthFailures   atomic.Uint64 `metric:"api_auth_failures_total" help:"Requests without the right token."`
+	// Refused for their Origin or Host.
+	CrossSite atomic.Uint64 `metric:"api_cross_site_refusals_total" help:"Requests refused because they came from another site's page."`
+	// Refused by MaxInFlight.
+	Busy atomic.Uint64 `metric:"limit_hits_total{limit=api_in_flight}"`
+	// Listings refused because MaxListings others took too long.
+	ListingsFull atomic.Uint64 `metric:"limit_hits_total{limit=api_listings}"`
+	// Refused by LimitConns.
+	RefusedConns atomic.Uint64 `metric:"limit_hits_total{limit=api_conns}"`
+	Panics       atomic.Uint64 `metric:"panics_total{where=api}" help:"Mistakes in the server that cost one session (loop) or one request (api)."`
 }
 
 // RequestCount counts answers. Both names are from fixed sets: no client can
 // make one.
 type RequestCount struct {
-	Operation string // an operation's id; "none" where no route leads, "page" for the page's files
-	Class     string // "2xx" to "5xx"
-	Count     uint64
+	// Operation is an operation's id; "none" where no route leads, "page" for the page's files.
+	Operation string `label:"operation"`
+	Class     string `label:"class"` // "2xx" to "5xx"
+	Count     uint64 `metric:"api_requests_total{operation,class}" help:"Requests answered, by operation and class of status."`
 }
 
 // classNames are the classes of a status, by its first digit less two.
@@ -41,27 +51,6 @@ type classCounts [len(classNames)]atomic.Uint64
 func (c *classCounts) count(status int) {
 	class := status/100 - 2
 	c[min(max(class, 0), len(c)-1)].Add(1)
-}
-
-type counters struct {
-	publishedItems, refusedItems       atomic.Uint64
-	authFailures, crossSite, busy      atomic.Uint64
-	listingsFull, refusedConns, panics atomic.Uint64
-	conns                              atomic.Int64
-}
-
-func (c *counters) snapshot() Stats {
-	return Stats{
-		Conns:          int(c.conns.Load()),
-		PublishedItems: c.publishedItems.Load(),
-		RefusedItems:   c.refusedItems.Load(),
-		AuthFailures:   c.authFailures.Load(),
-		CrossSite:      c.crossSite.Load(),
-		Busy:           c.busy.Load(),
-		ListingsFull:   c.listingsFull.Load(),
-		RefusedConns:   c.refusedConns.Load(),
-		Panics:         c.panics.Load(),
-	}
 }
 
 func sortRequests(list []RequestCount) {

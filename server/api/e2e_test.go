@@ -278,8 +278,8 @@ func TestBatch(t *testing.T) {
 		m.want("x")
 	}
 	m.sync()
-	if s := w.api.Stats(); s.PublishedItems != 1004 || s.RefusedItems != 3+4+1 {
-		t.Errorf("counted %d published, %d refused", s.PublishedItems, s.RefusedItems)
+	if s := w.api.Stats(); s.PublishedItems.Load() != 1004 || s.RefusedItems.Load() != 3+4+1 {
+		t.Errorf("counted %d published, %d refused", s.PublishedItems.Load(), s.RefusedItems.Load())
 	}
 }
 

@@ -52,7 +52,7 @@ func (a *API) enterListing(ctx context.Context) *problem {
 	if a.listings.enter(ctx) == nil {
 		return nil
 	}
-	a.counters.listingsFull.Add(1)
+	a.counters.ListingsFull.Add(1)
 	return problemf(http.StatusServiceUnavailable, codeBusy, "other listings took too long")
 }
 

@@ -114,8 +114,8 @@ func TestCutBody(t *testing.T) {
 	}
 	waitFor(t, "all are gone", func() bool { return w.api.Stats().InFlight == 0 })
 	m.sync()
-	if s := w.api.Stats(); s.PublishedItems != 0 {
-		t.Errorf("%d published", s.PublishedItems)
+	if s := w.api.Stats(); s.PublishedItems.Load() != 0 {
+		t.Errorf("%d published", s.PublishedItems.Load())
 	}
 }
 
@@ -180,8 +180,8 @@ func TestLimitConns(t *testing.T) {
 		t.Errorf("over the limit: %d %s", a.status, a.body)
 	}
 	_ = c.Close()
-	if s := w.api.Stats(); s.Conns != 2 || s.RefusedConns != 1 {
-		t.Errorf("%d connections, %d refused", s.Conns, s.RefusedConns)
+	if s := w.api.Stats(); s.Conns != 2 || s.RefusedConns.Load() != 1 {
+		t.Errorf("%d connections, %d refused", s.Conns, s.RefusedConns.Load())
 	}
 	_ = held[0].Close()
 	waitFor(t, "there is room", func() bool { return w.api.Stats().Conns == 1 })
@@ -210,8 +210,8 @@ func TestMaxInFlight(t *testing.T) {
 	ask(t, h, request("GET", "/v1/status", "")).wantCode(503, codeBusy)
 	ask(t, h, request("GET", "/healthz", "")).want(200)
 	ask(t, h, request("GET", "/readyz", "")).wantCode(503, codeNotReady)
-	if s := a.Stats(); s.InFlight != limit || s.Busy != 2 {
-		t.Errorf("%d in flight, %d refused", s.InFlight, s.Busy)
+	if s := a.Stats(); s.InFlight != limit || s.Busy.Load() != 2 {
+		t.Errorf("%d in flight, %d refused", s.InFlight, s.Busy.Load())
 	}
 	close(release)
 	held.Wait()
@@ -237,8 +237,8 @@ func TestMaxListings(t *testing.T) {
 	<-entered
 	ask(t, h, request("GET", "/v1/groups", "")).wantCode(503, codeBusy)
 	ask(t, h, request("GET", "/v1/sessions", "")).wantCode(503, codeBusy)
-	if s := a.Stats(); s.ListingsFull != 2 {
-		t.Errorf("%d refused", s.ListingsFull)
+	if s := a.Stats(); s.ListingsFull.Load() != 2 {
+		t.Errorf("%d refused", s.ListingsFull.Load())
 	}
 	close(release)
 	first.Wait()
@@ -375,8 +375,8 @@ func TestPanic(t *testing.T) {
 	a := fakeAPI(t, f, nil)
 	h := a.Handler(false)
 	ask(t, h, request("POST", "/v1/groups/g/messages", "x")).wantCode(500, codeInternal)
-	if s := a.Stats(); s.Panics != 1 || s.InFlight != 0 {
-		t.Errorf("%d panics, %d in flight", s.Panics, s.InFlight)
+	if s := a.Stats(); s.Panics.Load() != 1 || s.InFlight != 0 {
+		t.Errorf("%d panics, %d in flight", s.Panics.Load(), s.InFlight)
 	}
 	ask(t, h, request("GET", "/healthz", "")).want(200)
 }
@@ -388,7 +388,7 @@ func TestAnswerNotWritten(t *testing.T) {
 		if got := recover(); got != http.ErrAbortHandler { //nolint:errorlint // a panic's value
 			t.Errorf("recovered %v", got)
 		}
-		if s := a.Stats(); s.Panics != 0 {
+		if s := a.Stats(); s.Panics.Load() != 0 {
 			t.Error("counted as a panic")
 		}
 	}()

@@ -132,13 +132,13 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 		l.acceptor.Went()
 		select {
 		case l.slots <- struct{}{}:
-			l.api.counters.conns.Add(1)
+			l.api.conns.Add(1)
 			return &limitedConn{Conn: c, leave: sync.OnceFunc(func() {
-				l.api.counters.conns.Add(-1)
+				l.api.conns.Add(-1)
 				<-l.slots
 			})}, nil
 		default:
-			l.api.counters.refusedConns.Add(1)
+			l.api.counters.RefusedConns.Add(1)
 			l.refuser.Refuse(c, l.refusal, nil)
 		}
 	}

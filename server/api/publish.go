@@ -44,14 +44,14 @@ func (a *API) publishOne(ctx context.Context, p loop.Publication) (accepted, *pr
 	order, err := a.engine.PublishAll(ctx, p)
 	switch {
 	case err == nil:
-		a.counters.publishedItems.Add(1)
+		a.counters.PublishedItems.Add(1)
 		return accepted{Order: order}, nil
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		// It is in the ring and will be delivered.
-		a.counters.publishedItems.Add(1)
+		a.counters.PublishedItems.Add(1)
 		return accepted{Pending: true}, nil
 	}
-	a.counters.refusedItems.Add(1)
+	a.counters.RefusedItems.Add(1)
 	return accepted{}, problemOf(ctx, err)
 }
 
@@ -63,7 +63,7 @@ type batchOutput struct{ Body any }
 func (a *API) publishBatch(ctx context.Context, _ *batchInput) (*batchOutput, error) {
 	items, batch, p := parseItems(callOf(ctx).body, a.limits.Load().MaxBatchItems)
 	if p != nil {
-		a.counters.refusedItems.Add(1)
+		a.counters.RefusedItems.Add(1)
 		return nil, p
 	}
 	ctx, cancel := a.publishing(ctx)
@@ -95,6 +95,6 @@ func (a *API) publishItem(ctx context.Context, it *item) (accepted, *problem) {
 	default:
 		return a.publishOne(ctx, loop.Publication{Groups: it.groups, Payload: it.payload, IsText: it.isText, Exclude: it.exclude})
 	}
-	a.counters.refusedItems.Add(1)
+	a.counters.RefusedItems.Add(1)
 	return accepted{}, it.problem
 }

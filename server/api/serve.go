@@ -90,7 +90,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, requireToken bool) {
 	limits := a.limits.Load()
 	if !op.health {
 		if !a.requests.enter(limits.MaxInFlight) {
-			a.counters.busy.Add(1)
+			a.counters.Busy.Add(1)
 			problemf(http.StatusServiceUnavailable, codeBusy, "too many requests are being worked on").write(out, c)
 			return
 		}
@@ -221,7 +221,7 @@ func (a *API) finish(c *call, out *recorder, r *http.Request) {
 		failure = http.ErrAbortHandler
 	case failure == http.ErrAbortHandler: //nolint:errorlint // a panic's value, compared as net/http does
 	default:
-		a.counters.panics.Add(1)
+		a.counters.Panics.Add(1)
 		c.cause = fmt.Errorf("panic: %v", failure)
 		a.log.Error("api: a request panicked", "request_id", c.id, "operation", c.op.id, "panic", failure, "stack", string(debug.Stack()))
 		if out.status == 0 {

@@ -168,8 +168,8 @@ func TestPending(t *testing.T) {
 			t.Errorf("%s: %s", path, got.body)
 		}
 	}
-	if s := a.Stats(); s.PublishedItems != 2 || s.RefusedItems != 0 {
-		t.Errorf("counted %d, %d", s.PublishedItems, s.RefusedItems)
+	if s := a.Stats(); s.PublishedItems.Load() != 2 || s.RefusedItems.Load() != 0 {
+		t.Errorf("counted %d, %d", s.PublishedItems.Load(), s.RefusedItems.Load())
 	}
 }
 

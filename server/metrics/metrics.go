@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -13,11 +12,12 @@ import (
 
 	"groupcast/loop"
 	"groupcast/server/api"
+	"groupcast/server/workerman"
 )
 
 // Sources are who is asked at each scrape. Their functions must answer at once,
 // from any goroutine; a nil one, or one that answers nil, is something that this
-// server does not have.
+// server does not have. What they answer with says in tags what it is told as.
 type Sources struct {
 	// Stats is required: the monitor's last sample.
 	Stats func() loop.Stats
@@ -26,9 +26,9 @@ type Sources struct {
 	// API is what the HTTP API counts.
 	API func() api.Stats
 	// Channel is the Workerman Channel server.
-	Channel func() *Channel
+	Channel func() *workerman.Stats
 	// ChannelJoin is the connection to somebody else's Channel server.
-	ChannelJoin func() *ChannelJoin
+	ChannelJoin func() *workerman.Status
 	// Build is what the program was made of.
 	Build Build
 	// Logger gets what goes wrong with a scrape; nil is slog.Default.
@@ -40,68 +40,43 @@ type Build struct {
 	Version, Revision, Go string
 }
 
-// Channel is a snapshot of the Workerman Channel server. What is an int is there
-// now, what is a uint64 was counted since the start. The labels of Counts must
-// come from fixed sets.
-type Channel struct {
-	Conns, Peers                     int // Peers are groupcasts among Conns
-	Channels, Subscriptions, Watches int
-	SendBytes, PartialBytes          int // waiting for connections; of frames that are not all there
-	Queues, QueuedMessages           int
-	QueuedBytes                      int
-
-	ConnsAccepted, ConnsRefused uint64
-	ConnsClosed                 []Count // by cause
-	AcceptErrors                uint64
-	FramesIn, Pings             uint64  // pings are frames too
-	Messages                    []Count // understood, by type
-	Bad                         []Count // refused frames, by reason
-	Limited                     []Count // refused by a limit
-	BytesIn, BytesOut           uint64
-	EventsOut                   uint64 // handed to a connection
-	EventsDropped               uint64 // not handed over: its send buffer was full
-	EventsUnheard               uint64 // published to a channel without subscribers
-	FramesDiscarded             uint64 // waited for a connection that ended
-	Enqueued, Dequeued          uint64
-	QueueDropped                uint64
-
-	Bridge Bridge
+// program is Build as it is told.
+type program struct {
+	Version  string `label:"version"`
+	Revision string `label:"revision"`
+	Go       string `label:"go_version"`
+	Info     int    `metric:"build_info{version,revision,go_version}" help:"Always 1; the labels say what is running."`
 }
 
-// Bridge is a snapshot of what goes between Channel and the groups.
-type Bridge struct {
-	ToGroups                    uint64
-	ToSubscribers               uint64
-	Refused                     []Count // by reason
-	Own                         uint64  // had been here before
-	Stripped                    uint64  // passed on without their other keys
-	TooFar                      uint64  // came through too many servers
-	QueuedMessages, QueuedBytes int
-	Dropped                     uint64 // found the way from the broker full
+// settings are those that are told.
+type settings struct {
+	MaxConns int `metric:"connections_limit" help:"The most connections there may be."`
 }
 
-// ChannelJoin is a snapshot of a connection to somebody else's Channel server.
-type ChannelJoin struct {
-	Connected    bool
-	Since        time.Time // of this state; the zero time is not told
-	Reconnects   uint64
-	Forwarded    uint64
-	NotForwarded uint64
-	Received     uint64
-
-	Refused  []Count // by reason: events that their groups did not get
-	Bad      []Count // by reason: what was not understood
-	Returned []Count // by cause: events that had been here before, or come twice
-	Stripped uint64  // forwarded without their other keys
-	TooFar   uint64  // came through too many servers
-	Dropped  uint64  // found the way from the broker full
+// list are all that are asked. A package that counts has its place here, once.
+func (s Sources) list(r *reader) []source {
+	return []source{
+		from(r, func() *program { return &program{s.Build.Version, s.Build.Revision, s.Build.Go, 1} }),
+		from(r, pointer(s.MaxConns, func(n int) settings { return settings{n} })),
+		from(r, pointer(s.Stats, same)),
+		from(r, pointer(s.API, same)),
+		from(r, s.Channel),
+		from(r, s.ChannelJoin),
+	}
 }
 
-// Count is one of several counters that belong together.
-type Count struct {
-	Label string
-	N     uint64
+// pointer makes a function answer with a pointer to what convert makes of its answer.
+func pointer[A, B any](ask func() A, convert func(A) B) func() *B {
+	if ask == nil {
+		return nil
+	}
+	return func() *B {
+		b := convert(ask())
+		return &b
+	}
 }
+
+func same[T any](v T) T { return v }
 
 // Metrics is a registry of its own with all there is to tell about the server.
 type Metrics struct {
@@ -118,10 +93,14 @@ func New(s Sources) (*Metrics, error) {
 	if m.log == nil {
 		m.log = slog.Default()
 	}
+	own, err := newCollector(s)
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
 	for _, c := range []prometheus.Collector{
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newCollector(s),
+		own,
 	} {
 		if err := m.registry.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)

@@ -16,6 +16,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,8 +28,10 @@ import (
 	"pgregory.net/rapid"
 
 	"groupcast/loop"
+	protocol "groupcast/protocol/workerman"
 	"groupcast/server/api"
 	"groupcast/server/monitor"
+	"groupcast/server/workerman"
 )
 
 var update = flag.Bool("update", false, "write the table in METRICS.md anew")
@@ -37,8 +40,8 @@ var update = flag.Bool("update", false, "write the table in METRICS.md anew")
 type world struct {
 	stats   loop.Stats
 	api     api.Stats
-	channel Channel
-	join    ChannelJoin
+	channel workerman.Stats
+	join    workerman.Status
 }
 
 func newWorld() *world {
@@ -49,15 +52,12 @@ func newWorld() *world {
 			Silence:  make([]time.Duration, 2),
 			Sinks:    []loop.SinkStats{{Name: "channel"}},
 		},
-		api: api.Stats{Requests: []api.RequestCount{{Operation: "publish", Class: "2xx"}}},
-		channel: Channel{
-			ConnsClosed: []Count{{"gone", 0}},
-			Messages:    []Count{{"publish", 0}},
-			Bad:         []Count{{"object", 0}},
-			Limited:     []Count{{"channels", 0}},
-			Bridge:      Bridge{Refused: []Count{{"not_utf8", 0}}},
+		api: api.Stats{Requests: []api.RequestCount{{Operation: "publish", Class: "2xx"}}, Counters: new(api.Counters)},
+		channel: workerman.Stats{
+			Counters: new(workerman.Counters),
+			Bridge:   workerman.BridgeStats{BridgeCounters: new(workerman.BridgeCounters)},
 		},
-		join: ChannelJoin{Since: time.Now(), Refused: []Count{{"not_utf8", 0}}, Bad: []Count{{"object", 0}}, Returned: []Count{{"own", 0}}},
+		join: workerman.Status{Since: time.Now(), ClientCounters: new(workerman.ClientCounters)},
 	}
 }
 
@@ -66,10 +66,20 @@ func (w *world) sources() Sources {
 		Stats:       func() loop.Stats { return w.stats },
 		MaxConns:    func() int { return 1000 },
 		API:         func() api.Stats { return w.api },
-		Channel:     func() *Channel { return &w.channel },
-		ChannelJoin: func() *ChannelJoin { return &w.join },
+		Channel:     func() *workerman.Stats { return &w.channel },
+		ChannelJoin: func() *workerman.Status { return &w.join },
 		Build:       Build{"1.2.3", "abc", "go1.26"},
 	}
+}
+
+// families are all metrics of this package, in the order of their declarations.
+func families(t *testing.T) []*family {
+	t.Helper()
+	c, err := newCollector(newWorld().sources())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.families
 }
 
 // text is what a scrape gets.
@@ -119,7 +129,7 @@ func own(text string) string {
 // Each family is told, with its type and its labels, and nothing else is.
 func TestEveryFamilyIsTold(t *testing.T) {
 	all := parse(t, text(t, newWorld().sources()))
-	for _, f := range families {
+	for _, f := range families(t) {
 		got := all[f.name]
 		if got == nil {
 			t.Errorf("%s is not told", f.name)
@@ -180,8 +190,8 @@ func TestMissingSources(t *testing.T) {
 	}
 	w := newWorld()
 	s := w.sources()
-	s.Channel = func() *Channel { return nil }
-	s.ChannelJoin = func() *ChannelJoin { return nil }
+	s.Channel = func() *workerman.Stats { return nil }
+	s.ChannelJoin = func() *workerman.Status { return nil }
 	if got := own(text(t, s)); strings.Contains(got, "groupcast_channel_") {
 		t.Errorf("no Channel, and yet:\n%s", got)
 	}
@@ -196,8 +206,9 @@ func TestEveryFieldIsTold(t *testing.T) {
 		switch name {
 		case "stats.Taken", "join.Since":
 			continue // told as seconds that pass anyway
-		case "stats.Reactors.Batches":
-			continue // it is the count of BatchSizes
+		case "stats.Reactors.Batches", "join.Attempts", "join.SendBytes", "join.QueuedMessages", "join.QueuedBytes",
+			"join.ClientCounters.BytesIn", "join.ClientCounters.BytesOut":
+			continue // they say so
 		}
 		if withoutTimes(text(t, w.sources())) == before {
 			t.Errorf("%s is not told", name)
@@ -215,20 +226,24 @@ func withoutTimes(text string) string {
 	return b.String()
 }
 
-// fields are the index paths of all numbers, also those in the first element of
-// slices and arrays.
+// fields are the index paths of all numbers, also those in an element of slices
+// and arrays.
 func fields(t reflect.Type, path []int) (all [][]int) {
 	switch t.Kind() {
 	case reflect.Struct:
-		if t == reflect.TypeFor[time.Time]() {
+		if t == timeType || t == atomicType {
 			return [][]int{path}
 		}
 		for i := range t.NumField() {
 			all = append(all, fields(t.Field(i).Type, append(slices.Clone(path), i))...)
 		}
 		return all
-	case reflect.Slice, reflect.Array:
+	case reflect.Slice:
 		return fields(t.Elem(), append(slices.Clone(path), 0))
+	case reflect.Array: // not the first: workerman's types begin with none
+		return fields(t.Elem(), append(slices.Clone(path), 1))
+	case reflect.Pointer:
+		return fields(t.Elem(), path)
 	case reflect.String:
 		return nil
 	default:
@@ -240,6 +255,9 @@ func fields(t reflect.Type, path []int) (all [][]int) {
 func change(v reflect.Value, path []int) (name string) {
 	v = reflect.NewAt(v.Type(), v.Addr().UnsafePointer()).Elem()
 	for _, i := range path {
+		if v.Kind() == reflect.Pointer {
+			v = v.Elem()
+		}
 		switch v.Kind() {
 		case reflect.Struct:
 			name += "." + v.Type().Field(i).Name
@@ -256,7 +274,10 @@ func change(v reflect.Value, path []int) (name string) {
 		v.SetInt(v.Int() + 1)
 	case reflect.Uint64:
 		v.SetUint(v.Uint() + 1)
-	case reflect.Struct: // time.Time
+	case reflect.Struct:
+		if n, ok := reflect.TypeAssert[*atomic.Uint64](v.Addr()); ok {
+			n.Add(1)
+		}
 	default:
 		panic("a field of a kind that this test does not know: " + name)
 	}
@@ -270,11 +291,13 @@ func TestValues(t *testing.T) {
 	r.BusyNanos, r.BlockedNanos = 1_500_000_000, 250_000_000
 	r.IngressLen, r.EgressLen = 3, 4
 	r.Errors[9] = 5 // draining
+	r.Errors[7] = 3 // rate_limited
 	w.stats.Reactors[0].Errors[9] = 2
 	w.stats.Silence[1] = 1500 * time.Millisecond
 	w.stats.Taken = time.Now().Add(-time.Hour)
 	w.stats.Sinks = []loop.SinkStats{{Name: "channel", Dropped: 1}, {Name: "channel", Dropped: 2}, {Name: "cluster", Dropped: 3}}
-	w.channel.Bad = []Count{{"object", 1}, {"depth", 2}, {"object", 4}}
+	w.channel.Bad[1].Store(5)
+	w.stats.Reactors[0].MaxMarks, r.MaxMarks = 8, 7
 	got := own(text(t, w.sources()))
 	for _, line := range []string{
 		`groupcast_build_info{go_version="go1.26",revision="abc",version="1.2.3"} 1`,
@@ -283,12 +306,13 @@ func TestValues(t *testing.T) {
 		`groupcast_ring_messages{reactor="1",ring="ingress"} 3`,
 		`groupcast_ring_messages{reactor="1",ring="egress"} 4`,
 		`groupcast_command_errors_total{code="draining"} 7`,
+		`groupcast_limit_hits_total{limit="rate"} 3`,
 		`groupcast_reactor_silence_seconds{reactor="1"} 1.5`,
 		`groupcast_sample_age_seconds 3600.`,
 		`groupcast_sink_dropped_messages_total{sink="channel"} 3`,
 		`groupcast_sink_dropped_messages_total{sink="cluster"} 3`,
-		`groupcast_channel_bad_frames_total{reason="object"} 5`,
-		`groupcast_channel_bad_frames_total{reason="depth"} 2`,
+		`groupcast_channel_bad_frames_total{reason="` + protocol.Reason(1).String() + `"} 5`,
+		`groupcast_batch_marks_max 8`,
 		`groupcast_connections_limit 1000`,
 	} {
 		if !strings.Contains(got, line) {
@@ -356,18 +380,11 @@ func observe(h *loop.Histogram, v uint64) {
 	h.Sum += v
 }
 
-// METRICS.md has the table that the code has.
+// TestTable: METRICS.md has a line for each metric, as it is declared. The order is the
+// page's own, for people: a new one goes below the one that is declared before it.
 func TestTable(t *testing.T) {
-	const from, to = "<!-- table: written by go test ./server/metrics -run Table -update -->\n", "<!-- end of table -->\n"
-	var table strings.Builder
-	table.WriteString("| name | type | labels | meaning |\n|---|---|---|---|\n")
-	for _, f := range families {
-		labels := ""
-		if f.labels != nil {
-			labels = "`" + strings.Join(f.labels, "`, `") + "`"
-		}
-		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", f.name, f.kind, labels, f.help)
-	}
+	const from = "<!-- table: written by go test ./server/metrics -run Table -update -->\n| name | type | labels | meaning |\n|---|---|---|---|\n"
+	const to = "<!-- end of table -->\n"
 	file, err := os.ReadFile("METRICS.md")
 	if err != nil {
 		t.Fatal(err)
@@ -376,6 +393,36 @@ func TestTable(t *testing.T) {
 	old, tail, ok := strings.Cut(rest, to)
 	if !ok {
 		t.Fatal("METRICS.md has lost the marks around its table")
+	}
+	declared := families(t)
+	lines := make(map[string]string, len(declared))
+	for _, f := range declared {
+		labels := ""
+		if f.labels != nil {
+			labels = "`" + strings.Join(f.labels, "`, `") + "`"
+		}
+		lines[f.name] = fmt.Sprintf("| `%s` | %s | %s | %s |\n", f.name, f.kind, labels, f.help)
+	}
+	var order []string
+	for line := range strings.Lines(old) {
+		name := strings.Trim(strings.SplitN(line, "|", 3)[1], " `")
+		if lines[name] != "" && !slices.Contains(order, name) {
+			order = append(order, name)
+		}
+	}
+	for i, f := range declared {
+		if slices.Contains(order, f.name) {
+			continue
+		}
+		at := 0
+		if i > 0 {
+			at = 1 + slices.Index(order, declared[i-1].name)
+		}
+		order = slices.Insert(order, at, f.name)
+	}
+	var table strings.Builder
+	for _, name := range order {
+		table.WriteString(lines[name])
 	}
 	if *update {
 		if err := os.WriteFile("METRICS.md", []byte(head+from+table.String()+to+tail), 0o644); err != nil {

@@ -110,9 +110,10 @@ func anyHas(labels map[string][]string, label string) bool {
 	return false
 }
 
-func labelsOf() map[string][]string {
+func labelsOf(t *testing.T) map[string][]string {
+	t.Helper()
 	labels := map[string][]string{}
-	for _, f := range families {
+	for _, f := range families(t) {
 		labels[f.name] = f.labels
 		labels[f.name+"_bucket"] = append(slices.Clone(f.labels), "le")
 	}
@@ -136,7 +137,7 @@ func TestCheckQuery(t *testing.T) {
 		`groupcast_connections $`:                   false,
 		`1 > 2`:                                     false,
 	} {
-		if err := checkQuery(query, metrics, labelsOf()); (err == nil) != fine {
+		if err := checkQuery(query, metrics, labelsOf(t)); (err == nil) != fine {
 			t.Errorf("%s: %v", query, err)
 		}
 	}
@@ -168,7 +169,7 @@ func TestAlerts(t *testing.T) {
 	metrics, seen := names(t), map[string]bool{}
 	for _, group := range rules.Groups {
 		for _, r := range group.Rules {
-			if err := checkQuery(r.Expr, metrics, labelsOf()); err != nil {
+			if err := checkQuery(r.Expr, metrics, labelsOf(t)); err != nil {
 				t.Errorf("%s: %v in %s", r.Alert, err, r.Expr)
 			}
 			if seen[r.Alert] || !strings.HasPrefix(r.Alert, "Groupcast") {
@@ -238,7 +239,7 @@ func TestDashboard(t *testing.T) {
 			t.Errorf("%s: %d queries", p.Title, len(p.Targets))
 		}
 		for _, target := range p.Targets {
-			if err := checkQuery(target.Expr, metrics, labelsOf()); err != nil {
+			if err := checkQuery(target.Expr, metrics, labelsOf(t)); err != nil {
 				t.Errorf("%s: %v in %s", p.Title, err, target.Expr)
 			}
 			if !strings.Contains(target.Expr, `instance=~"$instance"`) {

@@ -34,12 +34,7 @@ type bridge struct {
 	// waits may do so in vain.
 	lost atomic.Pointer[chan struct{}]
 
-	toGroups atomic.Uint64 // events published to groups
-	fromSink atomic.Uint64 // messages handed to subscribers
-	own      atomic.Uint64 // events that had been here before
-	stripped atomic.Uint64 // passed on without their other keys
-	far      atomic.Uint64 // not passed on: came through too many groupcasts
-	refused  [refusals]atomic.Uint64
+	count BridgeCounters
 }
 
 func newBridge(o *Options, node *Node, h *hub, broker Broker, log *slog.Logger) *bridge {
@@ -76,7 +71,7 @@ func (b *bridge) publish(from *conn, ch workerman.Channel, d workerman.Data) {
 	}
 	p, mark, refused := publication(&g)
 	if mark.Has(b.node.ID) {
-		b.own.Add(1) // everybody here has had it
+		b.count.Own.Add(1) // everybody here has had it
 		return
 	}
 	if refused != accepted {
@@ -96,14 +91,14 @@ func (b *bridge) publish(from *conn, ch workerman.Channel, d workerman.Data) {
 	_, err := b.broker.PublishAll(ctx, p)
 	switch refused := refusalOf(err); refused {
 	case accepted:
-		b.toGroups.Add(1)
+		b.count.ToGroups.Add(1)
 		select {
 		case <-r.done:
 		case <-lost:
 		case <-b.stop.Done():
 		}
 	case RefusedLate:
-		b.toGroups.Add(1) // it will come out of the sink
+		b.count.ToGroups.Add(1) // it will come out of the sink
 		b.refuse(from, refused)
 	default:
 		b.refuse(from, refused)
@@ -114,7 +109,7 @@ func (b *bridge) publish(from *conn, ch workerman.Channel, d workerman.Data) {
 }
 
 func (b *bridge) refuse(from *conn, why Refusal) {
-	b.refused[why].Add(1)
+	b.count.Refused[why].Add(1)
 	if missed, ok := b.gate.open(int(why)); ok {
 		b.log.Warn("channel: an event was not published to its group as it came", "reason", refusalNames[why], "peer", from.peer, "not_logged", missed)
 	}
@@ -183,18 +178,18 @@ func (b *bridge) deliver(m *loop.SinkMessage, r *relay) {
 		if forNodes == nil {
 			marked, stripped, ok := b.node.marked(m, r)
 			if !ok {
-				b.far.Add(1)
+				b.count.TooFar.Add(1)
 				return nil
 			}
 			if stripped {
-				b.stripped.Add(1)
+				b.count.Stripped.Add(1)
 			}
 			forNodes = b.hub.newEvent(workerman.TypeEvent, ch, marked)
 		}
 		return forNodes
 	})
 	if taken > 0 {
-		b.fromSink.Add(1)
+		b.count.ToSubscribers.Add(1)
 	}
 	for _, e := range []*event{forPHP, forNodes} {
 		if e != nil && e.tooLong {

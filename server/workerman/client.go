@@ -37,49 +37,13 @@ type Client struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
-	count   clientCounters
+	count   ClientCounters
 	handled atomic.Uint64 // messages of the sink
 
 	mu     sync.Mutex // guards what follows
 	out    *outbox    // nil while away
 	joined int        // how often
 	status Status
-}
-
-type clientCounters struct {
-	forwarded, notForwarded atomic.Uint64
-	received, own, twice    atomic.Uint64
-	stripped, far           atomic.Uint64
-	bytesIn, bytesOut       atomic.Uint64
-	refused                 [refusals]atomic.Uint64
-	bad                     [workerman.Reasons]atomic.Uint64
-}
-
-// Status is a snapshot of a Client. Counters count since its start.
-type Status struct {
-	Address    string
-	Connected  bool
-	Since      time.Time // when it was connected, or was not any more
-	Attempts   uint64    // to connect
-	Reconnects uint64    // connections after the first
-	LastError  string    // why the last connection or attempt ended; empty if none did
-
-	Forwarded    uint64 // messages written to the server
-	NotForwarded uint64 // not, because it was away or did not read fast enough
-	Stripped     uint64 // forwarded without their other keys
-	TooFar       uint64 // not forwarded: came through too many groupcasts
-
-	Received uint64  // events published to their groups
-	Own      uint64  // events that had been here before
-	Twice    uint64  // events that come through our Server as well
-	Refused  []Count // events that their groups did not get, by reason ("late": they did)
-	Bad      []Count // what the server sent and was not understood, by reason
-
-	BytesIn, BytesOut uint64
-
-	QueuedMessages, QueuedBytes int    // on the way from the broker
-	SendBytes                   int    // that wait for the server
-	Dropped                     uint64 // messages that found the way from the broker full
 }
 
 // Join starts a client. node is shared with this process's Server.
@@ -137,26 +101,6 @@ func (c *Client) Flush(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-}
-
-// Status returns the client's state and counters.
-func (c *Client) Status() Status {
-	c.mu.Lock()
-	st := c.status
-	if c.out != nil {
-		_, st.SendBytes = c.out.waiting()
-	}
-	c.mu.Unlock()
-	n := &c.count
-	st.Forwarded, st.NotForwarded = n.forwarded.Load(), n.notForwarded.Load()
-	st.Stripped, st.TooFar = n.stripped.Load(), n.far.Load()
-	st.Received, st.Own, st.Twice = n.received.Load(), n.own.Load(), n.twice.Load()
-	st.Refused = counts(n.refused[:], func(i int) string { return refusalNames[i] })
-	st.Bad = counts(n.bad[:], func(i int) string { return workerman.Reason(i).String() })
-	st.BytesIn, st.BytesOut = n.bytesIn.Load(), n.bytesOut.Load()
-	sink := c.sink.Stats()
-	st.QueuedMessages, st.QueuedBytes, st.Dropped = sink.QueuedMessages, sink.QueuedBytes, sink.Dropped
-	return st
 }
 
 // stay connects, again and again.
@@ -233,8 +177,8 @@ func (c *Client) visit() error {
 	out := newOutbox(c.opt.SendBufferBytes)
 	out.before = func() { _ = socket.SetWriteDeadline(time.Now().Add(c.opt.WriteTimeout)) }
 	out.wrote = func(frames, bytes int) {
-		c.count.forwarded.Add(uint64(frames))
-		c.count.bytesOut.Add(uint64(bytes))
+		c.count.Forwarded.Add(uint64(frames))
+		c.count.BytesOut.Add(uint64(bytes))
 	}
 	written := make(chan error, 1)
 	go func() {
@@ -260,7 +204,7 @@ func (c *Client) visit() error {
 	<-pinged
 	writeErr := <-written
 	unsent, _ := out.waiting()
-	c.count.notForwarded.Add(uint64(unsent))
+	c.count.NotForwarded.Add(uint64(unsent))
 	if writeErr != nil && !errors.Is(writeErr, net.ErrClosed) {
 		return fmt.Errorf("write: %w", writeErr)
 	}
@@ -309,11 +253,11 @@ func (c *Client) read(socket net.Conn) error {
 	buf := make([]byte, readBytes)
 	for {
 		n, err := socket.Read(buf)
-		c.count.bytesIn.Add(uint64(n))
+		c.count.BytesIn.Add(uint64(n))
 		for in := buf[:n]; ; {
 			body, rest, ok, err := splitter.Next(in, c.opt.MaxFrameBytes)
 			if err != nil {
-				c.count.bad[err.Reason].Add(1)
+				c.count.Bad[err.Reason].Add(1)
 				return err
 			}
 			if !ok {
@@ -355,11 +299,11 @@ func (c *Client) take(decoder *workerman.Decoder, body []byte) {
 	p, mark, refused := publication(&g)
 	switch {
 	case mark.Has(c.node.ID):
-		c.count.own.Add(1)
+		c.count.Own.Add(1)
 		return
 	case mark.Hops() > 0 && c.node.hasPeer(mark.Last()):
 		// Joined to each other: it publishes the same at our Server.
-		c.count.twice.Add(1)
+		c.count.Twice.Add(1)
 		return
 	case refused != accepted:
 		c.refuse(refused)
@@ -372,7 +316,7 @@ func (c *Client) take(decoder *workerman.Decoder, body []byte) {
 	_, err := c.broker.PublishAll(ctx, p)
 	refused = refusalOf(err)
 	if refused == accepted || refused == RefusedLate {
-		c.count.received.Add(1)
+		c.count.Received.Add(1)
 	}
 	if refused != accepted {
 		c.refuse(refused)
@@ -380,14 +324,14 @@ func (c *Client) take(decoder *workerman.Decoder, body []byte) {
 }
 
 func (c *Client) refuse(why Refusal) {
-	c.count.refused[why].Add(1)
+	c.count.Refused[why].Add(1)
 	if missed, ok := c.gate.open(int(why)); ok {
 		c.log.Warn("channel: an event was not published to its group as it came", "reason", refusalNames[why], "not_logged", missed)
 	}
 }
 
 func (c *Client) bad(why workerman.Reason) {
-	c.count.bad[why].Add(1)
+	c.count.Bad[why].Add(1)
 	if missed, ok := c.gate.open(int(refusals) + int(why)); ok {
 		c.log.Warn("channel: a message was refused", "reason", why.String(), "not_logged", missed)
 	}
@@ -416,7 +360,7 @@ func (c *Client) send(m *loop.SinkMessage) {
 	if out != nil && out.offer(&forwarded{client: c, message: m, relay: r}) {
 		return
 	}
-	c.count.notForwarded.Add(1)
+	c.count.NotForwarded.Add(1)
 	if missed, ok := c.gate.open(int(refusals) + int(workerman.Reasons)); ok {
 		c.log.Warn("channel: a message was not forwarded to the cluster", "connected", out != nil, "not_logged", missed)
 	}
@@ -434,16 +378,16 @@ func (f *forwarded) bytes() []byte {
 	c := f.client
 	data, stripped, ok := c.node.marked(f.message, f.relay)
 	if !ok {
-		c.count.far.Add(1)
+		c.count.TooFar.Add(1)
 		return nil
 	}
 	if stripped {
-		c.count.stripped.Add(1)
+		c.count.Stripped.Add(1)
 	}
 	m := workerman.Message{Type: workerman.TypePublish, Channels: []workerman.Channel{c.channel}, Data: data}
 	frame := m.AppendFrame(make([]byte, 0, m.MaxLen()))
 	if len(frame) > c.opt.MaxFrameBytes {
-		c.count.notForwarded.Add(1) // no server would take it
+		c.count.NotForwarded.Add(1) // no server would take it
 		return nil
 	}
 	return frame

@@ -127,11 +127,11 @@ func TestTwoInACluster(t *testing.T) {
 	once(t, members, []*peer{worker, atA})
 
 	// 3 times: a's member, a PHP program at a; b's two members; the worker.
-	quiesce(t, func() uint64 { return ca.Status().Own }, 6)
-	quiesce(t, func() uint64 { return cb.Status().Own }, 6)
+	quiesce(t, func() uint64 { return ca.Status().Own.Load() }, 6)
+	quiesce(t, func() uint64 { return cb.Status().Own.Load() }, 6)
 	for _, c := range []*Client{ca, cb} {
 		st := c.Status()
-		if st.Forwarded != 6 || st.Received != 9 || st.NotForwarded != 0 || sumOf(st.Refused)+sumOf(st.Bad)+st.Twice != 0 {
+		if st.Forwarded.Load() != 6 || st.Received.Load() != 9 || st.NotForwarded.Load() != 0 || sumOf(st.Refused.All())+sumOf(st.Bad.All())+st.Twice.Load() != 0 {
 			t.Errorf("%+v", st)
 		}
 	}
@@ -146,8 +146,8 @@ func TestJoinedToAnother(t *testing.T) {
 	members := []*member{join(t, a.url, "g"), join(t, b.url, "g")}
 	php := []*peer{subscriber(t, a.server.addr, GroupChannel), subscriber(t, b.server.addr, GroupChannel)}
 	once(t, members, php)
-	quiesce(t, func() uint64 { return cb.Status().Received }, 6)
-	if st := cb.Status(); st.Own != 0 || st.Forwarded != 6 {
+	quiesce(t, func() uint64 { return cb.Status().Received.Load() }, 6)
+	if st := cb.Status(); st.Own.Load() != 0 || st.Forwarded.Load() != 6 {
 		t.Errorf("%+v: a server knows whom it need not tell", st)
 	}
 	once(t, members, php)
@@ -163,7 +163,7 @@ func TestJoinedToEachOther(t *testing.T) {
 	once(t, members, php)
 	once(t, members, php)
 	for _, c := range []*Client{ca, cb} {
-		if st := c.Status(); st.Received != 0 || st.Twice == 0 {
+		if st := c.Status(); st.Received.Load() != 0 || st.Twice.Load() == 0 {
 			t.Errorf("%+v", st)
 		}
 	}
@@ -177,9 +177,9 @@ func TestJoinedToItself(t *testing.T) {
 	members := []*member{join(t, a.url, "g"), join(t, a.url, "g")}
 	php := []*peer{subscriber(t, a.server.addr, GroupChannel)}
 	once(t, members, php)
-	quiesce(t, func() uint64 { return a.server.Stats().Bridge.Own }, 9)
+	quiesce(t, func() uint64 { return a.server.Stats().Bridge.Own.Load() }, 9)
 	once(t, members, php)
-	if st := c.Status(); st.Received != 0 {
+	if st := c.Status(); st.Received.Load() != 0 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -238,7 +238,7 @@ func TestValuesBetweenNodes(t *testing.T) {
 
 	// What says that it is JSON and is not.
 	worker.send(with("publish", GroupChannel, string(workerman.AppendGroupMessage(nil, "g", "{", []byte("json "+strings.Repeat("f", 16))))))
-	eventually(t, "the refusal", func() bool { return get(t, cb.Status().Refused, "bad_message") == 1 })
+	eventually(t, "the refusal", func() bool { return get(t, cb.Status().Refused.All(), "bad_message") == 1 })
 }
 
 // TestReconnect: it comes back, subscribes again, and keeps nothing for later.
@@ -271,7 +271,7 @@ func TestReconnect(t *testing.T) {
 	m := join(t, a.url, "g")
 	m.send(`{"cmd":"send_to_group","group_id":"g","message":"1"}`)
 	m.want("1")
-	eventually(t, "the first to be forwarded", func() bool { return c.Status().Forwarded == 1 })
+	eventually(t, "the first to be forwarded", func() bool { return c.Status().Forwarded.Load() == 1 })
 	since := c.Status().Since
 	stop(cluster)
 	eventually(t, "it to be away", func() bool { return !c.Status().Connected })
@@ -280,7 +280,7 @@ func TestReconnect(t *testing.T) {
 	}
 	m.send(`{"cmd":"send_to_group","group_id":"g","message":"2"}`)
 	m.want("2") // nobody here waits for the cluster
-	eventually(t, "the second to be counted", func() bool { return c.Status().NotForwarded == 1 })
+	eventually(t, "the second to be counted", func() bool { return c.Status().NotForwarded.Load() == 1 })
 	attempts := c.Status().Attempts
 	eventually(t, "some attempts", func() bool { return c.Status().Attempts > attempts+2 })
 
@@ -299,7 +299,7 @@ func TestReconnect(t *testing.T) {
 	if got := worker.next(); !strings.Contains(got, `s:1:"4"`) {
 		t.Errorf("%s", got)
 	}
-	if st := c.Status(); st.Reconnects != 1 || st.NotForwarded != 1 {
+	if st := c.Status(); st.Reconnects != 1 || st.NotForwarded.Load() != 1 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -318,8 +318,8 @@ func TestFlush(t *testing.T) {
 	if err := c.Flush(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if st := c.Status(); st.Forwarded != n {
-		t.Errorf("%d of %d are written", st.Forwarded, n)
+	if st := c.Status(); st.Forwarded.Load() != n {
+		t.Errorf("%d of %d are written", st.Forwarded.Load(), n)
 	}
 	away := a.startJoining(t, "127.0.0.1:1", nil)
 	publish(t, a.engine, "g", "x")
@@ -371,7 +371,7 @@ func TestServerThatDoesNotRead(t *testing.T) {
 	t.Cleanup(func() { close(stay) })
 	m := join(t, a.url, "g")
 	text := strings.Repeat("x", 50_000)
-	for sent := 0; c.Status().NotForwarded == 0; sent++ {
+	for sent := 0; c.Status().NotForwarded.Load() == 0; sent++ {
 		m.send(`{"cmd":"send_to_group","group_id":"g","message":%q}`, text)
 		m.want(text)
 		if sent > 10_000 {
@@ -401,11 +401,11 @@ func TestServerOfGarbage(t *testing.T) {
 	})
 	a := startSite(t)
 	c := a.startJoining(t, addr, nil)
-	eventually(t, "the third time", func() bool { return c.Status().Reconnects >= 2 && get(t, c.Status().Bad, "frame_short") >= 3 })
+	eventually(t, "the third time", func() bool { return c.Status().Reconnects >= 2 && get(t, c.Status().Bad.All(), "frame_short") >= 3 })
 	_ = c.Close()
 	st := c.Status()
-	if n := get(t, st.Bad, "frame_short"); get(t, st.Bad, "syntax") != n || get(t, st.Bad, "object") != n ||
-		get(t, st.Bad, "type") != 3*n || get(t, st.Refused, "shape") != n {
+	if n := get(t, st.Bad.All(), "frame_short"); get(t, st.Bad.All(), "syntax") != n || get(t, st.Bad.All(), "object") != n ||
+		get(t, st.Bad.All(), "type") != 3*n || get(t, st.Refused.All(), "shape") != n {
 		t.Errorf("%+v", st)
 	}
 }
@@ -414,7 +414,7 @@ func TestClientPings(t *testing.T) {
 	cluster := startServer(t, NewNode(), nil, func(o *Options) { o.PingTimeout = patience })
 	a := startSite(t)
 	a.join(t, cluster.addr, func(o *ClientOptions) { o.PingInterval = 10 * time.Millisecond })
-	eventually(t, "pings", func() bool { return cluster.Stats().Pings >= 3 })
+	eventually(t, "pings", func() bool { return cluster.Stats().Pings.Load() >= 3 })
 	if n := cluster.Stats().Conns; n != 1 {
 		t.Errorf("%d connections", n)
 	}
@@ -469,8 +469,8 @@ func TestClientSlowBroker(t *testing.T) {
 	for range 2 {
 		worker.send(with("publish", GroupChannel, groupData("g", "x")))
 	}
-	eventually(t, "both to be counted", func() bool { return sumOf(c.Status().Refused) == 2 })
-	if st := c.Status(); st.Received != 1 || get(t, st.Refused, "late") != 1 || get(t, st.Refused, "overloaded") != 1 {
+	eventually(t, "both to be counted", func() bool { return sumOf(c.Status().Refused.All()) == 2 })
+	if st := c.Status(); st.Received.Load() != 1 || get(t, st.Refused.All(), "late") != 1 || get(t, st.Refused.All(), "overloaded") != 1 {
 		t.Errorf("%+v", st)
 	}
 }

@@ -48,7 +48,7 @@ func (s *Server) newConn(socket net.Conn) *conn {
 // serve serves the connection until it ends.
 func (c *conn) serve() {
 	s := c.server
-	c.out.wrote = func(_, bytes int) { s.count.bytesOut.Add(uint64(bytes)) }
+	c.out.wrote = func(_, bytes int) { s.count.BytesOut.Add(uint64(bytes)) }
 	c.out.room = func() { s.hub.hasRoom(c) }
 	written := make(chan struct{})
 	go func() {
@@ -72,8 +72,8 @@ func (c *conn) serve() {
 	<-written
 	_ = c.socket.Close()
 	left, _ := c.out.waiting()
-	s.count.discarded.Add(uint64(left))
-	s.count.closed[why].Add(1)
+	s.count.FramesDiscarded.Add(uint64(left))
+	s.count.ConnsClosed[why].Add(1)
 }
 
 // closing is why a connection ended.
@@ -99,7 +99,7 @@ func (c *conn) read() closing {
 			return closedByUs
 		}
 		n, err := c.socket.Read(buf)
-		s.count.bytesIn.Add(uint64(n))
+		s.count.BytesIn.Add(uint64(n))
 		if why, ok := c.take(buf[:n]); !ok {
 			return why
 		}
@@ -164,10 +164,10 @@ func (c *conn) take(in []byte) (why closing, ok bool) {
 			return 0, true
 		}
 		in = rest
-		s.count.frames.Add(1)
+		s.count.FramesIn.Add(1)
 		if len(body) == 0 {
 			c.pinged = true
-			s.count.pings.Add(1)
+			s.count.Pings.Add(1)
 			continue
 		}
 		c.handle(body)
@@ -185,7 +185,7 @@ func (c *conn) handle(body []byte) {
 		s.bad(c.peer, err.Reason)
 		return
 	}
-	s.count.messages[m.Type].Add(1)
+	s.count.Messages[m.Type].Add(1)
 	refused := 0
 	switch m.Type {
 	case workerman.TypeSubscribe:

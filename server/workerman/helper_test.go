@@ -6,7 +6,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -243,23 +245,23 @@ func subscriber(tb testing.TB, addr string, channels ...string) *peer {
 }
 
 // get is the value of a label.
-func get(tb testing.TB, counts []Count, label string) uint64 {
+func get(tb testing.TB, counts iter.Seq2[string, uint64], label string) uint64 {
 	tb.Helper()
-	for _, c := range counts {
-		if c.Label == label {
-			return c.N
+	for one, n := range counts {
+		if one == label {
+			return n
 		}
 	}
-	tb.Fatalf("no counter %q in %v", label, counts)
+	tb.Fatalf("no counter %q in %v", label, maps.Collect(counts))
 	return 0
 }
 
 // sumOf adds all of them.
-func sumOf(counts []Count) (n uint64) {
-	for _, c := range counts {
-		n += c.N
+func sumOf(counts iter.Seq2[string, uint64]) (sum uint64) {
+	for _, n := range counts {
+		sum += n
 	}
-	return n
+	return sum
 }
 
 // startEngine starts real loops with a door for WebSocket clients.

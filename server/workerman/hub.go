@@ -25,18 +25,7 @@ type hub struct {
 	watches       int // of all queues
 	queuedBytes   int
 	queued        int
-	count         hubCounters
-}
-
-// hubCounters count events and messages since the start.
-type hubCounters struct {
-	events     uint64 // handed to a connection
-	dropped    uint64 // not handed over: the connection's send buffer was full
-	unheard    uint64 // published to a channel without subscribers
-	enqueued   uint64
-	dequeued   uint64
-	overflowed uint64 // not enqueued: the queue, or all together, were full
-	limited    [limits]uint64
+	count         HubCounters
 }
 
 // limit is one that subscribing, watching and enqueuing can meet.
@@ -95,7 +84,7 @@ func (h *hub) newEvent(t workerman.Type, c workerman.Channel, d workerman.Data) 
 // nameOK checks a channel's name; the caller holds mu.
 func (h *hub) nameOK(c workerman.Channel) bool {
 	if len(c.Name) > h.opt.MaxChannelBytes {
-		h.count.limited[limitName]++
+		h.count.Limited[limitName]++
 		return false
 	}
 	return true
@@ -105,10 +94,10 @@ func (h *hub) nameOK(c workerman.Channel) bool {
 func (h *hub) mayAdd(c *conn) bool {
 	switch {
 	case len(c.subs)+len(c.watches) >= h.opt.MaxChannelsPerConn:
-		h.count.limited[limitPerConn]++
+		h.count.Limited[limitPerConn]++
 		return false
 	case h.subscriptions+h.watches >= h.opt.MaxSubscriptions:
-		h.count.limited[limitInAll]++
+		h.count.Limited[limitInAll]++
 		return false
 	}
 	return true
@@ -177,7 +166,7 @@ func (h *hub) publish(from *conn, ch workerman.Channel, d workerman.Data) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.topics[string(ch.Name)] == nil {
-		h.count.unheard++
+		h.count.EventsUnheard++
 		return
 	}
 	h.publishEvents(ch.Name, func(*conn) *event { return e })
@@ -203,10 +192,10 @@ func (h *hub) publishEvents(name []byte, choose func(*conn) *event) (taken int) 
 		case e.tooLong:
 			return taken
 		case took:
-			h.count.events++
+			h.count.EventsOut++
 			taken++
 		default:
-			h.count.dropped++
+			h.count.EventsDropped++
 		}
 	}
 	return taken
@@ -219,7 +208,7 @@ func (h *hub) publishLoop(from *conn, ch workerman.Channel, d workerman.Data) {
 	defer h.mu.Unlock()
 	t := h.topics[string(ch.Name)]
 	if t == nil {
-		h.count.unheard++
+		h.count.EventsUnheard++
 		return
 	}
 	e := h.newEvent(workerman.TypeEvent, ch, d)
@@ -230,11 +219,11 @@ func (h *hub) publishLoop(from *conn, ch workerman.Channel, d workerman.Data) {
 				h.onBad(from.peer, workerman.ReasonFrameLong)
 				return
 			}
-			h.count.events++
+			h.count.EventsOut++
 			return
 		}
 	}
-	h.count.dropped++
+	h.count.EventsDropped++
 }
 
 // drop takes c out of everything.
@@ -282,7 +271,7 @@ func (h *hub) queueOf(ch workerman.Channel) *queue {
 	q := h.queues[string(ch.Name)]
 	if q == nil && h.nameOK(ch) {
 		if len(h.queues) >= h.opt.MaxQueues {
-			h.count.limited[limitQueues]++
+			h.count.Limited[limitQueues]++
 			return nil
 		}
 		q = &queue{channel: workerman.Channel{Name: append([]byte(nil), ch.Name...), IsInt: ch.IsInt}}
@@ -354,7 +343,7 @@ func (h *hub) enqueue(from *conn, ch workerman.Channel, d workerman.Data) (refus
 	}
 	size := len(d.Bytes) + queueOverhead
 	if q.messages.Len() >= h.opt.MaxQueueMessages || q.bytes+size > h.opt.MaxQueueBytes || h.queuedBytes+size > h.opt.MaxAllQueueBytes {
-		h.count.overflowed++
+		h.count.QueueDropped++
 		h.tidy(q)
 		return true
 	}
@@ -365,7 +354,7 @@ func (h *hub) enqueue(from *conn, ch workerman.Channel, d workerman.Data) (refus
 		h.tidy(q)
 		return false
 	}
-	h.count.enqueued++
+	h.count.Enqueued++
 	q.messages.PushBack(frame)
 	h.account(q, 1, len(frame)+queueOverhead)
 	h.dispatch(q)
@@ -408,7 +397,7 @@ func (h *hub) dispatch(q *queue) {
 		w.credit = false
 		q.messages.Remove(message)
 		h.account(q, -1, -len(frame)-queueOverhead)
-		h.count.dequeued++
+		h.count.Dequeued++
 	}
 	h.tidy(q)
 }

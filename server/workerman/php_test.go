@@ -102,7 +102,7 @@ func TestPHPWorkers(t *testing.T) {
 	both(`{"group_id":"123","message":"{\"x\":[1,2]}"}`)
 	a.publish(`["no","group"]`)
 	both(`["no","group"]`)
-	if st := s.Stats(); sumOf(st.Bad) != 0 || st.Bridge.ToGroups != 2 {
+	if st := s.Stats(); sumOf(st.Bad.All()) != 0 || st.Bridge.ToGroups.Load() != 2 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -157,7 +157,7 @@ func TestPHPCluster(t *testing.T) {
 		return func() bool {
 			worker.publish(`{"group_id":"hello","message":"?"}`)
 			worker.want(`{"group_id":"hello","message":"?"}`)
-			return c.Status().Received > 0
+			return c.Status().Received.Load() > 0
 		}
 	}
 	eventually(t, "a's subscription", subscribed(ca))
@@ -175,6 +175,6 @@ func TestPHPCluster(t *testing.T) {
 	m.want(`[1,"ü"]`)
 	n.want(`[1,"ü"]`)
 	worker.want(`{"group_id":"g","message":"[1,\"ü\"]","groupcast":"json ` + b.node.ID + `"}`)
-	quiesce(t, func() uint64 { return ca.Status().Own }, 1)
-	quiesce(t, func() uint64 { return cb.Status().Own }, 1)
+	quiesce(t, func() uint64 { return ca.Status().Own.Load() }, 1)
+	quiesce(t, func() uint64 { return cb.Status().Own.Load() }, 1)
 }

@@ -26,7 +26,7 @@ type Server struct {
 	node   *Node
 	hub    *hub
 	bridge *bridge // nil without a broker
-	count  counters
+	count  Counters
 
 	partial atomic.Int64 // bytes of frames that are not all there
 
@@ -88,7 +88,7 @@ func (s *Server) Serve(ln net.Listener) error {
 		delete(s.listeners, ln)
 	}()
 	a := accept.Acceptor{Listener: ln, Stopped: s.closed, OnError: func(err error, first bool) {
-		s.count.acceptErrors.Add(1)
+		s.count.AcceptErrors.Add(1)
 		if first {
 			s.log.Warn("channel: accepting pauses", "listener", ln.Addr().String(), "err", err)
 		}
@@ -121,7 +121,7 @@ func (s *Server) admit(socket net.Conn) {
 		s.mu.Unlock()
 		_ = socket.Close()
 		if full {
-			s.count.refusedConns.Add(1)
+			s.count.ConnsRefused.Add(1)
 			s.complain(complaintConns, "channel: too many connections", "limit", s.opt.MaxConns)
 		}
 		return
@@ -131,7 +131,7 @@ func (s *Server) admit(socket net.Conn) {
 	s.reading.Add(1)
 	s.running.Add(1)
 	s.mu.Unlock()
-	s.count.acceptedConns.Add(1)
+	s.count.ConnsAccepted.Add(1)
 	go func() {
 		defer s.running.Done()
 		c.serve()
@@ -211,7 +211,7 @@ const (
 
 // bad counts and logs what was refused.
 func (s *Server) bad(peer string, why workerman.Reason) {
-	s.count.bad[why].Add(1)
+	s.count.Bad[why].Add(1)
 	s.complain(int(why), "channel: a message was refused", "reason", why.String(), "peer", peer)
 }
 

@@ -105,7 +105,7 @@ func TestReferencesTooLong(t *testing.T) {
 	p.send(with("enqueue", "c", "N;"))
 	p.want(queueOf("c", "N;"))
 	p.sync()
-	if st := s.Stats(); get(t, st.Bad, "frame_long") != 3 || st.QueuedMessages != 0 || st.Conns != 1 {
+	if st := s.Stats(); get(t, st.Bad.All(), "frame_long") != 3 || st.QueuedMessages != 0 || st.Conns != 1 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -228,11 +228,11 @@ func TestBadBodies(t *testing.T) {
 		if reason == "type" {
 			want = 3
 		}
-		if n := get(t, st.Bad, reason); n != want {
+		if n := get(t, st.Bad.All(), reason); n != want {
 			t.Errorf("%s: %d, want %d", reason, n, want)
 		}
 	}
-	if st.Pings != 1 || st.BytesIn == 0 || st.BytesOut == 0 || st.FramesIn != uint64(2*len(bad)+1+1+1+4) {
+	if st.Pings.Load() != 1 || st.BytesIn.Load() == 0 || st.BytesOut.Load() == 0 || st.FramesIn.Load() != uint64(2*len(bad)+1+1+1+4) {
 		t.Errorf("%+v", st)
 	}
 }
@@ -250,16 +250,16 @@ func TestBadFrames(t *testing.T) {
 		{[]byte{0, 0, 0x03, 0xe9}, "frame_long"},
 		{[]byte("GET / HTTP/1.1\r\n\r\n"), "frame_long"},
 	} {
-		before := get(t, s.Stats().Bad, test.reason)
+		before := get(t, s.Stats().Bad.All(), test.reason)
 		p := dial(t, s.addr)
 		p.write(append(frameOf(with("publish", "c", "i:1;")), test.bytes...))
 		p.wantClosed()
 		good.want(eventOf("c", "i:1;")) // what came before counts
-		if n := get(t, s.Stats().Bad, test.reason); n != before+1 {
+		if n := get(t, s.Stats().Bad.All(), test.reason); n != before+1 {
 			t.Errorf("%v: %d of %s, want %d", test.bytes, n, test.reason, before+1)
 		}
 	}
-	eventually(t, "all to be closed", func() bool { return get(t, s.Stats().ConnsClosed, "bad_frame") == 4 })
+	eventually(t, "all to be closed", func() bool { return get(t, s.Stats().ConnsClosed.All(), "bad_frame") == 4 })
 
 	// The largest frame that may be.
 	body := with("publish", "c", str(strings.Repeat("x", 1000-4-len(with("publish", "c", str(""))))))
@@ -305,7 +305,7 @@ func TestPartialBytes(t *testing.T) {
 	_, _ = b.conn.Write(half) // it may be closed before it has sent all
 	b.wantClosed()
 	eventually(t, "what b left to go", func() bool { return s.Stats().PartialBytes == len(half) })
-	eventually(t, "b to be counted", func() bool { return get(t, s.Stats().ConnsClosed, "partial_frames") == 1 })
+	eventually(t, "b to be counted", func() bool { return get(t, s.Stats().ConnsClosed.All(), "partial_frames") == 1 })
 	a.write(make([]byte, 0x0f0000-len(half)))
 	eventually(t, "the whole frame", func() bool { return s.Stats().PartialBytes == 0 })
 	a.sync()
@@ -405,12 +405,13 @@ func stalled(t *testing.T, s *testServer, channels ...string) (p *peer, events i
 	p.send(about("subscribe", append(channels, "flood")...))
 	w := dial(t, s.addr)
 	before := s.Stats()
+	published := get(t, before.Messages.All(), "publish")
 	for s.Stats().EventsDropped == before.EventsDropped {
 		w.send(with("publish", "flood", str(strings.Repeat("x", 50<<10))))
 		w.sync()
 	}
 	after := s.Stats()
-	sent := get(t, after.Messages, "publish") - get(t, before.Messages, "publish")
+	sent := get(t, after.Messages.All(), "publish") - published
 	// Each was published with one of w's own; the first ones may have come before the subscription.
 	events = int(sent/2 - 1 - (after.EventsUnheard - before.EventsUnheard))
 	return p, events, sync.OnceFunc(func() { close(g.open) })
@@ -424,7 +425,7 @@ func TestSlowConsumer(t *testing.T) {
 	const reserve = `a:1:{s:4:"type";s:7:"reserve";}`
 	slow.send(about("watch", "jobs"))
 	slow.send(reserve)
-	eventually(t, "the watch", func() bool { return s.Stats().Watches == 1 && get(t, s.Stats().Messages, "reserve") == 1 })
+	eventually(t, "the watch", func() bool { return s.Stats().Watches == 1 && get(t, s.Stats().Messages.All(), "reserve") == 1 })
 	w := dial(t, s.addr)
 	w.send(with("enqueue", "jobs", "i:1;"))
 	w.send(with("enqueue", "jobs", "i:2;"))
@@ -476,7 +477,7 @@ func TestLimits(t *testing.T) {
 	})
 	limited := func(label string, want uint64) {
 		t.Helper()
-		eventually(t, fmt.Sprintf("%s to be %d", label, want), func() bool { return get(t, s.Stats().Limited, label) == want })
+		eventually(t, fmt.Sprintf("%s to be %d", label, want), func() bool { return get(t, s.Stats().Limited.All(), label) == want })
 	}
 	p := dial(t, s.addr)
 	p.send(about("subscribe", "12345", "123456"))
@@ -534,7 +535,7 @@ func TestMaxConns(t *testing.T) {
 	a.sync()
 	b.sync()
 	dial(t, s.addr).wantClosed()
-	if n := s.Stats().ConnsRefused; n != 1 {
+	if n := s.Stats().ConnsRefused.Load(); n != 1 {
 		t.Errorf("%d refused", n)
 	}
 	_ = a.conn.Close()
@@ -552,7 +553,7 @@ func TestSilence(t *testing.T) {
 	pinging.write([]byte{0, 0, 0, 4})
 	pinging.wantClosed()
 	quiet.sync()
-	eventually(t, "it to be counted", func() bool { return get(t, s.Stats().ConnsClosed, "silent") == 1 })
+	eventually(t, "it to be counted", func() bool { return get(t, s.Stats().ConnsClosed.All(), "silent") == 1 })
 	s = startServer(t, NewNode(), nil, func(o *Options) { o.IdleTimeout = 50 * time.Millisecond })
 	dial(t, s.addr).wantClosed()
 }
@@ -582,7 +583,7 @@ func TestAcceptErrors(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ln) }()
 	dial(t, inner.Addr().String()).sync()
-	if n := s.Stats().AcceptErrors; n != 3 {
+	if n := s.Stats().AcceptErrors.Load(); n != 3 {
 		t.Errorf("%d counted", n)
 	}
 	_ = inner.Close()
@@ -641,7 +642,7 @@ func TestClose(t *testing.T) {
 	if err := s.Close(ctx); err != nil {
 		t.Errorf("again: %v", err)
 	}
-	if st := s.Stats(); st.Conns != 0 || st.FramesDiscarded == 0 {
+	if st := s.Stats(); st.Conns != 0 || st.FramesDiscarded.Load() == 0 {
 		t.Errorf("%+v", st)
 	}
 	if err := s.Serve(nil); !errors.Is(err, ErrServerClosed) {
