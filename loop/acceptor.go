@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"groupcast/loop/accept"
+	"groupcast/loop/ration"
 	"groupcast/protocol"
 )
 
@@ -38,12 +39,10 @@ func (e *Engine) Serve(ln net.Listener) error {
 		case <-returned:
 		}
 	}()
-	a := accept.Acceptor{Listener: ln, Stopped: e.stopped, OnError: func(err error, first bool) {
-		e.acceptErrors.Add(1)
-		if first {
-			e.log.Warn("accepting pauses", "listener", ln.Addr().String(), "err", err)
-		}
-	}}
+	a := accept.Acceptor{
+		Listener: ln, Stopped: e.stopped, Log: ration.New(e.log),
+		OnError: func() { e.acceptErrors.Add(1) },
+	}
 	for {
 		c, err := a.Next()
 		switch {

@@ -6,6 +6,7 @@
 //	reactor/  one loop's world: sessions, groups, reading, delivering, writing, closing
 //	quota/    how many there may be of something, by key
 //	accept/   taking connections from listeners, and refusing them politely
+//	ration/   log lines that peers cause: once in a while, and short
 //	leak/     for tests: nothing is left behind
 //
 // Imports go loop -> reactor -> order, and nothing goes back. Only loop and reactor know

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"groupcast/loop/ration"
 )
 
 // Pauses grow from minPause to maxPause: what is missing comes back as connections end.
@@ -24,9 +26,10 @@ type Acceptor struct {
 	Listener net.Listener
 	// Stopped ends pauses, and Next with them. Its owner closes the listener, too.
 	Stopped <-chan struct{}
-	// OnError is told of every error after which accepting goes on; first is set on
-	// the first one in a row.
-	OnError func(err error, first bool)
+	// OnError is called for every error after which accepting goes on.
+	OnError func()
+	// Log says so, now and then.
+	Log *ration.Logger
 
 	pause time.Duration
 }
@@ -61,7 +64,8 @@ func (a *Acceptor) Went() { a.pause = 0 }
 // Pause waits a while, longer each time until Went is called: for Next, and for a
 // caller that ran out of something itself.
 func (a *Acceptor) Pause(err error) {
-	a.OnError(err, a.pause == 0)
+	a.OnError()
+	a.Log.Warn("accepting pauses", "listener", a.Listener.Addr().String(), "err", err)
 	a.pause = min(max(2*a.pause, minPause), maxPause)
 	select {
 	case <-time.After(a.pause):

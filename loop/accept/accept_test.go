@@ -1,15 +1,20 @@
 package accept
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"groupcast/loop/ration"
 )
 
 const patience = 30 * time.Second
@@ -57,8 +62,9 @@ func TestNext(t *testing.T) {
 	for _, next := range []any{unix.EPERM, unix.EMFILE, ours, unix.EMFILE, other, net.ErrClosed} {
 		ln <- next
 	}
-	var told []bool
-	a := Acceptor{Listener: ln, OnError: func(_ error, first bool) { told = append(told, first) }}
+	told := 0
+	var log bytes.Buffer
+	a := Acceptor{Listener: ln, OnError: func() { told++ }, Log: ration.New(slog.New(slog.NewTextHandler(&log, nil)))}
 	if c, err := a.Next(); c != ours || err != nil {
 		t.Fatal(c, err)
 	}
@@ -69,8 +75,8 @@ func TestNext(t *testing.T) {
 	if _, err := a.Next(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("%v, want %v", err, net.ErrClosed)
 	}
-	if want := []bool{true, false, true}; fmt.Sprint(told) != fmt.Sprint(want) {
-		t.Errorf("told %v, want %v", told, want)
+	if n := strings.Count(log.String(), `msg="accepting pauses"`); told != 3 || n != 3 {
+		t.Errorf("%d errors counted, %d logged, want 3", told, n)
 	}
 }
 
@@ -83,7 +89,7 @@ func TestStopped(t *testing.T) {
 	ln := make(script, 2)
 	ln <- unix.EMFILE
 	ln <- ours
-	a := Acceptor{Listener: ln, Stopped: stopped, OnError: func(error, bool) {}, pause: time.Hour}
+	a := Acceptor{Listener: ln, Stopped: stopped, OnError: func() {}, Log: ration.New(slog.New(slog.DiscardHandler)), pause: time.Hour}
 	for range 2 {
 		if _, err := a.Next(); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("%v, want %v", err, net.ErrClosed)

@@ -10,6 +10,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"groupcast/loop"
+	"groupcast/loop/ration"
 	"groupcast/server/monitor"
 )
 
@@ -75,7 +76,7 @@ type API struct {
 	draining atomic.Bool
 	requests gauge // in flight, health left out
 	listings *listingGate
-	warnings warnings
+	ration   *ration.Logger
 	conns    atomic.Int64
 	counters Counters
 	crossing *http.CrossOriginProtection
@@ -103,6 +104,7 @@ func New(o Options) (*API, error) {
 	if a.log == nil {
 		a.log = slog.Default()
 	}
+	a.ration = ration.New(a.log)
 	for _, host := range o.AllowedHosts {
 		a.hosts[hostName(host)] = true
 	}

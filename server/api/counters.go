@@ -3,9 +3,7 @@ package api
 import (
 	"cmp"
 	"slices"
-	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // Stats is what an API counts, since the start, and gauges. A field's tag is all there
@@ -57,33 +55,4 @@ func sortRequests(list []RequestCount) {
 	slices.SortFunc(list, func(a, b RequestCount) int {
 		return cmp.Or(cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Class, b.Class))
 	})
-}
-
-// warningsPerSecond bounds what clients can make the log say.
-const warningsPerSecond = 10
-
-// warnings rations log lines, so that whoever knocks a thousand times a second
-// does not fill a disk.
-type warnings struct {
-	mu         sync.Mutex // guards what follows
-	second     int64
-	given      int
-	suppressed int
-}
-
-// allow says whether a line may be written now, and how many were left out since
-// the last one.
-func (w *warnings) allow(now time.Time) (ok bool, suppressed int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if s := now.Unix(); s != w.second {
-		w.second, w.given = s, 0
-	}
-	if w.given >= warningsPerSecond {
-		w.suppressed++
-		return false, 0
-	}
-	w.given++
-	suppressed, w.suppressed = w.suppressed, 0
-	return true, suppressed
 }

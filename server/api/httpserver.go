@@ -104,11 +104,7 @@ func (a *API) LimitConns(l net.Listener, limit int) net.Listener {
 	}
 	stopped := make(chan struct{})
 	limited.stop = sync.OnceFunc(func() { close(stopped) })
-	limited.acceptor = accept.Acceptor{Listener: l, Stopped: stopped, OnError: func(err error, first bool) {
-		if first {
-			a.log.Warn("api: accepting pauses", "listener", l.Addr().String(), "error", err)
-		}
-	}}
+	limited.acceptor = accept.Acceptor{Listener: l, Stopped: stopped, OnError: func() {}, Log: a.ration}
 	return limited
 }
 

@@ -11,8 +11,11 @@ import (
 	"net/http"
 	"path"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
+
+	"groupcast/loop/ration"
 )
 
 // The way of a request: an id, a route, admission (token or origin, room), the
@@ -223,7 +226,10 @@ func (a *API) finish(c *call, out *recorder, r *http.Request) {
 	default:
 		a.counters.Panics.Add(1)
 		c.cause = fmt.Errorf("panic: %v", failure)
-		a.log.Error("api: a request panicked", "request_id", c.id, "operation", c.op.id, "panic", failure, "stack", string(debug.Stack()))
+		if ok, missed := a.ration.Take("panic"); ok {
+			a.log.Error("api: a request panicked", "request_id", c.id, "operation", c.op.id, "panic", failure,
+				"stack", string(debug.Stack()), "not_logged", missed)
+		}
 		if out.status == 0 {
 			problemf(http.StatusInternalServerError, codeInternal, "the log knows more, under this request's id").write(out, c)
 			failure = nil
@@ -251,10 +257,10 @@ const statusGone = 499
 
 func (a *API) logCall(c *call, out *recorder, r *http.Request) {
 	level, message := slog.LevelDebug, "api request"
-	suppressed := 0
+	var missed uint64
 	if out.status >= http.StatusInternalServerError || out.status == http.StatusUnauthorized || out.status == http.StatusForbidden {
 		var ok bool
-		if ok, suppressed = a.warnings.allow(c.began); ok {
+		if ok, missed = a.ration.Take(strconv.Itoa(out.status)); ok {
 			level, message = slog.LevelWarn, "api request refused"
 		}
 	}
@@ -264,18 +270,18 @@ func (a *API) logCall(c *call, out *recorder, r *http.Request) {
 	attrs := []slog.Attr{
 		slog.String("request_id", c.id),
 		slog.String("operation", c.op.id),
-		slog.String("method", r.Method),
-		slog.String("path", r.URL.EscapedPath()),
+		slog.String("method", ration.Cut(r.Method)),
+		slog.String("path", ration.Cut(r.URL.EscapedPath())),
 		slog.Int("status", out.status),
 		slog.Int64("bytes", out.bytes),
 		slog.Duration("took", time.Since(c.began)),
 		slog.String("remote", r.RemoteAddr),
 	}
 	if c.cause != nil {
-		attrs = append(attrs, slog.String("error", c.cause.Error()))
+		attrs = append(attrs, slog.String("error", ration.Cut(c.cause.Error())))
 	}
-	if suppressed > 0 {
-		attrs = append(attrs, slog.Int("suppressed", suppressed))
+	if missed > 0 {
+		attrs = append(attrs, slog.Uint64("not_logged", missed))
 	}
 	a.log.LogAttrs(r.Context(), level, message, attrs...)
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"groupcast/loop"
+	"groupcast/loop/ration"
 	"groupcast/protocol"
 )
 
@@ -262,34 +263,18 @@ func TestLog(t *testing.T) {
 		}
 	}
 	for range 1000 {
+		ask(t, h, request("GET", "/v1/"+strings.Repeat("x", 15<<10), ""))
 		ask(t, h, request("GET", "/v1/status", ""))
 	}
 	got = lines()
-	if n := strings.Count(got, "level=WARN"); n < warningsPerSecond/2 || n >= 1000 {
+	if n := strings.Count(got, "level=WARN"); n == 0 || n >= 1000 {
 		t.Errorf("%d warnings for 1,000 refusals", n)
 	}
 	if n := strings.Count(got, "status=401"); n != 1000 {
 		t.Errorf("%d of 1,000 requests were logged at all", n)
 	}
-}
-
-func TestWarnings(t *testing.T) {
-	var w warnings
-	now := time.Unix(100, 0)
-	given := 0
-	for range 3 * warningsPerSecond {
-		if ok, _ := w.allow(now); ok {
-			given++
-		}
-	}
-	if given != warningsPerSecond {
-		t.Errorf("%d in one second", given)
-	}
-	if ok, suppressed := w.allow(now.Add(time.Second)); !ok || suppressed != 2*warningsPerSecond {
-		t.Errorf("a second later: %v, %d suppressed", ok, suppressed)
-	}
-	if ok, suppressed := w.allow(now.Add(time.Second)); !ok || suppressed != 0 {
-		t.Errorf("and again: %v, %d suppressed", ok, suppressed)
+	if n := len(got) / 2000; n > ration.MaxValueBytes+300 {
+		t.Errorf("%d bytes for each request in the log, whose path was 15 KiB", n)
 	}
 }
 

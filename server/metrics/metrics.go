@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"groupcast/loop"
+	"groupcast/loop/ration"
 	"groupcast/server/api"
 	"groupcast/server/workerman"
 )
@@ -112,13 +113,13 @@ func New(s Sources) (*Metrics, error) {
 // Handler answers a scrape.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
-		ErrorLog: scrapeLog{m.log},
+		ErrorLog: scrapeLog{ration.New(m.log)},
 		// What could be gathered is told, rather than nothing.
 		ErrorHandling: promhttp.ContinueOnError,
 	})
 }
 
-type scrapeLog struct{ log *slog.Logger }
+type scrapeLog struct{ log *ration.Logger }
 
 func (l scrapeLog) Println(v ...any) {
 	l.log.Warn("metrics: a scrape failed", "error", fmt.Sprint(v...))

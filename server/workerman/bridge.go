@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"groupcast/loop"
+	"groupcast/loop/ration"
 	"groupcast/protocol/workerman"
 )
 
@@ -23,8 +24,7 @@ type bridge struct {
 	sink    *loop.Sink
 	channel workerman.Channel
 	timeout time.Duration // PublishTimeout
-	log     *slog.Logger
-	gate    logGate
+	log     *ration.Logger
 
 	// stop ends waiting.
 	stop   context.Context
@@ -45,7 +45,7 @@ func newBridge(o *Options, node *Node, h *hub, broker Broker, log *slog.Logger) 
 		sink:    broker.NewSink(loop.SinkOptions{Name: "channel-server", MaxMessages: o.SinkMessages, MaxBytes: o.SinkBytes}),
 		channel: workerman.Channel{Name: []byte(o.Channel)},
 		timeout: o.PublishTimeout,
-		log:     log,
+		log:     ration.New(log),
 		ended:   make(chan struct{}),
 	}
 	b.stop, b.cancel = context.WithCancel(context.Background())
@@ -110,9 +110,7 @@ func (b *bridge) publish(from *conn, ch workerman.Channel, d workerman.Data) {
 
 func (b *bridge) refuse(from *conn, why Refusal) {
 	b.count.Refused[why].Add(1)
-	if missed, ok := b.gate.open(int(why)); ok {
-		b.log.Warn("channel: an event was not published to its group as it came", "reason", refusalNames[why], "peer", from.peer, "not_logged", missed)
-	}
+	b.log.Log(slog.LevelWarn, refusalNames[why], "channel: an event was not published to its group as it came", "reason", refusalNames[why], "peer", from.peer)
 }
 
 // run hands what the broker orders to the subscribers, until the sink is closed.
@@ -202,8 +200,5 @@ func (b *bridge) deliver(m *loop.SinkMessage, r *relay) {
 // dropped: because it was full, or because the message alone is larger than it.
 func (b *bridge) letGo() {
 	close(*b.lost.Swap(new(make(chan struct{}))))
-	if missed, ok := b.gate.open(int(refusals)); ok {
-		b.log.Warn("channel: subscribers missed messages: the way from the broker was full",
-			"dropped", b.sink.Stats().Dropped, "not_logged", missed)
-	}
+	b.log.Warn("channel: subscribers missed messages: the way from the broker was full", "dropped", b.sink.Stats().Dropped)
 }

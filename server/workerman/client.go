@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"groupcast/loop"
+	"groupcast/loop/ration"
 	"groupcast/protocol/workerman"
 	"groupcast/server/door"
 )
@@ -27,7 +28,7 @@ import (
 type Client struct {
 	opt     ClientOptions
 	log     *slog.Logger
-	gate    logGate
+	ration  *ration.Logger
 	node    *Node
 	broker  Broker
 	sink    *loop.Sink
@@ -64,6 +65,7 @@ func Join(o ClientOptions, node *Node, broker Broker) (*Client, error) {
 		c.log = slog.Default()
 	}
 	c.log = c.log.With("server", o.Address)
+	c.ration = ration.New(c.log)
 	c.stop, c.cancel = context.WithCancel(context.Background())
 	c.running.Go(c.forward)
 	c.running.Go(c.stay)
@@ -325,16 +327,12 @@ func (c *Client) take(decoder *workerman.Decoder, body []byte) {
 
 func (c *Client) refuse(why Refusal) {
 	c.count.Refused[why].Add(1)
-	if missed, ok := c.gate.open(int(why)); ok {
-		c.log.Warn("channel: an event was not published to its group as it came", "reason", refusalNames[why], "not_logged", missed)
-	}
+	c.ration.Log(slog.LevelWarn, refusalNames[why], "channel: an event was not published to its group as it came", "reason", refusalNames[why])
 }
 
 func (c *Client) bad(why workerman.Reason) {
 	c.count.Bad[why].Add(1)
-	if missed, ok := c.gate.open(int(refusals) + int(why)); ok {
-		c.log.Warn("channel: a message was refused", "reason", why.String(), "not_logged", missed)
-	}
+	c.ration.Log(slog.LevelWarn, "refused "+why.String(), "channel: a message was refused", "reason", why.String())
 }
 
 // forward publishes to the cluster what was published here.
@@ -361,9 +359,7 @@ func (c *Client) send(m *loop.SinkMessage) {
 		return
 	}
 	c.count.NotForwarded.Add(1)
-	if missed, ok := c.gate.open(int(refusals) + int(workerman.Reasons)); ok {
-		c.log.Warn("channel: a message was not forwarded to the cluster", "connected", out != nil, "not_logged", missed)
-	}
+	c.ration.Warn("channel: a message was not forwarded to the cluster", "connected", out != nil)
 }
 
 // forwarded is a message for the cluster, which is only encoded if it is taken.

@@ -220,6 +220,6 @@ func (c *conn) handle(body []byte) {
 		s.bad(c.peer, workerman.ReasonType) // what only a server says
 	}
 	if refused > 0 {
-		s.complain(complaintLimit, "channel: a limit was reached", "type", m.Type.String(), "refused", refused, "peer", c.peer)
+		s.ration.Warn("channel: a limit was reached", "type", m.Type.String(), "refused", refused, "peer", c.peer)
 	}
 }

@@ -13,7 +13,7 @@
 //   - bridge.go, relay.go: between events and the groups' messages
 //   - client.go: the same from the other side
 //   - node.go: this groupcast among others
-//   - stats.go, loggate.go: what an operator sees
+//   - stats.go: what an operator sees
 //
 // # A Channel server
 //

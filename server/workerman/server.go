@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"groupcast/loop/accept"
+	"groupcast/loop/ration"
 	"groupcast/protocol/workerman"
 )
 
@@ -22,7 +23,7 @@ var ErrServerClosed = errors.New("channel server closed")
 type Server struct {
 	opt    Options
 	log    *slog.Logger
-	gate   logGate
+	ration *ration.Logger
 	node   *Node
 	hub    *hub
 	bridge *bridge // nil without a broker
@@ -60,6 +61,7 @@ func NewServer(o Options, node *Node, broker Broker) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
+	s.ration = ration.New(s.log)
 	s.hub = newHub(&s.opt, node, s.bad)
 	if broker != nil {
 		s.bridge = newBridge(&s.opt, node, s.hub, broker, s.log)
@@ -87,12 +89,10 @@ func (s *Server) Serve(ln net.Listener) error {
 		defer s.mu.Unlock()
 		delete(s.listeners, ln)
 	}()
-	a := accept.Acceptor{Listener: ln, Stopped: s.closed, OnError: func(err error, first bool) {
-		s.count.AcceptErrors.Add(1)
-		if first {
-			s.log.Warn("channel: accepting pauses", "listener", ln.Addr().String(), "err", err)
-		}
-	}}
+	a := accept.Acceptor{
+		Listener: ln, Stopped: s.closed, Log: s.ration,
+		OnError: func() { s.count.AcceptErrors.Add(1) },
+	}
 	for {
 		socket, err := a.Next()
 		switch {
@@ -122,7 +122,7 @@ func (s *Server) admit(socket net.Conn) {
 		_ = socket.Close()
 		if full {
 			s.count.ConnsRefused.Add(1)
-			s.complain(complaintConns, "channel: too many connections", "limit", s.opt.MaxConns)
+			s.ration.Warn("channel: too many connections", "limit", s.opt.MaxConns)
 		}
 		return
 	}
@@ -203,20 +203,8 @@ func (s *Server) Close(ctx context.Context) error {
 // longAgo as a deadline ends what waits.
 var longAgo = time.Unix(1, 0)
 
-// Kinds of complaints for the log, behind those about bad messages.
-const (
-	complaintLimit = int(workerman.Reasons) + iota
-	complaintConns
-)
-
 // bad counts and logs what was refused.
 func (s *Server) bad(peer string, why workerman.Reason) {
 	s.count.Bad[why].Add(1)
-	s.complain(int(why), "channel: a message was refused", "reason", why.String(), "peer", peer)
-}
-
-func (s *Server) complain(kind int, text string, args ...any) {
-	if missed, ok := s.gate.open(kind); ok {
-		s.log.Warn(text, append(args, "not_logged", missed)...)
-	}
+	s.ration.Log(slog.LevelWarn, why.String(), "channel: a message was refused", "reason", why.String(), "peer", peer)
 }
