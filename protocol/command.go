@@ -151,13 +151,11 @@ func (p *CommandParser) parseGroup(raw []byte) ([]byte, *CommandError) {
 	switch {
 	case len(raw) > 0 && raw[0] == '"':
 		name = text(raw, p.group[:0])
-	case isInteger(raw):
-		name = raw
-		if string(raw) == "-0" {
-			name = raw[1:]
-		}
 	default:
-		return nil, errGroupType
+		var ok bool
+		if name, ok = NumberedGroup(raw); !ok {
+			return nil, errGroupType
+		}
 	}
 	if len(name) == 0 {
 		return nil, errGroupEmpty
@@ -166,6 +164,18 @@ func (p *CommandParser) parseGroup(raw []byte) ([]byte, *CommandError) {
 		return nil, errGroupLength
 	}
 	return name, nil
+}
+
+// NumberedGroup is the name of the group that a valid JSON value names by a number:
+// 123 is "123". ok is false for all but an integer literal.
+func NumberedGroup(raw []byte) (name []byte, ok bool) {
+	if !isInteger(raw) {
+		return nil, false
+	}
+	if string(raw) == "-0" {
+		return raw[1:], true
+	}
+	return raw, true
 }
 
 // parseBool reads an optional JSON boolean; a missing one is false.

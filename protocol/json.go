@@ -89,16 +89,16 @@ func validEscapes(b []byte) bool {
 		if i < 0 {
 			return true
 		}
-		b = b[i+1:]
-		if len(b) == 0 {
+		b = b[i:]
+		if len(b) < 2 {
 			return false
 		}
-		n := 1
-		switch b[0] {
+		n := 2
+		switch b[1] {
 		case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		case 'u':
-			n = 5
-			if len(b) < n || !isHex(b[1]) || !isHex(b[2]) || !isHex(b[3]) || !isHex(b[4]) {
+			n = 6
+			if EscapedUnit(b) < 0 {
 				return false
 			}
 		default:
@@ -181,14 +181,10 @@ func appendUnescaped(dst, s []byte) []byte {
 		case 't':
 			dst = append(dst, '\t')
 		case 'u':
-			r := hex4(s[i+1:])
+			r := EscapedUnit(s[i-1:])
 			i += 4
 			if utf16.IsSurrogate(r) {
-				low := rune(0)
-				if len(s) >= i+7 && s[i+1] == '\\' && s[i+2] == 'u' {
-					low = hex4(s[i+3:])
-				}
-				if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
+				if r = utf16.DecodeRune(r, EscapedUnit(s[i+1:])); r != utf8.RuneError {
 					i += 6
 				}
 			}
@@ -200,16 +196,23 @@ func appendUnescaped(dst, s []byte) []byte {
 	return dst
 }
 
-// hex4 reads the four hexadecimal digits at the start of s.
-func hex4(s []byte) (r rune) {
-	for _, c := range s[:4] {
-		switch {
-		case c <= '9':
-			c -= '0'
-		default:
-			c = c&^0x20 - 'A' + 10
-		}
-		r = r<<4 | rune(c)
+// EscapedUnit is the UTF-16 unit that b begins with as \uXXXX (RFC 8259, 7), or -1.
+func EscapedUnit(b []byte) (unit rune) {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return -1
 	}
-	return r
+	for _, c := range b[2:6] {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return -1
+		}
+		unit = unit<<4 | rune(c)
+	}
+	return unit
 }

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"groupcast/loop"
+	"groupcast/protocol"
 )
 
 // item is one publication as it stands in the body of POST /v1/publish.
@@ -148,15 +149,11 @@ func (it *item) readGroups(raw []byte) *problem {
 }
 
 func groupName(raw []byte) (string, bool) {
-	switch {
-	case raw[0] == '"':
+	if raw[0] == '"' {
 		return characters(raw), true
-	case raw[0] != '-' && (raw[0] < '0' || raw[0] > '9'), bytes.ContainsAny(raw, ".eE"):
-		return "", false
-	case string(raw) == "-0":
-		return "0", true
 	}
-	return string(raw), true
+	name, ok := protocol.NumberedGroup(raw)
+	return string(name), ok
 }
 
 func (it *item) readMessage(raw []byte) {
@@ -238,7 +235,7 @@ func hasLoneSurrogate(body []byte) bool {
 			return false
 		}
 		body = body[at:]
-		switch unit := escapedUnit(body); {
+		switch unit := protocol.EscapedUnit(body); {
 		case unit < 0:
 			body = body[2:] // \n and the like
 		case unit < 0xD800 || unit > 0xDFFF:
@@ -246,27 +243,10 @@ func hasLoneSurrogate(body []byte) bool {
 		case unit > 0xDBFF:
 			return true // a second half first
 		default:
-			if low := escapedUnit(body[6:]); low < 0xDC00 || low > 0xDFFF {
+			if low := protocol.EscapedUnit(body[6:]); low < 0xDC00 || low > 0xDFFF {
 				return true
 			}
 			body = body[12:]
 		}
 	}
-}
-
-// escapedUnit is the UTF-16 unit that b begins with as \uXXXX, or -1.
-func escapedUnit(b []byte) (unit int) {
-	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
-		return -1
-	}
-	for _, c := range b[2:6] {
-		switch {
-		case c <= '9':
-			c -= '0'
-		default:
-			c = c&^0x20 - 'A' + 10
-		}
-		unit = unit<<4 | int(c)
-	}
-	return unit
 }
