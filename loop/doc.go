@@ -8,6 +8,7 @@
 //	accept/   taking connections from listeners, and refusing them politely
 //	ration/   log lines that peers cause: once in a while, and short
 //	leak/     for tests: nothing is left behind
+//	wait/     for tests: waiting for the thing itself
 //
 // Imports go loop -> reactor -> order, and nothing goes back. Only loop and reactor know
 // gnet.

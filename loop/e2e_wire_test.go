@@ -17,6 +17,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"groupcast/loop/reactor"
+	"groupcast/loop/wait"
 )
 
 // upgradeHead is a request that is upgraded.
@@ -434,14 +435,5 @@ func onLoop(tb testing.TB, r *reactor.Reactor, f func()) {
 	}
 }
 
-// waitFor polls until ok, with a deadline.
-func waitFor(tb testing.TB, what string, ok func() bool) {
-	tb.Helper()
-	deadline := time.Now().Add(patience)
-	for !ok() {
-		if time.Now().After(deadline) {
-			tb.Fatalf("%s: not in time", what)
-		}
-		<-time.After(time.Millisecond)
-	}
-}
+// waitFor is what tests wait with.
+var waitFor = wait.Until

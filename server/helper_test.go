@@ -13,22 +13,15 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"groupcast/loop/wait"
 )
 
 // patience is how long a test waits for what should come at once.
 const patience = 20 * time.Second
 
-// eventually waits until done says yes.
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	ticker := time.NewTicker(2 * time.Millisecond)
-	defer ticker.Stop()
-	for deadline := time.Now().Add(patience); !done(); <-ticker.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("in vain waited for: %s", what)
-		}
-	}
-}
+// eventually is what tests wait with.
+var eventually = wait.Until
 
 // startServer starts a real server on a port of the kernel's choice and stops
 // it when the test ends, if the test has not. change may be nil.

@@ -19,8 +19,15 @@ import (
 const patience = 30 * time.Second
 
 // Main runs a package's tests and returns the exit code for its TestMain: not 0
-// either if they left something behind.
-func Main(m *testing.M) int {
+// either if they left something behind. What has to be done first, once in the
+// process, comes before.
+func Main(m *testing.M, first ...func() error) int {
+	for _, prepare := range first {
+		if err := prepare(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	// What Go itself keeps once it is used, its poller above all, is no leak.
 	if ln, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
 		_ = ln.Close()

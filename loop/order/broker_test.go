@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"groupcast/loop/wait"
 )
 
 // patience is how long a test waits for what must happen.
@@ -144,14 +146,8 @@ func (o *order) publish(outside, n int, whileFull func(l *plainLoop)) (done *syn
 
 func text(payload string) *Message { return NewMessage([]byte("g"), []byte(payload), nil, true) }
 
-func waitFor(tb testing.TB, what string, ok func() bool) {
-	tb.Helper()
-	for deadline := time.Now().Add(patience); !ok(); <-time.After(time.Millisecond) {
-		if time.Now().After(deadline) {
-			tb.Fatalf("%s: not in time", what)
-		}
-	}
-}
+// waitFor is what tests wait with.
+var waitFor = wait.Until
 
 // received waits until every loop has n messages, in one order, and returns it.
 func (o *order) received(n int) []string {

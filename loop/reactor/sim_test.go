@@ -17,6 +17,7 @@ import (
 	"groupcast/loop/leak"
 	"groupcast/loop/order"
 	"groupcast/loop/quota"
+	"groupcast/loop/wait"
 	"groupcast/protocol"
 )
 
@@ -29,9 +30,6 @@ func TestMain(m *testing.M) { os.Exit(leak.Main(m)) }
 // simFD is the first descriptor number of simulated sessions; no real one is
 // as large.
 const simFD = 1 << 28
-
-// patience is how long a test waits for what must happen.
-const patience = 30 * time.Second
 
 // sim is reactors with a broker between them, to which nothing can connect.
 type sim struct {
@@ -263,14 +261,5 @@ func texts(tb testing.TB, b []byte) []string {
 
 func ackOf(reqID string) string { return `{"cmd":"ack","req_id":` + reqID + `}` }
 
-// waitFor polls until ok, with a deadline.
-func waitFor(tb testing.TB, what string, ok func() bool) {
-	tb.Helper()
-	deadline := time.Now().Add(patience)
-	for !ok() {
-		if time.Now().After(deadline) {
-			tb.Fatalf("%s: not in time", what)
-		}
-		<-time.After(time.Millisecond)
-	}
-}
+// waitFor is what tests wait with.
+var waitFor = wait.Until

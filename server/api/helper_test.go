@@ -19,22 +19,15 @@ import (
 	"github.com/gobwas/ws"
 
 	"groupcast/loop"
+	"groupcast/loop/wait"
 	"groupcast/server/monitor"
 )
 
 // patience is how long a test waits for what should come at once.
 const patience = 30 * time.Second
 
-func waitFor(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	ticker := time.NewTicker(2 * time.Millisecond)
-	defer ticker.Stop()
-	for deadline := time.Now().Add(patience); !done(); <-ticker.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("in vain waited for: %s", what)
-		}
-	}
-}
+// waitFor is what tests wait with.
+var waitFor = wait.Until
 
 // world is a real engine with a WebSocket listener, and an API before it.
 type world struct {

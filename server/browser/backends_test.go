@@ -13,7 +13,6 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"groupcast/protocol"
 	"groupcast/server"
 	"groupcast/server/monitor"
 )
@@ -28,9 +27,6 @@ func TestBackends(t *testing.T) {
 			t.Fatal("no PHP: make test-deps installs it")
 		}
 		t.Skip("no PHP: make test-deps installs it, or says how")
-	}
-	if err := protocol.Pretouch(); err != nil {
-		t.Fatal(err)
 	}
 	o := server.DefaultOptions()
 	o.Listen, o.API, o.Channel, o.Control = []string{"127.0.0.1:0"}, []string{"127.0.0.1:0"}, []string{"127.0.0.1:0"}, "none"

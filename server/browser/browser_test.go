@@ -12,7 +12,6 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/coder/websocket"
 
-	"groupcast/protocol"
 	"groupcast/server"
 )
 
@@ -63,9 +62,6 @@ func runPage(t *testing.T, script, text string) {
 
 func startServer(t *testing.T) (addr string) {
 	t.Helper()
-	if err := protocol.Pretouch(); err != nil {
-		t.Fatal(err)
-	}
 	o := server.DefaultOptions()
 	o.Listen, o.API, o.Control = []string{"127.0.0.1:0"}, []string{"none"}, "none"
 	s, err := server.Start(o, slog.New(slog.DiscardHandler))

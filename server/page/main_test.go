@@ -2,7 +2,6 @@ package page
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -16,16 +15,12 @@ const patience = 30 * time.Second
 
 // TestMain checks that the tests leave no goroutine and no descriptor behind.
 func TestMain(m *testing.M) {
-	if err := protocol.Pretouch(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
 	// The page asks once a second, and the tests wait for that far longer than they
 	// compute. A -parallel on the command line still counts.
 	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}
-	os.Exit(leak.Main(m))
+	os.Exit(leak.Main(m, protocol.Pretouch))
 }
 
 // wait asks until done says yes, or patience is over.

@@ -20,22 +20,15 @@ import (
 	"github.com/coder/websocket"
 
 	"groupcast/loop"
+	"groupcast/loop/wait"
 	"groupcast/protocol/workerman"
 )
 
 // patience is how long a test waits for what should come at once.
 const patience = 30 * time.Second
 
-func eventually(tb testing.TB, what string, done func() bool) {
-	tb.Helper()
-	ticker := time.NewTicker(2 * time.Millisecond)
-	defer ticker.Stop()
-	for deadline := time.Now().Add(patience); !done(); <-ticker.C {
-		if time.Now().After(deadline) {
-			tb.Fatalf("in vain waited for: %s", what)
-		}
-	}
-}
+// eventually is what tests wait with.
+var eventually = wait.Until
 
 func logTo(tb testing.TB) *slog.Logger {
 	tb.Helper()

@@ -1,7 +1,6 @@
 package workerman
 
 import (
-	"fmt"
 	"os"
 	"testing"
 
@@ -10,10 +9,4 @@ import (
 )
 
 // TestMain checks that the tests leave no goroutine and no descriptor behind.
-func TestMain(m *testing.M) {
-	if err := protocol.Pretouch(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(leak.Main(m))
-}
+func TestMain(m *testing.M) { os.Exit(leak.Main(m, protocol.Pretouch)) }

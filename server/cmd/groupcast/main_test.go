@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"groupcast/loop/leak"
+	"groupcast/loop/wait"
 )
 
 // asProgram makes the test binary be groupcast: the tests run it as a process
@@ -156,19 +157,16 @@ func (p *process) until(what string, done func() bool) {
 // eventually waits until done, or, with false, until the end of something else.
 func eventually(t *testing.T, what string, end <-chan struct{}, done func() bool) bool {
 	t.Helper()
-	ticker := time.NewTicker(2 * time.Millisecond)
-	defer ticker.Stop()
-	timeout := time.After(patience)
-	for !done() {
+	ended := false
+	wait.Until(t, what, func() bool {
 		select {
-		case <-ticker.C:
 		case <-end:
-			return done()
-		case <-timeout:
-			t.Fatalf("in vain waited for %s", what)
+			ended = true
+		default:
 		}
-	}
-	return true
+		return ended || done()
+	})
+	return !ended || done()
 }
 
 func (p *process) signal(s syscall.Signal) {
