@@ -214,5 +214,5 @@ func text(raw, scratch []byte) []byte {
 	if len(raw) > cap(scratch) {
 		scratch = make([]byte, 0, len(raw))
 	}
-	return appendUnescaped(scratch, raw)
+	return AppendUnescaped(scratch, raw)
 }

@@ -158,10 +158,10 @@ func Pretouch() error {
 	return nil
 }
 
-// appendUnescaped appends the characters of s, the inside of a valid JSON
+// AppendUnescaped appends the characters of s, the inside of a valid JSON
 // string. Half a surrogate pair becomes U+FFFD, so that the result is UTF-8.
 // It is never longer than s.
-func appendUnescaped(dst, s []byte) []byte {
+func AppendUnescaped(dst, s []byte) []byte {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		if c != '\\' {

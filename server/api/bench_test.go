@@ -15,16 +15,18 @@ func BenchmarkPublish(b *testing.B) {
 		b.Fatal(err)
 	}
 	h := a.Handler(true)
-	for name, r := range map[string]*http.Request{
-		"message": request("POST", "/v1/groups/g/messages", "", "Authorization: Bearer "+token),
-		"item":    request("POST", "/v1/publish", "", "Authorization: Bearer "+token),
+	one := `{"groups":["g"],"message":"hello"}`
+	object := `{"groups":["orders","audit"],"message":{"text":"` + strings.Repeat("ordinary words, ", 50) + `","price":1.50,"tags":["a","b"]}}`
+	for _, test := range []struct{ name, path, body string }{
+		{"message", "/v1/groups/g/messages", "hello"},
+		{"item", "/v1/publish", one},
+		{"batch-100", "/v1/publish", "[" + strings.Repeat(one+",", 99) + one + "]"},
+		{"batch-100-objects", "/v1/publish", "[" + strings.Repeat(object+",", 99) + object + "]"},
 	} {
-		body := "hello"
-		if name == "item" {
-			body = `{"groups":["g"],"message":"hello"}`
-		}
-		b.Run(name, func(b *testing.B) {
+		body, r := test.body, request("POST", test.path, "", "Authorization: Bearer "+token)
+		b.Run(test.name, func(b *testing.B) {
 			b.ReportAllocs()
+			b.SetBytes(int64(len(body)))
 			reader := strings.NewReader(body)
 			r.Body, r.ContentLength = io.NopCloser(reader), int64(len(body))
 			for b.Loop() {

@@ -1,11 +1,7 @@
 package api
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"net/http"
-	"unicode/utf8"
 
 	"groupcast/loop"
 	"groupcast/protocol"
@@ -13,16 +9,25 @@ import (
 
 // item is one publication as it stands in the body of POST /v1/publish.
 type item struct {
-	groups  []string
-	payload []byte // a string's characters if isText, else a JSON value's text as it stood there
+	groups []string
+	// payload is a string's characters if isText, else a JSON value's text as it stood
+	// there. It may alias the body.
+	payload []byte
 	isText  bool
 	exclude []loop.SessionID
 	problem *problem // why it cannot be published; the rest means nothing then
 }
 
-// parseItems reads one publication or an array of them. What is wrong with the
-// JSON is wrong with the whole body, and the error says it; what is wrong with
-// one publication is in that item, so that the others can be published.
+// blame notes why it cannot be published. The first mistake is told.
+func (it *item) blame(p *problem) {
+	if it.problem == nil {
+		it.problem = p
+	}
+}
+
+// parseItems reads one publication or an array of them, in one pass. What is wrong
+// with the JSON is wrong with the whole body, and the error says it; what is wrong
+// with one publication is in that item, so that the others can be published.
 //
 // It is stricter than the WebSocket commands are: here a mistake is made by a
 // program that gets an answer. Text that is not UTF-8, half of a surrogate pair
@@ -30,95 +35,78 @@ type item struct {
 // that all JSON libraries share (RFC 7493). Inside of message only the first two
 // are looked for.
 func parseItems(body []byte, maxItems int) (items []item, batch bool, p *problem) {
-	if !utf8.Valid(body) {
-		return nil, false, badJSON("the body is not UTF-8")
-	}
-	var whole json.RawMessage
-	if err := json.Unmarshal(body, &whole); err != nil {
-		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-			return nil, false, badJSON("the body is not one valid JSON value: what is wrong is at byte %d of %d", syntax.Offset, len(body))
-		}
-		return nil, false, badJSON("the body is not one valid JSON value")
-	}
-	if hasLoneSurrogate(body) {
-		return nil, false, badJSON(`a string has half of a surrogate pair (\ud800 to \udfff)`)
-	}
-	body = bytes.TrimLeft(body, " \t\r\n")
-	switch body[0] {
+	s := scanner{text: body}
+	switch s.peek() {
 	case '{':
-		one, p := parseItem(body)
-		return []item{one}, false, p
+		items = []item{s.item()}
 	case '[':
-		items, p := parseBatch(body, maxItems)
-		return items, true, p
+		items, batch = s.batch(maxItems), true
+	default:
+		s.value()
+		p = problemf(http.StatusUnprocessableEntity, codeBadItem, "the body must be an object, or an array of objects")
 	}
-	return nil, false, problemf(http.StatusUnprocessableEntity, codeBadItem, "the body must be an object, or an array of objects")
+	if s.end(); s.problem != nil {
+		return nil, batch, s.problem
+	}
+	return items, batch, p
 }
 
 func badJSON(format string, args ...any) *problem {
 	return problemf(http.StatusBadRequest, codeBadJSON, format+": nothing was published", args...)
 }
 
-// parseBatch reads a valid JSON array.
-func parseBatch(body []byte, maxItems int) ([]item, *problem) {
-	elements := values(body)
+// batch reads an array of items.
+func (s *scanner) batch(maxItems int) []item {
 	items := []item{}
-	for elements.More() {
+	s.open('[')
+	for first := true; s.next(']', first); first = false {
 		if len(items) == maxItems {
-			return nil, problemf(http.StatusRequestEntityTooLarge, codeTooManyItems, "a batch has %d items at most: nothing was published", maxItems)
+			s.fail(problemf(http.StatusRequestEntityTooLarge, codeTooManyItems, "a batch has %d items at most: nothing was published", maxItems))
+			break
 		}
-		one, p := parseItem(next(elements))
-		if p != nil {
-			return nil, p
-		}
-		items = append(items, one)
+		items = append(items, s.item())
 	}
-	return items, nil
+	return items
 }
 
-// parseItem reads a valid JSON value.
-func parseItem(raw []byte) (it item, whole *problem) {
-	if raw[0] != '{' {
-		return item{problem: badItem("an item must be an object")}, nil
+// item reads one, with all its mistakes: what comes behind the first is still
+// looked at, for what makes the whole body invalid.
+func (s *scanner) item() (it item) {
+	if !s.open('{') {
+		s.value()
+		it.blame(badItem("an item must be an object"))
+		return it
 	}
-	// The first mistake is told; but all names are read, for those that stand twice.
-	var seen struct{ groups, message, exclude bool }
-	blame := func(p *problem) {
-		if it.problem == nil {
-			it.problem = p
-		}
-	}
-	fields := values(raw)
-	for fields.More() {
-		name := key(fields)
-		value := next(fields)
-		var twice *bool
-		switch name {
+	var groups, message, exclude bool // seen
+	for first := true; s.next('}', first); first = false {
+		var seen *bool
+		switch name := s.key(); string(name) {
 		case "groups":
-			twice = &seen.groups
-			blame(it.readGroups(value))
+			seen = &groups
+			it.readGroups(s)
 		case "message":
-			twice = &seen.message
-			it.readMessage(value)
+			seen = &message
+			it.readMessage(s)
 		case "exclude":
-			twice = &seen.exclude
-			blame(it.readExclude(value))
+			seen = &exclude
+			it.readExclude(s)
 		default:
-			blame(badItem("there is a field that is none of groups, message and exclude"))
+			it.blame(badItem("there is a field that is none of groups, message and exclude"))
+			s.value()
 			continue
 		}
-		if *twice {
-			return item{}, badJSON("%s stands twice in an item", name)
+		if *seen {
+			s.fail(badJSON("groups, message or exclude stands twice in an item"))
 		}
-		*twice = true
+		*seen = true
 	}
-	if !seen.groups {
-		blame(badItem("groups is missing"))
+	if !groups {
+		it.blame(badItem("groups is missing"))
 	}
-	if !seen.message {
-		blame(problemf(http.StatusUnprocessableEntity, codeBadMessage, "message is missing"))
+	if !message {
+		it.blame(problemf(http.StatusUnprocessableEntity, codeBadMessage, "message is missing"))
 	}
-	return it, nil
+	return it
 }
 
 func badItem(detail string) *problem {
@@ -127,126 +115,69 @@ func badItem(detail string) *problem {
 
 // readGroups reads an array of names: 123 is "123", as in commands. Their length
 // is for the engine to judge.
-func (it *item) readGroups(raw []byte) *problem {
-	if raw[0] != '[' {
-		return badItem("groups must be an array")
+func (it *item) readGroups(s *scanner) {
+	if !s.open('[') {
+		s.value()
+		it.blame(badItem("groups must be an array"))
+		return
 	}
-	elements := values(raw)
-	for elements.More() {
-		if len(it.groups) == loop.MaxPublicationGroups {
-			return problemf(http.StatusUnprocessableEntity, codeTooManyGroups, "%v", loop.ErrTooManyGroups)
+	n := 0
+	for first := true; s.next(']', first); first = false {
+		name, ok := s.group()
+		switch n++; {
+		case n > loop.MaxPublicationGroups:
+			it.blame(problemf(http.StatusUnprocessableEntity, codeTooManyGroups, "%v", loop.ErrTooManyGroups))
+		case !ok:
+			it.blame(problemf(http.StatusUnprocessableEntity, codeBadGroup, "a group must be a string or an integer"))
+		case it.problem == nil:
+			it.groups = append(it.groups, name)
 		}
-		name, ok := groupName(next(elements))
-		if !ok {
-			return problemf(http.StatusUnprocessableEntity, codeBadGroup, "a group must be a string or an integer")
-		}
-		it.groups = append(it.groups, name)
 	}
-	if len(it.groups) == 0 {
-		return badItem("groups is empty")
+	if n == 0 {
+		it.blame(badItem("groups is empty"))
 	}
-	return nil
 }
 
-func groupName(raw []byte) (string, bool) {
-	if raw[0] == '"' {
-		return characters(raw), true
+// group is the name that comes next; false if it is no name.
+func (s *scanner) group() (string, bool) {
+	if s.peek() == '"' {
+		return string(s.string()), true
 	}
-	name, ok := protocol.NumberedGroup(raw)
+	name, ok := protocol.NumberedGroup(s.value())
 	return string(name), ok
 }
 
-func (it *item) readMessage(raw []byte) {
-	if it.isText = raw[0] == '"'; it.isText {
-		it.payload = []byte(characters(raw))
+func (it *item) readMessage(s *scanner) {
+	if it.isText = s.peek() == '"'; it.isText {
+		it.payload = s.string()
 	} else {
-		it.payload = raw
+		it.payload = s.value()
 	}
 }
 
-func (it *item) readExclude(raw []byte) *problem {
-	if raw[0] != '[' {
-		return badItem("exclude must be an array")
+func (it *item) readExclude(s *scanner) {
+	if !s.open('[') {
+		s.value()
+		it.blame(badItem("exclude must be an array"))
+		return
 	}
-	elements := values(raw)
-	for elements.More() {
-		if len(it.exclude) == loop.MaxPublicationExcludes {
-			return problemf(http.StatusUnprocessableEntity, codeTooManyExcludes, "%v", loop.ErrTooManyExcludes)
+	n := 0
+	for first := true; s.next(']', first); first = false {
+		var id loop.SessionID
+		var err error
+		isText := s.peek() == '"'
+		if isText {
+			id, err = loop.ParseSessionID(string(s.string()))
+		} else {
+			s.value()
 		}
-		text := next(elements)
-		if text[0] != '"' {
-			return badSession()
-		}
-		id, err := loop.ParseSessionID(characters(text))
-		if err != nil {
-			return badSession()
-		}
-		it.exclude = append(it.exclude, id)
-	}
-	return nil
-}
-
-func badSession() *problem {
-	return problemf(http.StatusUnprocessableEntity, codeBadSession, "exclude has something in it that is not a session id")
-}
-
-// key is the next name of a valid object.
-func key(d *json.Decoder) string {
-	token, err := d.Token()
-	if err != nil {
-		panic(err) // it was valid
-	}
-	return token.(string)
-}
-
-// values walks over the inside of a valid array or object: More, then next (in
-// an object key and next), and so on.
-func values(raw []byte) *json.Decoder {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if _, err := d.Token(); err != nil {
-		panic(err) // it was valid
-	}
-	return d
-}
-
-// next is the text of the next value, as it stood there, without the space around it.
-func next(d *json.Decoder) []byte {
-	var raw json.RawMessage
-	if err := d.Decode(&raw); err != nil {
-		panic(err) // it was valid
-	}
-	return raw
-}
-
-// characters are those of a valid JSON string.
-func characters(raw []byte) (s string) {
-	if err := json.Unmarshal(raw, &s); err != nil {
-		panic(err) // it was valid
-	}
-	return s
-}
-
-// hasLoneSurrogate looks for an escape of half a surrogate pair in valid JSON.
-// encoding/json makes U+FFFD of it, which is not what was meant.
-func hasLoneSurrogate(body []byte) bool {
-	for {
-		at := bytes.IndexByte(body, '\\')
-		if at < 0 {
-			return false
-		}
-		body = body[at:]
-		switch unit := protocol.EscapedUnit(body); {
-		case unit < 0:
-			body = body[2:] // \n and the like
-		case unit < 0xD800 || unit > 0xDFFF:
-			body = body[6:]
-		case unit > 0xDBFF:
-			return true // a second half first
-		default:
-			if low := protocol.EscapedUnit(body[6:]); low < 0xDC00 || low > 0xDFFF {
-				return true
-			}
-			body = body[12:]
+		switch n++; {
+		case n > loop.MaxPublicationExcludes:
+			it.blame(problemf(http.StatusUnprocessableEntity, codeTooManyExcludes, "%v", loop.ErrTooManyExcludes))
+		case !isText || err != nil:
+			it.blame(problemf(http.StatusUnprocessableEntity, codeBadSession, "exclude has something in it that is not a session id"))
+		case it.problem == nil:
+			it.exclude = append(it.exclude, id)
 		}
 	}
 }

@@ -14,36 +14,6 @@ import (
 	"groupcast/loop"
 )
 
-func TestHasLoneSurrogate(t *testing.T) {
-	for text, want := range map[string]bool{
-		`""`:                         false,
-		`"\ud83d\ude42"`:             false,
-		`"\uD83D\uDE42"`:             false,
-		`"\\ud83d"`:                  false,
-		`"\\\ud83d\ude42"`:           false,
-		`"\n\u00e4\"\ud7ff\ue000"`:   false,
-		`"\ud83d"`:                   true,
-		`"\ude42"`:                   true,
-		`"\ud83d\\ude42"`:            true,
-		`"\ud83dx\ude42"`:            true,
-		`"\ud83d\ud83d\ude42"`:       true,
-		`"\ud83d\ude42\ude42"`:       true,
-		`"\ud83d\n"`:                 true,
-		`{"\udfff":1}`:               true,
-		`["\ud83d\ude42","\ud800"]`:  true,
-		`["\ud800","\udc00"]`:        true,
-		`"\uDBFF\uDFFF\uD800\uDC00"`: false,
-		`"\\\\\ud83d\ude42\\\ud83d"`: true,
-	} {
-		if !json.Valid([]byte(text)) {
-			t.Fatalf("%s is not JSON", text)
-		}
-		if got := hasLoneSurrogate([]byte(text)); got != want {
-			t.Errorf("%s: %v, want %v", text, got, want)
-		}
-	}
-}
-
 // Whatever a program can want to publish comes out as it went in.
 func TestParseItemsProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
