@@ -69,12 +69,12 @@ type API struct {
 	operations map[string]*operation // by the mux's pattern
 	noRoute    *operation            // stands for what no route leads to
 	pageRoute  *operation            // stands for what Page serves
-	document   []byte                // openapi.json
 
 	limits   atomic.Pointer[Limits] // what it points to is never changed
 	tokens   tokens
 	draining atomic.Bool
-	requests gauge // in flight, health left out
+	requests gauge // in flight, of those that MaxInFlight is about
+	scrapes  gauge // of metrics, in flight
 	listings *listingGate
 	ration   *ration.Logger
 	conns    atomic.Int64
@@ -96,8 +96,8 @@ func New(o Options) (*API, error) {
 		log:        o.Logger,
 		mux:        http.NewServeMux(),
 		operations: make(map[string]*operation),
-		noRoute:    &operation{kind: kind{id: "none", public: true}},
-		pageRoute:  &operation{kind: kind{id: "page", public: true}},
+		noRoute:    &operation{id: "none"},
+		pageRoute:  &operation{id: "page"},
 		listings:   newListingGate(),
 		crossing:   http.NewCrossOriginProtection(),
 	}
@@ -111,7 +111,8 @@ func New(o Options) (*API, error) {
 	if err := errors.Join(a.SetLimits(o.Limits), a.SetTokens(o.Tokens)); err != nil {
 		return nil, err
 	}
-	return a, a.register()
+	a.register()
+	return a, nil
 }
 
 // SetDraining makes /readyz answer 503 from now on, so that load balancers look
@@ -119,7 +120,7 @@ func New(o Options) (*API, error) {
 func (a *API) SetDraining() { a.draining.Store(true) }
 
 // OpenAPI is the API's description, a JSON document. It is not to be changed.
-func (a *API) OpenAPI() []byte { return a.document }
+func (a *API) OpenAPI() []byte { return document }
 
 // Stats is what the API counts.
 func (a *API) Stats() Stats {

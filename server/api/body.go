@@ -7,7 +7,6 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 )
 
@@ -15,13 +14,11 @@ import (
 type bodyKind int
 
 const (
-	noBody   bodyKind = iota // it is not read
-	textBody                 // characters, whatever they are said to be
+	textBody bodyKind = iota // characters, whatever they are said to be
 	jsonBody
 )
 
-// readBody reads a body within its limit. w is net/http's own, which learns that
-// the connection is to be closed when it is not read to its end.
+// readBody reads a body within its limit, until its server's ReadTimeout at most.
 func readBody(w http.ResponseWriter, r *http.Request, kind bodyKind, limits *Limits) ([]byte, *problem) {
 	if p := checkType(r, kind); p != nil {
 		return nil, p
@@ -33,6 +30,9 @@ func readBody(w http.ResponseWriter, r *http.Request, kind bodyKind, limits *Lim
 	tooLarge := problemf(http.StatusRequestEntityTooLarge, codeTooLarge, "the body is over the limit of %d bytes", limit)
 	if r.ContentLength > int64(limit) {
 		return nil, tooLarge
+	}
+	if inner, ok := w.(*recorder); ok {
+		w = inner.ResponseWriter // net/http's own closes the connection if the body is not read to its end
 	}
 	// Room for what comes, not for what is announced.
 	var body bytes.Buffer
@@ -75,25 +75,5 @@ func checkType(r *http.Request, kind bodyKind) *problem {
 	case kind == jsonBody && media != "application/json":
 		return problemf(http.StatusUnsupportedMediaType, codeMediaType, "the body is JSON: send Content-Type: application/json (curl --json)")
 	}
-	return nil
-}
-
-// checkQuery brings the query into the one form that huma reads as it is meant:
-// it takes the first of two values, stumbles over names without one, and takes
-// what is not percent-encoding for nothing.
-func checkQuery(r *http.Request) *problem {
-	if r.URL.RawQuery == "" {
-		return nil
-	}
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return problemf(http.StatusBadRequest, codeBadParameter, "the query is malformed")
-	}
-	for _, list := range values {
-		if len(list) > 1 {
-			return problemf(http.StatusBadRequest, codeBadParameter, "a parameter stands twice in the query")
-		}
-	}
-	r.URL.RawQuery = values.Encode()
 	return nil
 }

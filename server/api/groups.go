@@ -3,43 +3,50 @@ package api
 import (
 	"context"
 	"net/http"
-	"unicode/utf8"
 
 	"groupcast/loop"
 )
 
-type groupsInput struct {
-	Prefix string `query:"prefix" doc:"Only groups whose names begin with it"`
-	After  string `query:"after" doc:"Only groups whose names come behind this one, in the order of their bytes: next of the page before"`
-	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"The most groups to answer with"`
+type groupsQuery struct {
+	prefix, after string
+	limit         int
 }
 
-type groupsOutput struct{ Body groupsPage }
+func groupsQueryOf(v *parameters) groupsQuery {
+	return groupsQuery{v.groupName("prefix"), v.groupName("after"), v.pageLimit()}
+}
+
+// maxPageEntries bounds a page of a listing.
+const (
+	maxPageEntries     = 1000
+	defaultPageEntries = 100
+)
+
+func (v *parameters) pageLimit() int {
+	return v.number("limit", 1, maxPageEntries, defaultPageEntries)
+}
 
 type groupsPage struct {
-	Groups []loop.GroupInfo `json:"groups" nullable:"false"`
-	Next   string           `json:"next,omitempty" doc:"What to give as after for the next page; missing on the last one"`
+	Groups []loop.GroupInfo `json:"groups"`
+	Next   string           `json:"next,omitempty"`
 }
 
-func (a *API) listGroups(ctx context.Context, in *groupsInput) (*groupsOutput, error) {
-	if !utf8.ValidString(in.Prefix) || !utf8.ValidString(in.After) {
-		return nil, problemf(http.StatusUnprocessableEntity, codeBadParameter, "prefix and after are UTF-8")
-	}
+func (a *API) listGroups(ctx context.Context, q groupsQuery) (page groupsPage, p *problem) {
 	ctx, cancel := a.queried(ctx)
 	defer cancel()
 	if p := a.enterListing(ctx); p != nil {
-		return nil, p
+		return page, p
 	}
 	defer a.listings.leave()
-	page, more, err := a.engine.Groups(ctx, in.Prefix, in.After, in.Limit)
+	groups, more, err := a.engine.Groups(ctx, q.prefix, q.after, q.limit)
 	if err != nil {
-		return nil, problemOf(ctx, err)
+		return page, problemOf(err)
 	}
-	out := groupsPage{Groups: append([]loop.GroupInfo{}, page...)} // never null
+	page.Groups = append([]loop.GroupInfo{}, groups...) // never null
 	if more {
-		out.Next = page[len(page)-1].Name
+		page.Next = groups[len(groups)-1].Name
 	}
-	return &groupsOutput{out}, nil
+	return page, nil
 }
 
 // queried bounds how long a request may wait for the loops.
@@ -56,52 +63,28 @@ func (a *API) enterListing(ctx context.Context) *problem {
 	return problemf(http.StatusServiceUnavailable, codeBusy, "other listings took too long")
 }
 
-type groupInput struct {
-	Group string `path:"group" doc:"The group's name, percent-encoded: a slash is %2F"`
-}
-
-type groupOutput struct{ Body loop.GroupInfo }
-
-func (a *API) getGroup(ctx context.Context, in *groupInput) (*groupOutput, error) {
+func (a *API) getGroup(ctx context.Context, name string) (loop.GroupInfo, *problem) {
 	ctx, cancel := a.queried(ctx)
 	defer cancel()
-	info, err := a.engine.Group(ctx, in.Group)
-	if err != nil {
-		return nil, problemOf(ctx, err)
-	}
-	return &groupOutput{info}, nil
+	info, err := a.engine.Group(ctx, name)
+	return info, problemOf(err)
 }
 
-// nothing is the output of what answers with its status alone.
-type nothing struct{}
-
-func (a *API) deleteGroup(ctx context.Context, in *groupInput) (*nothing, error) {
+func (a *API) deleteGroup(ctx context.Context, name string) *problem {
 	ctx, cancel := a.queried(ctx)
 	defer cancel()
-	_, err := a.engine.Dissolve(ctx, in.Group)
-	return done(ctx, err)
+	_, err := a.engine.Dissolve(ctx, name)
+	return problemOf(err)
 }
 
-func done(ctx context.Context, err error) (*nothing, error) {
-	if err != nil {
-		return nil, problemOf(ctx, err)
-	}
-	return &nothing{}, nil
-}
-
-type memberInput struct {
-	Group   string         `path:"group" doc:"The group's name, percent-encoded: a slash is %2F"`
-	Session loop.SessionID `path:"session" doc:"The session's id"`
-}
-
-func (a *API) putMember(ctx context.Context, in *memberInput) (*nothing, error) {
+func (a *API) putMember(ctx context.Context, m membership) *problem {
 	ctx, cancel := a.queried(ctx)
 	defer cancel()
-	return done(ctx, a.engine.Join(ctx, in.Group, in.Session))
+	return problemOf(a.engine.Join(ctx, m.group, m.session))
 }
 
-func (a *API) deleteMember(ctx context.Context, in *memberInput) (*nothing, error) {
+func (a *API) deleteMember(ctx context.Context, m membership) *problem {
 	ctx, cancel := a.queried(ctx)
 	defer cancel()
-	return done(ctx, a.engine.Leave(ctx, in.Group, in.Session))
+	return problemOf(a.engine.Leave(ctx, m.group, m.session))
 }

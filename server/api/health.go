@@ -6,32 +6,25 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
-
 	"groupcast/server/monitor"
 )
 
-type noInput struct{}
-
-type healthOutput struct{ Body health }
-
 type health struct {
-	Status string `json:"status" enum:"ok,ready"`
+	Status string `json:"status"`
 }
 
-// healthz is 200 as long as the process answers: whoever restarts what is not
-// alive must not do so because it is busy or draining.
-func (a *API) healthz(context.Context, *noInput) (*healthOutput, error) {
-	return &healthOutput{health{"ok"}}, nil
+// healthz is 200 as long as the process answers: a supervisor that restarts what is
+// not alive must not do so because it is busy or draining.
+func (a *API) healthz(context.Context, nothing) (health, *problem) {
+	return health{"ok"}, nil
 }
 
 // readyz says whether new clients should come here.
-func (a *API) readyz(context.Context, *noInput) (*healthOutput, error) {
+func (a *API) readyz(context.Context, nothing) (health, *problem) {
 	if why := a.notReady(time.Now()); why != "" {
-		return nil, problemf(http.StatusServiceUnavailable, codeNotReady, "%s", why)
+		return health{}, problemf(http.StatusServiceUnavailable, codeNotReady, "%s", why)
 	}
-	return &healthOutput{health{"ready"}}, nil
+	return health{"ready"}, nil
 }
 
 // notReady asks no loop, so that a loop that does not answer does not make
@@ -57,18 +50,14 @@ func (a *API) notReady(now time.Time) string {
 	return ""
 }
 
-type statusOutput struct{ Body monitor.Status }
-
-func (a *API) getStatus(context.Context, *noInput) (*statusOutput, error) {
-	return &statusOutput{a.monitor.Status()}, nil
+func (a *API) getStatus(context.Context, nothing) (monitor.Status, *problem) {
+	return a.monitor.Status(), nil
 }
 
-func (a *API) getMetrics(context.Context, *noInput) (*huma.StreamResponse, error) {
+func (a *API) getMetrics(w http.ResponseWriter, r *http.Request) *problem {
 	if a.metrics == nil {
-		return nil, problemf(http.StatusNotFound, codeNotFound, "this server has no metrics")
+		return problemf(http.StatusNotFound, codeNotFound, "this server has no metrics")
 	}
-	return &huma.StreamResponse{Body: func(ctx huma.Context) {
-		r, w := humago.Unwrap(ctx)
-		a.metrics.ServeHTTP(w, r)
-	}}, nil
+	a.metrics.ServeHTTP(w, r)
+	return nil
 }

@@ -152,7 +152,11 @@ func (w *world) try(method, path string, body io.Reader, headers ...string) (*an
 	if err != nil {
 		return nil, err
 	}
-	return read(w.t, method+" "+path, response)
+	a, err := read(w.t, method+" "+path, response)
+	if err == nil {
+		a.asDescribed(r)
+	}
+	return a, err
 }
 
 func read(t *testing.T, what string, response *http.Response) (*answer, error) {
@@ -340,6 +344,8 @@ type fake struct {
 	publish  func(ctx context.Context, p loop.Publication) (uint64, error)
 	groups   func(ctx context.Context) ([]loop.GroupInfo, bool, error)
 	question error // of all the others
+	limit    int   // of the last listing of groups
+	code     ws.StatusCode
 }
 
 func (f *fake) PublishAll(ctx context.Context, p loop.Publication) (uint64, error) {
@@ -357,14 +363,16 @@ func (f *fake) Session(context.Context, loop.SessionID) (loop.SessionInfo, error
 	return loop.SessionInfo{}, f.question
 }
 
-func (f *fake) CloseSession(context.Context, loop.SessionID, ws.StatusCode, string) error {
+func (f *fake) CloseSession(_ context.Context, _ loop.SessionID, code ws.StatusCode, _ string) error {
+	f.code = code
 	return f.question
 }
 func (f *fake) Join(context.Context, string, loop.SessionID) error  { return f.question }
 func (f *fake) Leave(context.Context, string, loop.SessionID) error { return f.question }
 
-func (f *fake) Groups(ctx context.Context, _, _ string, _ int) ([]loop.GroupInfo, bool, error) {
+func (f *fake) Groups(ctx context.Context, _, _ string, limit int) ([]loop.GroupInfo, bool, error) {
 	if f.groups == nil {
+		f.limit = limit
 		return nil, false, f.question
 	}
 	return f.groups(ctx)
@@ -380,6 +388,12 @@ type still struct{ stats loop.Stats }
 
 func (s *still) Stats() loop.Stats      { return s.stats }
 func (s *still) Status() monitor.Status { return monitor.Status{} }
+
+// ready is a monitor that has just heard of the loops.
+type ready struct{}
+
+func (ready) Stats() loop.Stats      { return loop.Stats{Taken: time.Now()} }
+func (ready) Status() monitor.Status { return monitor.Status{} }
 
 // fakeAPI is an API before a fake engine.
 func fakeAPI(t *testing.T, f *fake, change func(*Options)) *API {
@@ -400,7 +414,9 @@ func ask(t *testing.T, h http.Handler, r *http.Request) *answer {
 	t.Helper()
 	out := &memory{header: make(http.Header)}
 	h.ServeHTTP(out, r)
-	return &answer{t, r.Method + " " + r.URL.String(), out.status, out.header, out.body.String()}
+	a := &answer{t, r.Method + " " + r.URL.String(), out.status, out.header, out.body.String()}
+	a.asDescribed(r)
+	return a
 }
 
 // memory is a response that is kept.
@@ -410,9 +426,15 @@ type memory struct {
 	body   bytes.Buffer
 }
 
-func (m *memory) Header() http.Header         { return m.header }
-func (m *memory) WriteHeader(status int)      { m.status = status }
-func (m *memory) Write(b []byte) (int, error) { return m.body.Write(b) }
+func (m *memory) Header() http.Header    { return m.header }
+func (m *memory) WriteHeader(status int) { m.status = status }
+
+func (m *memory) Write(b []byte) (int, error) {
+	if m.body.Len() == 0 && m.status == 0 {
+		m.status = http.StatusOK
+	}
+	return m.body.Write(b)
+}
 
 func request(method, target, body string, headers ...string) *http.Request {
 	r, err := http.NewRequestWithContext(context.Background(), method, "http://127.0.0.1:1235"+target, strings.NewReader(body))

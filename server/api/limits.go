@@ -20,8 +20,10 @@ type Limits struct {
 	// MaxBatchItems bounds the items of one batch.
 	MaxBatchItems int
 	// MaxInFlight bounds the requests being worked on at one time, since each of
-	// them may wait for room; health is not counted.
+	// them may wait for room; what wants no token is not counted, nor are metrics.
 	MaxInFlight int
+	// MaxScrapes bounds the answers of /metrics being made at one time.
+	MaxScrapes int
 	// MaxListings bounds the listings being made at one time: each of groups looks
 	// at every group there is. Further ones wait for QueryTimeout.
 	MaxListings int
@@ -44,6 +46,7 @@ func DefaultLimits() Limits {
 		MaxBatchBytes:   1 << 20,
 		MaxBatchItems:   1000,
 		MaxInFlight:     256,
+		MaxScrapes:      4,
 		MaxListings:     4,
 		PublishTimeout:  2 * time.Second,
 		QueryTimeout:    5 * time.Second,
@@ -71,6 +74,7 @@ func (l Limits) Validate() error {
 	between(l.MaxBatchBytes, 1, gib, "MaxBatchBytes")
 	between(l.MaxBatchItems, 1, 1<<20, "MaxBatchItems")
 	between(l.MaxInFlight, 1, 1<<20, "MaxInFlight")
+	between(l.MaxScrapes, 1, 1<<20, "MaxScrapes")
 	between(l.MaxListings, 1, 1<<20, "MaxListings")
 	within(l.PublishTimeout, "PublishTimeout")
 	within(l.QueryTimeout, "QueryTimeout")

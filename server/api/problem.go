@@ -2,14 +2,11 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"strconv"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"groupcast/loop"
 	"groupcast/protocol"
@@ -18,19 +15,20 @@ import (
 // problem is an error as a client gets it: RFC 9457's problem details, of the
 // type about:blank, with a code for programs.
 type problem struct {
-	Title     string       `json:"title" doc:"The status in words"`
-	Status    int          `json:"status" doc:"The HTTP status"`
-	Code      string       `json:"code" doc:"What went wrong, for programs"`
-	Detail    string       `json:"detail,omitempty" doc:"What went wrong, for people; may change"`
-	RequestID string       `json:"request_id,omitempty" doc:"The request's id, as in the X-Request-Id header and in the server's log"`
-	Errors    []fieldError `json:"errors,omitempty" nullable:"false" doc:"The parameters that are wrong"`
+	Title     string       `json:"title"`
+	Status    int          `json:"status"`
+	Code      string       `json:"code"`
+	Detail    string       `json:"detail,omitempty"`
+	RequestID string       `json:"request_id,omitempty"`
+	Errors    []fieldError `json:"errors,omitempty"`
 
 	headers http.Header
+	cause   error // what the log should know and the client not
 }
 
 type fieldError struct {
-	Location string `json:"location" doc:"Which one, like query.limit"`
-	Message  string `json:"message" doc:"What it wants"`
+	Location string `json:"location"`
+	Message  string `json:"message"`
 }
 
 // Codes of problems. They are part of the contract.
@@ -85,62 +83,23 @@ func (p *problem) setHeader(name, value string) *problem {
 	return p
 }
 
-// Error, GetStatus, GetHeaders and ContentType are what huma asks of an error.
-func (p *problem) Error() string { return p.Code + ": " + p.Detail }
-
-// GetStatus is the HTTP status.
-func (p *problem) GetStatus() int { return p.Status }
-
-// GetHeaders are headers that go with it.
-func (p *problem) GetHeaders() http.Header { return p.headers }
-
-// ContentType is RFC 9457's, whatever was asked for.
-func (p *problem) ContentType(string) string { return problemType }
-
 const problemType = "application/problem+json"
 
-// write answers with p. c's id goes with it.
-func (p *problem) write(w http.ResponseWriter, c *call) {
+// write answers with p, under the request's id.
+func (p *problem) write(w http.ResponseWriter, requestID string) {
 	stamped := *p
-	stamped.RequestID = c.id
-	body, err := json.Marshal(&stamped)
-	if err != nil {
-		panic(err) // strings and numbers
-	}
+	stamped.RequestID = requestID
 	maps.Copy(w.Header(), p.headers)
-	w.Header().Set("Content-Type", problemType)
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)+1))
-	w.WriteHeader(p.Status)
-	_, _ = w.Write(append(body, '\n')) // a client that is gone misses nothing
+	writeJSON(w, p.Status, problemType, &stamped)
 }
 
-// stamp is huma's transformer: it gives problems their request's id, and huma's
-// own errors, about parameters, the form of ours.
-func stamp(ctx huma.Context, _ string, v any) (any, error) {
-	switch e := v.(type) {
-	case *problem:
-		stamped := *e
-		stamped.RequestID = callOf(ctx.Context()).id
-		return &stamped, nil
-	case *huma.ErrorModel:
-		p := problemf(e.Status, codeBadParameter, "%s", e.Detail)
-		if e.Status >= http.StatusInternalServerError {
-			p.Code = codeInternal
-		}
-		for _, one := range e.Errors {
-			p.Errors = append(p.Errors, fieldError{one.Location, one.Message}) // not its value: no echo
-		}
-		p.RequestID = callOf(ctx.Context()).id
-		return p, nil
-	}
-	return v, nil
-}
-
-// problemOf says what an error of the engine means for a client. The rest is
-// remembered for the log.
-func problemOf(ctx context.Context, err error) *problem {
+// problemOf says what an error of the engine means for a client; nil is none. What
+// means nothing to a client is for the log.
+func problemOf(err error) *problem {
 	limit, isLimit := errors.AsType[*protocol.CommandError](err)
 	switch {
+	case err == nil:
+		return nil
 	case isLimit:
 		return problemf(http.StatusConflict, string(limit.Code), "%s", limit.Reason)
 	case errors.Is(err, loop.ErrBadGroup):
@@ -167,6 +126,11 @@ func problemOf(ctx context.Context, err error) *problem {
 		return problemf(http.StatusServiceUnavailable, codeStalled,
 			"the event loops did not answer in time: what was asked for may still happen")
 	}
-	callOf(ctx).cause = err
+	p := internal()
+	p.cause = err
+	return p
+}
+
+func internal() *problem {
 	return problemf(http.StatusInternalServerError, codeInternal, "the log knows more, under this request's id")
 }

@@ -9,26 +9,15 @@ import (
 
 // accepted is the answer to a publication that will be delivered.
 type accepted struct {
-	Order   uint64 `json:"order,omitempty" minimum:"1" doc:"Its place in the order that all members see; with several groups, the last one's"`
-	Pending bool   `json:"pending,omitempty" doc:"It was taken, but got its place too late to be told"`
+	Order   uint64 `json:"order,omitempty"`   // the last one's, with several groups
+	Pending bool   `json:"pending,omitempty"` // it got its place too late to be told
 }
-
-type messageInput struct {
-	Group string `path:"group" doc:"The group's name, percent-encoded: a slash is %2F"`
-}
-
-type messageOutput struct{ Body accepted }
 
 // publishMessage publishes the body as one message.
-func (a *API) publishMessage(ctx context.Context, in *messageInput) (*messageOutput, error) {
-	body := callOf(ctx).body
+func (a *API) publishMessage(ctx context.Context, group string, body []byte) (accepted, *problem) {
 	ctx, cancel := a.publishing(ctx)
 	defer cancel()
-	result, p := a.publishOne(ctx, loop.Publication{Groups: []string{in.Group}, Payload: body, IsText: true})
-	if p != nil {
-		return nil, p
-	}
-	return &messageOutput{result}, nil
+	return a.publishOne(ctx, loop.Publication{Groups: []string{group}, Payload: body, IsText: true})
 }
 
 // publishing bounds how long publications may wait for room. A client that has
@@ -52,37 +41,31 @@ func (a *API) publishOne(ctx context.Context, p loop.Publication) (accepted, *pr
 		return accepted{Pending: true}, nil
 	}
 	a.counters.RefusedItems.Add(1)
-	return accepted{}, problemOf(ctx, err)
+	return accepted{}, problemOf(err)
 }
 
-type batchInput struct{}
-
-type batchOutput struct{ Body any }
-
-// publishBatch publishes one item or several, in their order.
-func (a *API) publishBatch(ctx context.Context, _ *batchInput) (*batchOutput, error) {
-	items, batch, p := parseItems(callOf(ctx).body, a.limits.Load().MaxBatchItems)
+// publishBatch publishes one item or several, in their order. The answer to several
+// is a list, of accepted and *problem.
+func (a *API) publishBatch(ctx context.Context, _ nothing, body []byte) (any, *problem) {
+	items, batch, p := parseItems(body, a.limits.Load().MaxBatchItems)
 	if p != nil {
 		a.counters.RefusedItems.Add(1)
 		return nil, p
 	}
 	ctx, cancel := a.publishing(ctx)
 	defer cancel()
+	if !batch {
+		return a.publishItem(ctx, &items[0])
+	}
 	results := make([]any, len(items))
 	for i := range items {
 		result, p := a.publishItem(ctx, &items[i])
-		if results[i] = result; p == nil {
-			continue
+		if results[i] = result; p != nil {
+			results[i] = p
+			a.logItem(p)
 		}
-		if !batch {
-			return nil, p
-		}
-		results[i] = p
 	}
-	if !batch {
-		return &batchOutput{results[0]}, nil
-	}
-	return &batchOutput{results}, nil
+	return results, nil
 }
 
 func (a *API) publishItem(ctx context.Context, it *item) (accepted, *problem) {
@@ -91,10 +74,20 @@ func (a *API) publishItem(ctx context.Context, it *item) (accepted, *problem) {
 	case ctx.Err() != nil:
 		// The engine would still take it if there is room now, and nobody could tell
 		// whether it did.
-		it.problem = problemOf(ctx, loop.ErrOverloaded)
+		it.problem = problemOf(loop.ErrOverloaded)
 	default:
 		return a.publishOne(ctx, loop.Publication{Groups: it.groups, Payload: it.payload, IsText: it.isText, Exclude: it.exclude})
 	}
 	a.counters.RefusedItems.Add(1)
 	return accepted{}, it.problem
+}
+
+// logItem logs a mistake of the server's in a batch, whose status does not tell.
+func (a *API) logItem(p *problem) {
+	if p.cause == nil {
+		return
+	}
+	if ok, missed := a.ration.Take("item"); ok {
+		a.log.Warn("api: an item of a batch failed", "error", p.cause, "not_logged", missed)
+	}
 }

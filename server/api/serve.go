@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -18,42 +17,17 @@ import (
 	"groupcast/loop/ration"
 )
 
-// The way of a request: an id, a route, admission (token or origin, room), the
-// body, the handler; then it is counted and logged, whatever came of it.
+// The way of a request: an id, a route, admission (token or origin), room, and the
+// operation, which reads the body; then it is counted and logged, whatever came of it.
 
 // call is what is known of a request while it is worked on.
 // Owner: its goroutine.
 type call struct {
-	id    string
-	op    *operation
-	body  []byte
-	began time.Time
-	cause error // what the log should know and the client not
-}
-
-type callKey struct{}
-
-func callOf(ctx context.Context) *call {
-	c, _ := ctx.Value(callKey{}).(*call)
-	if c == nil {
-		return &call{}
-	}
-	return c
-}
-
-// kind is what tells operations apart before they begin.
-type kind struct {
-	id     string
-	public bool // asks for no token and no origin
-	health bool // answers although MaxInFlight others are being worked on
-	body   bodyKind
-}
-
-// operation is one request that the API knows.
-type operation struct {
-	kind
-
-	counts classCounts
+	id           string
+	op           *operation
+	requireToken bool
+	began        time.Time
+	cause        error // what the log should know and the client not
 }
 
 // Handler answers all that the API knows. With requireToken, everything but
@@ -65,56 +39,74 @@ func (a *API) Handler(requireToken bool) http.Handler {
 }
 
 func (a *API) serve(w http.ResponseWriter, r *http.Request, requireToken bool) {
-	c := &call{id: requestID(r), op: a.noRoute, began: time.Now()}
+	c := &call{id: requestID(r), op: a.noRoute, requireToken: requireToken, began: time.Now()}
 	out := &recorder{ResponseWriter: w}
 	defer a.finish(c, out, r)
 	h := w.Header()
 	h.Set("X-Request-Id", c.id)
 	h.Set("X-Content-Type-Options", "nosniff")
 
-	op, p := a.route(r)
-	if p != nil {
-		p.write(out, c)
-		return
+	// The mux would redirect a path like //x or /a/../b to a clean one, and a client
+	// would follow with GET and without its body: here such a path leads nowhere.
+	lookup := &routing{call: c, out: out, header: make(http.Header)}
+	if escaped := r.URL.EscapedPath(); escaped == path.Clean(escaped) {
+		a.mux.ServeHTTP(lookup, r)
+	} else {
+		lookup.status = http.StatusNotFound
 	}
+	if lookup.status != 0 {
+		a.serveUnrouted(lookup, r)
+	}
+}
+
+// perform carries out what a request was found to ask for.
+func (a *API) perform(op *operation, c *call, out *recorder, r *http.Request) {
 	c.op = op
-	if op == a.pageRoute {
-		a.servePage(out, r, c)
-		return
-	}
+	h := out.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	if !op.public {
-		if p := a.admit(r, requireToken); p != nil {
-			p.write(out, c)
-			return
-		}
+	if p := a.admitted(op, c, out, r); p != nil {
+		c.cause = p.cause
+		p.write(out, c.id)
 	}
-	limits := a.limits.Load()
-	if !op.health {
-		if !a.requests.enter(limits.MaxInFlight) {
-			a.counters.Busy.Add(1)
-			problemf(http.StatusServiceUnavailable, codeBusy, "too many requests are being worked on").write(out, c)
-			return
-		}
-		defer a.requests.leave()
-	}
-	if p := checkQuery(r); p != nil {
-		p.write(out, c)
-		return
-	}
-	if op.body != noBody {
-		var p *problem
-		if c.body, p = readBody(w, r, op.body, limits); p != nil {
-			p.write(out, c)
-			return
-		}
-	}
-	if op.id != "metrics" {
-		r.Header.Del("Accept") // JSON it is; huma would look for something close to it
-	}
-	a.mux.ServeHTTP(out, r.WithContext(context.WithValue(r.Context(), callKey{}, c)))
 }
+
+func (a *API) admitted(op *operation, c *call, out *recorder, r *http.Request) *problem {
+	limits := a.limits.Load()
+	if !op.public {
+		if p := a.admit(r, c.requireToken); p != nil {
+			return p
+		}
+		room, limit := &a.requests, limits.MaxInFlight
+		if op.watching {
+			room, limit = &a.scrapes, limits.MaxScrapes
+		}
+		if !room.enter(limit) {
+			a.counters.Busy.Add(1)
+			return busy("too many requests are being worked on")
+		}
+		defer room.leave()
+	}
+	return op.carry(out, r, limits)
+}
+
+func busy(detail string) *problem {
+	return problemf(http.StatusServiceUnavailable, codeBusy, "%s", detail)
+}
+
+// routing is what the mux gets to write on. The handler of an operation takes from it
+// what a request's way goes on with; what the mux would say itself goes no further.
+// Owner: the request's goroutine.
+type routing struct {
+	call   *call
+	out    *recorder
+	header http.Header
+	status int // what the mux said; 0 if there was an operation
+}
+
+func (m *routing) Header() http.Header         { return m.header }
+func (m *routing) WriteHeader(status int)      { m.status = status }
+func (m *routing) Write(b []byte) (int, error) { return len(b), nil }
 
 // requestID is the client's own, if it can stand in a header and a log line as
 // it is, or a new one.
@@ -140,33 +132,31 @@ func wellFormedID(id string) bool {
 	return id != "" && len(id) <= maxRequestID
 }
 
-// route finds the operation. The mux would redirect a path like //x or /a/../b to
-// a clean one, and a client would follow with GET and without its body: here
-// such a path leads nowhere.
-func (a *API) route(r *http.Request) (*operation, *problem) {
+// serveUnrouted answers what no operation was found for: a file of the page, 405 with
+// the methods that there are, or 404.
+func (a *API) serveUnrouted(found *routing, r *http.Request) {
+	c, out := found.call, found.out
 	escaped := r.URL.EscapedPath()
-	handler, pattern := a.mux.Handler(r)
-	switch {
-	case escaped != path.Clean(escaped):
-	case a.operations[pattern] != nil:
-		return a.operations[pattern], nil
-	case a.page != nil && !strings.HasPrefix(escaped, "/v1/"):
-		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			return a.pageRoute, nil
-		}
-		if escaped == "/" {
-			return nil, notAllowed("GET, HEAD")
-		}
-		fallthrough
-	default:
-		// What the mux itself would say: 404, or 405 with the methods there are.
-		probe := &recorder{ResponseWriter: discard{make(http.Header)}}
-		handler.ServeHTTP(probe, r)
-		if probe.status == http.StatusMethodNotAllowed {
-			return nil, notAllowed(probe.Header().Get("Allow"))
+	if a.page != nil && escaped == path.Clean(escaped) && !strings.HasPrefix(escaped, "/v1/") && found.status != http.StatusMethodNotAllowed {
+		switch {
+		case r.Method == http.MethodGet || r.Method == http.MethodHead:
+			c.op = a.pageRoute
+			a.servePage(out, r, c)
+			return
+		case escaped == "/":
+			notAllowed("GET, HEAD").write(out, c.id)
+			return
 		}
 	}
-	return nil, problemf(http.StatusNotFound, codeNotFound, "there is nothing at this path; /openapi.json describes what there is")
+	if found.status == http.StatusMethodNotAllowed {
+		notAllowed(found.header.Get("Allow")).write(out, c.id)
+		return
+	}
+	notFound().write(out, c.id)
+}
+
+func notFound() *problem {
+	return problemf(http.StatusNotFound, codeNotFound, "there is nothing at this path; /openapi.json describes what there is")
 }
 
 func notAllowed(allow string) *problem {
@@ -179,7 +169,7 @@ func (a *API) servePage(out *recorder, r *http.Request, c *call) {
 	w := &pageWriter{ResponseWriter: out, header: make(http.Header)}
 	a.page.ServeHTTP(w, r)
 	if w.missing {
-		problemf(http.StatusNotFound, codeNotFound, "there is nothing at this path; /openapi.json describes what there is").write(out, c)
+		notFound().write(out, c.id)
 	} else if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
@@ -217,11 +207,11 @@ func (w *pageWriter) Write(b []byte) (int, error) {
 // finish counts and logs a request, and catches what went wrong in it.
 func (a *API) finish(c *call, out *recorder, r *http.Request) {
 	failure := recover()
+	if c.cause == nil {
+		c.cause = out.failed
+	}
 	switch {
 	case failure == nil:
-	case out.failed != nil: // huma panics when the client is gone
-		c.cause = out.failed
-		failure = http.ErrAbortHandler
 	case failure == http.ErrAbortHandler: //nolint:errorlint // a panic's value, compared as net/http does
 	default:
 		a.counters.Panics.Add(1)
@@ -231,7 +221,7 @@ func (a *API) finish(c *call, out *recorder, r *http.Request) {
 				"stack", string(debug.Stack()), "not_logged", missed)
 		}
 		if out.status == 0 {
-			problemf(http.StatusInternalServerError, codeInternal, "the log knows more, under this request's id").write(out, c)
+			internal().write(out, c.id)
 			failure = nil
 		} else {
 			failure = http.ErrAbortHandler // half an answer: cut it, so that nobody takes it for a whole one
@@ -318,10 +308,3 @@ func (w *recorder) Write(b []byte) (int, error) {
 	}
 	return n, err
 }
-
-// discard is nobody.
-type discard struct{ header http.Header }
-
-func (d discard) Header() http.Header         { return d.header }
-func (d discard) WriteHeader(int)             {}
-func (d discard) Write(b []byte) (int, error) { return len(b), nil }

@@ -29,7 +29,7 @@ func TestRoutes(t *testing.T) {
 		}
 	})
 	metrics := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", r.Header.Get("Accept"))
+		w.Header().Set("Content-Type", "text/plain; asked="+strings.ReplaceAll(r.Header.Get("Accept"), "/", "-"))
 		_, _ = io.WriteString(w, "up 1\n")
 	})
 	with := fakeAPI(t, &fake{}, func(o *Options) { o.Page, o.Metrics = page, metrics })
@@ -77,7 +77,7 @@ func TestRoutes(t *testing.T) {
 		}
 	}
 	ask(t, with.Handler(false), request("POST", "/", "")).wantCode(405, codeNotAllowed)
-	if got := ask(t, with.Handler(false), request("GET", "/metrics", "", "Accept: text/csv")); got.body != "up 1\n" || got.header.Get("Content-Type") != "text/csv" {
+	if got := ask(t, with.Handler(false), request("GET", "/metrics", "", "Accept: text/csv")); got.body != "up 1\n" || got.header.Get("Content-Type") != "text/plain; asked=text-csv" {
 		t.Errorf("metrics: %q as %q", got.body, got.header.Get("Content-Type"))
 	}
 	if got := ask(t, with.Handler(false), request("GET", "/", "")); got.body != "<html>" || got.header.Get("Content-Type") != "text/html" {

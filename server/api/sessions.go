@@ -8,60 +8,62 @@ import (
 	"groupcast/loop"
 )
 
-type sessionsInput struct {
-	After loop.SessionID `query:"after" doc:"Only sessions behind this one: next of the page before"`
-	Limit int            `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"The most sessions to answer with"`
+type sessionsQuery struct {
+	after loop.SessionID
+	limit int
 }
 
-type sessionsOutput struct{ Body sessionsPage }
+func sessionsQueryOf(v *parameters) (q sessionsQuery) {
+	if after := v.text("after"); after != "" {
+		q.after = v.sessionID("query.after", after)
+	}
+	q.limit = v.pageLimit()
+	return q
+}
 
 type sessionsPage struct {
-	Sessions []loop.SessionInfo `json:"sessions" nullable:"false"`
-	Next     string             `json:"next,omitempty" doc:"What to give as after for the next page; missing on the last one"`
+	Sessions []loop.SessionInfo `json:"sessions"`
+	Next     string             `json:"next,omitempty"`
 }
 
-func (a *API) listSessions(ctx context.Context, in *sessionsInput) (*sessionsOutput, error) {
+func (a *API) listSessions(ctx context.Context, q sessionsQuery) (page sessionsPage, p *problem) {
 	ctx, cancel := a.queried(ctx)
 	defer cancel()
 	if p := a.enterListing(ctx); p != nil {
-		return nil, p
+		return page, p
 	}
 	defer a.listings.leave()
-	page, next, err := a.engine.Sessions(ctx, in.After, in.Limit)
+	sessions, next, err := a.engine.Sessions(ctx, q.after, q.limit)
 	if err != nil {
-		return nil, problemOf(ctx, err)
+		return page, problemOf(err)
 	}
-	out := sessionsPage{Sessions: append([]loop.SessionInfo{}, page...)} // never null
+	page.Sessions = append([]loop.SessionInfo{}, sessions...) // never null
 	if next != (loop.SessionID{}) {
-		out.Next = next.String()
+		page.Next = next.String()
 	}
-	return &sessionsOutput{out}, nil
+	return page, nil
 }
 
-type sessionInput struct {
-	Session loop.SessionID `path:"session" doc:"The session's id"`
-}
-
-type sessionOutput struct{ Body loop.SessionInfo }
-
-func (a *API) getSession(ctx context.Context, in *sessionInput) (*sessionOutput, error) {
+func (a *API) getSession(ctx context.Context, id loop.SessionID) (loop.SessionInfo, *problem) {
 	ctx, cancel := a.queried(ctx)
 	defer cancel()
-	info, err := a.engine.Session(ctx, in.Session)
-	if err != nil {
-		return nil, problemOf(ctx, err)
-	}
-	return &sessionOutput{info}, nil
+	info, err := a.engine.Session(ctx, id)
+	return info, problemOf(err)
 }
 
-type closeInput struct {
-	Session loop.SessionID `path:"session" doc:"The session's id"`
-	Code    int            `query:"code" minimum:"1000" maximum:"4999" default:"1008" doc:"The close code"`
-	Reason  string         `query:"reason" doc:"The close frame's reason: at most 123 bytes of UTF-8"`
+type closing struct {
+	session loop.SessionID
+	code    ws.StatusCode
+	reason  string
 }
 
-func (a *API) deleteSession(ctx context.Context, in *closeInput) (*nothing, error) {
+func closingOf(v *parameters) closing {
+	code := v.number("code", 1000, 4999, int(ws.StatusPolicyViolation))
+	return closing{sessionOf(v), ws.StatusCode(code), v.text("reason")}
+}
+
+func (a *API) deleteSession(ctx context.Context, c closing) *problem {
 	ctx, cancel := a.queried(ctx)
 	defer cancel()
-	return done(ctx, a.engine.CloseSession(ctx, in.Session, ws.StatusCode(in.Code), in.Reason))
+	return problemOf(a.engine.CloseSession(ctx, c.session, c.code, c.reason))
 }

@@ -1,0 +1,87 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+)
+
+// carry carries out an operation that was admitted: it reads what the request has
+// to say, and answers, unless there is a problem.
+type carry func(w http.ResponseWriter, r *http.Request, limits *Limits) *problem
+
+// answering is an operation that answers a question with JSON.
+func answering[In, Out any](read func(*parameters) In, do func(context.Context, In) (Out, *problem)) carry {
+	return func(w http.ResponseWriter, r *http.Request, _ *Limits) *problem {
+		in, p := readParameters(r, read)
+		if p != nil {
+			return p
+		}
+		out, p := do(r.Context(), in)
+		if p != nil {
+			return p
+		}
+		writeJSON(w, http.StatusOK, "application/json", out)
+		return nil
+	}
+}
+
+// doing is an operation that changes something, and has nothing to say about it.
+func doing[In any](read func(*parameters) In, do func(context.Context, In) *problem) carry {
+	return func(w http.ResponseWriter, r *http.Request, _ *Limits) *problem {
+		in, p := readParameters(r, read)
+		if p == nil {
+			p = do(r.Context(), in)
+		}
+		if p == nil {
+			w.WriteHeader(http.StatusNoContent)
+		}
+		return p
+	}
+}
+
+// taking is an operation that takes a body, whole and within its limit.
+func taking[In, Out any](kind bodyKind, read func(*parameters) In, do func(context.Context, In, []byte) (Out, *problem)) carry {
+	return func(w http.ResponseWriter, r *http.Request, limits *Limits) *problem {
+		in, p := readParameters(r, read)
+		if p != nil {
+			return p
+		}
+		body, p := readBody(w, r, kind, limits)
+		if p != nil {
+			return p
+		}
+		out, p := do(r.Context(), in, body)
+		if p != nil {
+			return p
+		}
+		writeJSON(w, http.StatusAccepted, "application/json", out)
+		return nil
+	}
+}
+
+// passing is an operation that writes its answer itself.
+func passing(do func(http.ResponseWriter, *http.Request) *problem) carry {
+	return func(w http.ResponseWriter, r *http.Request, _ *Limits) *problem {
+		if _, p := readParameters(r, nothingOf); p != nil {
+			return p
+		}
+		return do(w, r)
+	}
+}
+
+// writeJSON answers with v and a line's end, at once.
+func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(err) // structs of strings and numbers
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes()) // a client that is gone misses nothing
+}
