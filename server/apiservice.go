@@ -25,11 +25,12 @@ const defaultAPI = "127.0.0.1:1235"
 // apiService is the API behind its listeners. The control socket leads to the
 // same API.
 type apiService struct {
-	api     *api.API
-	log     *slog.Logger
-	doors   []*door.Door
-	servers []*http.Server
-	serving sync.WaitGroup
+	api      *api.API
+	log      *slog.Logger
+	maxFiles int
+	doors    []*door.Door
+	servers  []*http.Server
+	serving  sync.WaitGroup
 }
 
 // newAPI makes the API, which has no listener yet.
@@ -57,7 +58,7 @@ func (s *Server) newAPI() (*api.API, error) {
 		Monitor: s.monitor,
 		Page:    page.Handler(),
 		Metrics: m.Handler(),
-		Limits:  apiLimits(s.options),
+		Limits:  apiLimits(s.options, s.maxFiles),
 		Tokens:  tokens,
 		Logger:  s.log,
 	})
@@ -90,7 +91,7 @@ func (s *Server) openAPI() (service, error) {
 			return nil, errors.Join(&OptionError{"--api", err.Error()}, shutAll(doors))
 		}
 	}
-	service := &apiService{api: s.api, log: s.log, doors: doors}
+	service := &apiService{api: s.api, log: s.log, maxFiles: s.maxFiles, doors: doors}
 	open, guarded := s.api.Handler(false), s.api.Handler(true)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.api.HasTokens() {
@@ -104,7 +105,7 @@ func (s *Server) openAPI() (service, error) {
 	for _, d := range doors {
 		h := api.NewHTTPServer(handler, settings)
 		service.servers = append(service.servers, h)
-		listener := s.api.LimitConns(d.Listener, maxAPIConns(s.maxFiles))
+		listener := s.api.LimitConns(d.Listener)
 		service.serving.Go(func() {
 			if err := h.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 				d.Ended()
@@ -136,8 +137,9 @@ func apiTokens(o Options, log *slog.Logger) (tokens []string, err error) {
 	return tokens, nil
 }
 
-func apiLimits(o Options) api.Limits {
+func apiLimits(o Options, maxFiles int) api.Limits {
 	l := api.DefaultLimits()
+	l.MaxConns = maxAPIConns(maxFiles)
 	l.MaxMessageBytes = int(o.MaxMessageBytes)
 	l.MaxBatchBytes = max(l.MaxBatchBytes, min(2*l.MaxMessageBytes, 1<<30))
 	return l
@@ -158,7 +160,7 @@ func (a *apiService) reload(o Options) error {
 			return &OptionError{"--api", err.Error()}
 		}
 	}
-	return errors.Join(a.api.SetTokens(tokens), a.api.SetLimits(apiLimits(o)))
+	return errors.Join(a.api.SetTokens(tokens), a.api.SetLimits(apiLimits(o, a.maxFiles)))
 }
 
 // drain only makes it say that it is not ready: who asks how the drain is going

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"groupcast/loop"
+	"groupcast/server/api"
 )
 
 // raiseOpenFiles raises RLIMIT_NOFILE to its hard limit and returns what is in
@@ -31,7 +32,6 @@ func raiseOpenFiles() (files int, err error) {
 // What descriptors are needed for besides connections.
 const (
 	baseFiles    = 192  // standard streams, logs, pollers, profiles, and the control socket's connections
-	apiConns     = 256  // connections to the API
 	channelConns = 4096 // connections to the Channel server, where there is one
 	// Epoll, eventfd, control sockets, a timer, some to spare, and the second descriptor
 	// of each connection that is on its way.
@@ -39,15 +39,15 @@ const (
 	filesPerEntry = 4 // a listener, a connection in the acceptor's hand (two), and one to spare
 )
 
-// reserveFor is how many descriptors are kept from the connections.
-func reserveFor(o Options) int {
+// reserveFor is how many of files descriptors are kept from the connections.
+func reserveFor(files int, o Options) int {
 	doors := len(o.Listen) + max(len(o.API), 1) + len(o.Channel)
-	return baseFiles + apiConns + o.loops()*filesPerLoop + doors*filesPerEntry + o.MaxRefusals
+	return baseFiles + maxAPIConns(files) + api.ReservedConns + o.loops()*filesPerLoop + doors*filesPerEntry + o.MaxRefusals
 }
 
 // maxAPIConns bounds the connections to the API, so that under a low open-files
 // limit backends cannot take what clients need.
-func maxAPIConns(files int) int { return min(apiConns, max(files/8, 4)) }
+func maxAPIConns(files int) int { return min(api.DefaultLimits().MaxConns, max(files/8, 4)) }
 
 // maxChannelConns bounds the connections to the Channel server likewise.
 func maxChannelConns(files int) int { return min(channelConns, max(files/4, 4)) }
@@ -56,7 +56,7 @@ func maxChannelConns(files int) int { return min(channelConns, max(files/4, 4)) 
 // very low one a quarter is better than nothing: then it is the system that
 // refuses the rest, which costs nobody who is connected.
 func connsWithin(files int, o Options) int {
-	reserve := reserveFor(o)
+	reserve := reserveFor(files, o)
 	if len(o.Channel) > 0 {
 		reserve += maxChannelConns(files)
 	}

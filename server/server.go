@@ -126,7 +126,7 @@ func (s *Server) open() error {
 func (s *Server) settleConns(o Options) int {
 	o.Loops = s.loops // what 0 means may change
 	within := connsWithin(s.maxFiles, o)
-	if reserve := reserveFor(o); s.maxFiles < 2*reserve {
+	if reserve := reserveFor(s.maxFiles, o); s.maxFiles < 2*reserve {
 		s.log.Warn("the open-files limit is low: raise it (ulimit -n, LimitNOFILE=)",
 			"open_files", s.maxFiles, "reserve", reserve, "connections", within)
 	}

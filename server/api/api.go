@@ -77,7 +77,7 @@ type API struct {
 	scrapes  gauge // of metrics, in flight
 	listings *listingGate
 	ration   *ration.Logger
-	conns    atomic.Int64
+	conns    *conns
 	counters Counters
 	crossing *http.CrossOriginProtection
 }
@@ -98,6 +98,7 @@ func New(o Options) (*API, error) {
 		operations: make(map[string]*operation),
 		noRoute:    &operation{id: "none"},
 		pageRoute:  &operation{id: "page"},
+		conns:      newConns(),
 		listings:   newListingGate(),
 		crossing:   http.NewCrossOriginProtection(),
 	}
@@ -124,7 +125,8 @@ func (a *API) OpenAPI() []byte { return document }
 
 // Stats is what the API counts.
 func (a *API) Stats() Stats {
-	s := Stats{Counters: &a.counters, InFlight: a.requests.now(), Conns: int(a.conns.Load())}
+	s := Stats{Counters: &a.counters, InFlight: a.requests.now()}
+	s.Conns, s.EvictedConns = a.conns.now()
 	add := func(op *operation) {
 		for class := range op.counts {
 			s.Requests = append(s.Requests, RequestCount{op.id, classNames[class], op.counts[class].Load()})

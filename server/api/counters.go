@@ -14,6 +14,8 @@ type Stats struct {
 	Requests []RequestCount // every operation and class, sorted; zeros too
 	InFlight int            `metric:"api_in_flight_requests" help:"Requests being worked on, health left out."`
 	Conns    int            `metric:"api_connections" help:"Connections to the API."` // of listeners made by LimitConns
+	// Connections without a token, closed to make room.
+	EvictedConns uint64 `metric:"limit_hits_total{limit=api_conns_evicted}"`
 }
 
 // Counters are those that count on while they are read.

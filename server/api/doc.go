@@ -17,8 +17,9 @@
 //	publish.go groups.go sessions.go health.go   the operations
 //	problem.go     errors, as clients get them
 //	limits.go      what requests may cost
+//	conns.go       which connections there may be, and which goes when there are too many
 //	counters.go    what is counted
-//	httpserver.go  timeouts, and how many connections there may be
+//	httpserver.go  timeouts, and accepting connections
 //
 // # The way of a request
 //
@@ -117,7 +118,16 @@
 // one does not answer, the question would not be answered either.
 //
 // 2026-11-23: connections over the limit are answered 503 and closed, instead of
-// left in the kernel's queue: who has to wait does not know what for.
+// left in the kernel's queue: a client that has to wait does not know what for.
+//
+// 2026-11-25: before that a connection is closed that has shown no token and been
+// quiet for longest. Refusing alone let 256 sockets with one GET /healthz a minute
+// each shut the API, with the right token too, and /healthz with it. A shorter
+// IdleTimeout would only have made them ask more often, and a limit for each address
+// would have hit local workers first: they and every proxy's clients come from
+// 127.0.0.1. So the share of an address counts those alone that have shown no token,
+// where one is wanted. A connection whose token was right is never closed for another;
+// when all are such, ReservedConns more are answered about health and metrics.
 //
 // 2026-11-25: net/http's mux with typed handlers and a description written by hand,
 // instead of the framework huma that was here. It was asked for parameters and the

@@ -41,16 +41,15 @@ type world struct {
 
 // setup is what a test may change before its world starts.
 type setup struct {
-	loop    loop.Options
-	api     Options
-	server  ServerOptions
-	token   bool // the listener wants one
-	maxConn int
+	loop   loop.Options
+	api    Options
+	server ServerOptions
+	token  bool // the listener wants one
 }
 
 func start(t *testing.T, change func(*setup)) *world {
 	t.Helper()
-	s := setup{loop: loop.DefaultOptions(), server: DefaultServerOptions(), maxConn: DefaultMaxConns}
+	s := setup{loop: loop.DefaultOptions(), server: DefaultServerOptions()}
 	s.loop.Loops = 2
 	s.loop.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	s.api.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -81,7 +80,7 @@ func start(t *testing.T, change func(*setup)) *world {
 	w.http = door.Addr().String()
 	s.server.Logger = s.api.Logger
 	server := NewHTTPServer(w.api.Handler(s.token), s.server)
-	serving.Go(func() { _ = server.Serve(w.api.LimitConns(door, s.maxConn)) })
+	serving.Go(func() { _ = server.Serve(w.api.LimitConns(door)) })
 	w.client = &http.Client{Transport: new(http.Transport), Timeout: patience}
 	t.Cleanup(func() {
 		w.client.CloseIdleConnections()

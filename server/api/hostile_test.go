@@ -164,32 +164,6 @@ func TestBadHeads(t *testing.T) {
 	w.do("GET", "/healthz", "").want(200)
 }
 
-// At the limit of connections the next one is told so; with one gone, there is
-// room again.
-func TestLimitConns(t *testing.T) {
-	w := start(t, func(s *setup) { s.maxConn = 2 })
-	const head = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-	var held []net.Conn
-	for range 2 {
-		c := w.raw(head)
-		w.answerOn(bufio.NewReader(c), "within the limit").want(200)
-		held = append(held, c)
-	}
-	c := w.raw(head)
-	var p problem
-	a := w.answerOn(bufio.NewReader(c), "over the limit")
-	if a.json(&p); a.status != 503 || p.Code != codeBusy || a.header.Get("Retry-After") == "" || a.header.Get("Content-Type") != problemType {
-		t.Errorf("over the limit: %d %s", a.status, a.body)
-	}
-	_ = c.Close()
-	if s := w.api.Stats(); s.Conns != 2 || s.RefusedConns.Load() != 1 {
-		t.Errorf("%d connections, %d refused", s.Conns, s.RefusedConns.Load())
-	}
-	_ = held[0].Close()
-	waitFor(t, "there is room", func() bool { return w.api.Stats().Conns == 1 })
-	w.answerOn(bufio.NewReader(w.raw(head)), "within the limit again").want(200)
-}
-
 // More requests in flight than may be are refused, at exactly the limit; health is
 // answered all the same.
 func TestMaxInFlight(t *testing.T) {
@@ -200,7 +174,7 @@ func TestMaxInFlight(t *testing.T) {
 		<-release
 		return 7, nil
 	}}
-	a := fakeAPI(t, f, func(o *Options) { o.Limits.MaxInFlight = limit })
+	a := fakeAPI(t, f, func(o *Options) { o.Limits.MaxInFlight, o.Metrics = limit, scraped(nil) })
 	h := a.Handler(false)
 	post := func() *answer { return ask(t, h, request("POST", "/v1/groups/g/messages", "x")) }
 	var held sync.WaitGroup
@@ -212,6 +186,8 @@ func TestMaxInFlight(t *testing.T) {
 	ask(t, h, request("GET", "/v1/status", "")).wantCode(503, codeBusy)
 	ask(t, h, request("GET", "/healthz", "")).want(200)
 	ask(t, h, request("GET", "/readyz", "")).wantCode(503, codeNotReady)
+	ask(t, h, request("GET", "/metrics", "")).want(200)
+	ask(t, h, request("GET", "/openapi.json", "")).want(200)
 	if s := a.Stats(); s.InFlight != limit || s.Busy.Load() != 2 {
 		t.Errorf("%d in flight, %d refused", s.InFlight, s.Busy.Load())
 	}
@@ -221,6 +197,34 @@ func TestMaxInFlight(t *testing.T) {
 	if s := a.Stats(); s.InFlight != 0 {
 		t.Errorf("%d in flight", s.InFlight)
 	}
+}
+
+// scraped are metrics that are told once wait has been read from, if it is not nil.
+func scraped(wait chan struct{}) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if wait != nil {
+			<-wait
+		}
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = io.WriteString(w, "up 1\n")
+	})
+}
+
+// More scrapes at a time than may be are refused; they are no one else's trouble.
+func TestMaxScrapes(t *testing.T) {
+	wait := make(chan struct{})
+	a := fakeAPI(t, &fake{}, func(o *Options) { o.Limits.MaxScrapes, o.Metrics = 2, scraped(wait) })
+	h := a.Handler(false)
+	var held sync.WaitGroup
+	for range 2 {
+		held.Go(func() { ask(t, h, request("GET", "/metrics", "")).want(200) })
+	}
+	waitFor(t, "both are being made", func() bool { return a.scrapes.now() == 2 })
+	ask(t, h, request("GET", "/metrics", "")).wantCode(503, codeBusy)
+	ask(t, h, request("POST", "/v1/groups/g/messages", "x")).want(202)
+	close(wait)
+	held.Wait()
+	ask(t, h, request("GET", "/metrics", "")).want(200)
 }
 
 // Listings take turns; whose turn does not come in time is told so.

@@ -63,6 +63,7 @@ func NewHTTPServer(handler http.Handler, o ServerOptions) *http.Server {
 		IdleTimeout:       o.IdleTimeout,
 		ErrorLog:          stdlog.New(serverLog{log}, "", 0),
 		Protocols:         new(http.Protocols),
+		ConnContext:       withConn,
 	}
 	s.Protocols.SetHTTP1(true)
 	return s
@@ -81,23 +82,20 @@ func (l serverLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// DefaultMaxConns is what LimitConns may be given.
-const DefaultMaxConns = 1024
-
 // maxRefusals bounds the connections that are being told that they are too many.
 const maxRefusals = 64
 
-// LimitConns bounds the connections that l gives out at one time to limit. What
-// is beyond it gets a 503 and is closed, without a look at what it asks for.
-func (a *API) LimitConns(l net.Listener, limit int) net.Listener {
-	body, err := json.Marshal(problemf(http.StatusServiceUnavailable, codeBusy, "too many connections"))
+// LimitConns bounds the connections of l and of all other listeners that it was called
+// for to MaxConns together: see conns. What finds no place gets a 503 and is closed,
+// without a look at what it asks for. Its server must be one of NewHTTPServer.
+func (a *API) LimitConns(l net.Listener) net.Listener {
+	body, err := json.Marshal(busy("too many connections"))
 	if err != nil {
 		panic(err) // strings and numbers
 	}
 	limited := &limitedListener{
 		Listener: l,
 		api:      a,
-		slots:    make(chan struct{}, max(limit, 1)),
 		refuser:  accept.NewRefuser(maxRefusals),
 		refusal: fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: %s\r\nContent-Length: %d\r\nRetry-After: %d\r\nConnection: close\r\n\r\n%s",
 			problemType, len(body), retryAfter, body),
@@ -113,12 +111,11 @@ type limitedListener struct {
 	api      *API
 	acceptor accept.Acceptor
 	stop     func() // ends a pause of the acceptor
-	slots    chan struct{}
 	refuser  *accept.Refuser
 	refusal  []byte
 }
 
-// Accept waits for the next connection within the limit. It is for one goroutine.
+// Accept waits for the next connection that finds a place. It is for one goroutine.
 func (l *limitedListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.acceptor.Next()
@@ -126,17 +123,11 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		l.acceptor.Went()
-		select {
-		case l.slots <- struct{}{}:
-			l.api.conns.Add(1)
-			return &limitedConn{Conn: c, leave: sync.OnceFunc(func() {
-				l.api.conns.Add(-1)
-				<-l.slots
-			})}, nil
-		default:
-			l.api.counters.RefusedConns.Add(1)
-			l.refuser.Refuse(c, l.refusal, nil)
+		if entered := l.api.conns.enter(c, l.api.HasTokens()); entered != nil {
+			return entered, nil
 		}
+		l.api.counters.RefusedConns.Add(1)
+		l.refuser.Refuse(c, l.refusal, nil)
 	}
 }
 
@@ -144,24 +135,4 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 func (l *limitedListener) Close() error {
 	defer l.stop()
 	return l.Listener.Close()
-}
-
-type limitedConn struct {
-	net.Conn
-	leave func()
-}
-
-// Close gives the place back.
-func (c *limitedConn) Close() error {
-	defer c.leave()
-	return c.Conn.Close()
-}
-
-// CloseWrite is what net/http does before it closes on a request that it has not
-// read to its end.
-func (c *limitedConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return nil
 }

@@ -12,6 +12,8 @@ import (
 // Limits bound what requests may cost. Every field has a unit in its name or
 // its comment; start from DefaultLimits.
 type Limits struct {
+	// MaxConns bounds the connections of all listeners together, but for ReservedConns.
+	MaxConns int
 	// MaxMessageBytes bounds the body of a single message; the engine's option of
 	// the same name.
 	MaxMessageBytes int
@@ -42,6 +44,7 @@ type Limits struct {
 // DefaultLimits fit the defaults of loop.Options.
 func DefaultLimits() Limits {
 	return Limits{
+		MaxConns:        1024,
 		MaxMessageBytes: 64 << 10,
 		MaxBatchBytes:   1 << 20,
 		MaxBatchItems:   1000,
@@ -70,6 +73,7 @@ func (l Limits) Validate() error {
 		}
 	}
 	const gib = 1 << 30
+	between(l.MaxConns, 1, 1<<20, "MaxConns")
 	between(l.MaxMessageBytes, 1, gib, "MaxMessageBytes")
 	between(l.MaxBatchBytes, 1, gib, "MaxBatchBytes")
 	between(l.MaxBatchItems, 1, 1<<20, "MaxBatchItems")
@@ -100,6 +104,7 @@ func (a *API) SetLimits(l Limits) error {
 	}
 	a.limits.Store(&l)
 	a.listings.setLimit(l.MaxListings)
+	a.conns.setLimit(l.MaxConns)
 	return nil
 }
 

@@ -13,7 +13,7 @@ func TestValidateLimits(t *testing.T) {
 	if err := DefaultLimits().Validate(); err != nil {
 		t.Error(err)
 	}
-	if err := (Limits{}).Validate(); err == nil || strings.Count(err.Error(), "wants") != 10 {
+	if err := (Limits{}).Validate(); err == nil || strings.Count(err.Error(), "wants") != 11 {
 		t.Errorf("the zero value: %v", err)
 	}
 	for field, change := range map[string]func(*Limits){

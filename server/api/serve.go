@@ -26,6 +26,8 @@ type call struct {
 	id           string
 	op           *operation
 	requireToken bool
+	conn         *conn // nil where connections have no limit
+	reserved     bool  // its place is for health and metrics
 	began        time.Time
 	cause        error // what the log should know and the client not
 }
@@ -39,12 +41,16 @@ func (a *API) Handler(requireToken bool) http.Handler {
 }
 
 func (a *API) serve(w http.ResponseWriter, r *http.Request, requireToken bool) {
-	c := &call{id: requestID(r), op: a.noRoute, requireToken: requireToken, began: time.Now()}
+	c := &call{id: requestID(r), op: a.noRoute, requireToken: requireToken, conn: connOf(r), began: time.Now()}
 	out := &recorder{ResponseWriter: w}
 	defer a.finish(c, out, r)
 	h := w.Header()
 	h.Set("X-Request-Id", c.id)
 	h.Set("X-Content-Type-Options", "nosniff")
+	if c.reserved = c.conn.began(); c.reserved {
+		h.Set("Connection", "close")
+	}
+	defer c.conn.ended()
 
 	// The mux would redirect a path like //x or /a/../b to a clean one, and a client
 	// would follow with GET and without its body: here such a path leads nowhere.
@@ -73,10 +79,16 @@ func (a *API) perform(op *operation, c *call, out *recorder, r *http.Request) {
 
 func (a *API) admitted(op *operation, c *call, out *recorder, r *http.Request) *problem {
 	limits := a.limits.Load()
+	if c.reserved && !op.watching {
+		a.counters.RefusedConns.Add(1)
+		return busy("too many connections: this one is for health and metrics")
+	}
 	if !op.public {
 		if p := a.admit(r, c.requireToken); p != nil {
+			c.conn.refused()
 			return p
 		}
+		c.conn.admitted(c.requireToken)
 		room, limit := &a.requests, limits.MaxInFlight
 		if op.watching {
 			room, limit = &a.scrapes, limits.MaxScrapes
@@ -139,6 +151,9 @@ func (a *API) serveUnrouted(found *routing, r *http.Request) {
 	escaped := r.URL.EscapedPath()
 	if a.page != nil && escaped == path.Clean(escaped) && !strings.HasPrefix(escaped, "/v1/") && found.status != http.StatusMethodNotAllowed {
 		switch {
+		case c.reserved:
+			busy("too many connections").write(out, c.id)
+			return
 		case r.Method == http.MethodGet || r.Method == http.MethodHead:
 			c.op = a.pageRoute
 			a.servePage(out, r, c)
