@@ -8,6 +8,7 @@ import (
 	"net/http/pprof"
 	"time"
 
+	"groupcast/server/api"
 	"groupcast/server/door"
 )
 
@@ -20,8 +21,12 @@ type profiler struct {
 	done     chan struct{}
 }
 
+// maxProfileBody bounds what is asked of /debug/pprof/symbol.
+const maxProfileBody = 1 << 20
+
 // startProfiler serves profiles on addr, which has to be a loopback address:
-// a profile tells much about a process, and taking one slows it down.
+// a profile tells much about a process, and taking one slows it down. So no page in a
+// browser on this machine may ask for one either, whatever name it gives the address.
 func startProfiler(addr string) (*profiler, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -32,9 +37,10 @@ func startProfiler(addr string) (*profiler, error) {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	guarded := api.NewSiteGuard(nil).Protect(http.MaxBytesHandler(mux, maxProfileBody))
 	p := &profiler{
 		listener: listener,
-		server:   http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second},
+		server:   http.Server{Handler: guarded, ReadHeaderTimeout: 5 * time.Second},
 		done:     make(chan struct{}),
 	}
 	go func() {

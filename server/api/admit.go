@@ -21,24 +21,53 @@ func (a *API) admit(r *http.Request, requireToken bool) *problem {
 		}
 		return problemf(http.StatusUnauthorized, codeUnauthorized, "wants a token: Authorization: Bearer TOKEN").setHeader("WWW-Authenticate", challenge)
 	}
-	if p := a.checkSite(r); p != nil {
+	if p := a.sites.check(r); p != nil {
 		a.counters.CrossSite.Add(1)
 		return p
 	}
 	return nil
 }
 
-// checkSite keeps out other sites' pages in the browser of somebody who can
-// reach this address. Such a page can send requests here with the browser's
-// hands; doc.go says how each way is closed.
-func (a *API) checkSite(r *http.Request) *problem {
+// SiteGuard keeps out other sites' pages, which can send requests with the hands of a
+// browser that reaches this address; doc.go says how each way is closed.
+type SiteGuard struct {
+	hosts    map[string]bool
+	crossing *http.CrossOriginProtection
+}
+
+// NewSiteGuard lets requests in whose Host is localhost, an IP address or one of
+// allowedHosts, names without port.
+func NewSiteGuard(allowedHosts []string) *SiteGuard {
+	g := &SiteGuard{hosts: make(map[string]bool), crossing: http.NewCrossOriginProtection()}
+	for _, host := range allowedHosts {
+		g.hosts[hostName(host)] = true
+	}
+	return g
+}
+
+// Protect leaves to next what does not come from another site's page. It is for
+// handlers whose GETs cost something, too: these are refused as what changes something
+// is, where the API lets them through.
+func (g *SiteGuard) Protect(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked := *r
+		asked.Method = http.MethodPost // as such it is judged
+		if p := g.check(&asked); p != nil {
+			p.write(w, "")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (g *SiteGuard) check(r *http.Request) *problem {
 	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); !ok || addr.Network() != "unix" {
-		if !a.knownHost(r.Host) {
+		if !g.knownHost(r.Host) {
 			return problemf(http.StatusForbidden, codeWrongHost,
 				"without a token, Host must be localhost, an IP address or a name that the server was told: a page could have made up another")
 		}
 	}
-	if a.crossing.Check(r) != nil {
+	if g.crossing.Check(r) != nil {
 		return problemf(http.StatusForbidden, codeCrossSite, "this comes from another site's page, which needs a token")
 	}
 	return nil
@@ -46,10 +75,10 @@ func (a *API) checkSite(r *http.Request) *problem {
 
 // knownHost accepts what DNS has no say in: an address, localhost, and none (no
 // browser sends that). And names that the operator gave.
-func (a *API) knownHost(host string) bool {
+func (g *SiteGuard) knownHost(host string) bool {
 	name := hostName(host)
 	_, notIP := netip.ParseAddr(name)
-	return name == "" || name == "localhost" || notIP == nil || a.hosts[name]
+	return name == "" || name == "localhost" || notIP == nil || g.hosts[name]
 }
 
 // hostName is a Host header without port, brackets and the dot at its end.

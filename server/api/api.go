@@ -62,7 +62,7 @@ type API struct {
 	monitor Monitor
 	page    http.Handler
 	metrics http.Handler
-	hosts   map[string]bool
+	sites   *SiteGuard
 	log     *slog.Logger
 
 	mux        *http.ServeMux
@@ -79,7 +79,6 @@ type API struct {
 	ration   *ration.Logger
 	conns    *conns
 	counters Counters
-	crossing *http.CrossOriginProtection
 }
 
 // New makes an API. The error says which option is wrong.
@@ -92,7 +91,7 @@ func New(o Options) (*API, error) {
 		monitor:    o.Monitor,
 		page:       o.Page,
 		metrics:    o.Metrics,
-		hosts:      make(map[string]bool),
+		sites:      NewSiteGuard(o.AllowedHosts),
 		log:        o.Logger,
 		mux:        http.NewServeMux(),
 		operations: make(map[string]*operation),
@@ -100,15 +99,11 @@ func New(o Options) (*API, error) {
 		pageRoute:  &operation{id: "page"},
 		conns:      newConns(),
 		listings:   newListingGate(),
-		crossing:   http.NewCrossOriginProtection(),
 	}
 	if a.log == nil {
 		a.log = slog.Default()
 	}
 	a.ration = ration.New(a.log)
-	for _, host := range o.AllowedHosts {
-		a.hosts[hostName(host)] = true
-	}
 	if err := errors.Join(a.SetLimits(o.Limits), a.SetTokens(o.Tokens)); err != nil {
 		return nil, err
 	}

@@ -71,6 +71,9 @@
 // else than to its own origin a browser first asks with OPTIONS, which gets 405. On a
 // unix socket Host is not looked at: no browser gets there.
 //
+// The same guard stands before Go's profiles (--pprof). There a GET costs something, so
+// what only reads is refused as well.
+//
 // Health, the page's files and the description want no token. They are the same
 // for every groupcast.
 //
