@@ -31,6 +31,7 @@ func (s *Server) openChannel() (service, error) {
 	}
 	settings := workerman.DefaultOptions()
 	settings.MaxConns = min(settings.MaxConns, maxChannelConns(s.maxFiles))
+	settings.MaxMessageBytes = int(s.options.MaxMessageBytes)
 	settings.Logger = s.log
 	c := &channelService{log: s.log, doors: doors}
 	if c.server, err = workerman.NewServer(settings, s.node, s.engine); err != nil {
@@ -53,7 +54,10 @@ func (c *channelService) listeners() []monitor.Listener {
 	return shown(monitor.KindChannel, c.doors...)
 }
 
-func (c *channelService) reload(Options) error { return nil }
+func (c *channelService) reload(o Options) error {
+	c.server.SetMaxMessageBytes(int(o.MaxMessageBytes))
+	return nil
+}
 
 // drain leaves it as it is: PHP programs talk to each other through it until the
 // end, and what they publish to groups the loops refuse.
@@ -81,6 +85,7 @@ func (s *Server) joinChannel() (service, error) {
 	}
 	settings := workerman.DefaultClientOptions()
 	settings.Address = s.options.ChannelJoin
+	settings.MaxMessageBytes = int(s.options.MaxMessageBytes)
 	settings.Logger = s.log
 	client, err := workerman.Join(settings, s.node, s.engine)
 	if err != nil {
@@ -91,9 +96,13 @@ func (s *Server) joinChannel() (service, error) {
 }
 
 func (j *joinService) listeners() []monitor.Listener { return nil }
-func (j *joinService) reload(Options) error          { return nil }
 func (j *joinService) drain()                        {}
 func (j *joinService) close() error                  { return j.client.Close() }
+
+func (j *joinService) reload(o Options) error {
+	j.client.SetMaxMessageBytes(int(o.MaxMessageBytes))
+	return nil
+}
 
 // flush writes the server there what was on its way. Whether it is away, or slow,
 // the client counts what it did not forward.

@@ -11,6 +11,7 @@
 //   - encode.go: from a Message to a frame, for servers and clients alike.
 //   - group.go, mark.go: the data of send_to_group, and what groupcasts write
 //     beside it for each other.
+//   - json.go: what WebSocket clients get of a message that is no string.
 //   - errors.go: why something is refused.
 //
 // # Memory
@@ -68,4 +69,11 @@
 // ignore keys that they do not know, and Channel servers pass them on. A single
 // name would do for two nodes at one server, but not for one behind the other:
 // its own messages come back to it under the name of the one in between.
+//
+// 2026-11-25, arrays and null become JSON as Workerman 5 writes it, slashes
+// escaped, so that a page behind a PHP worker and one behind groupcast get the same
+// bytes. Back references in such a message are refused: resolved, a few bytes of
+// them make any amount of text, and PHP leaves them behind only by accident. A float
+// by itself keeps its point, which PHP's string of it loses: a page can tell what
+// was sent.
 package workerman

@@ -2,6 +2,7 @@ package workerman
 
 import (
 	"bytes"
+	"encoding/json"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -59,6 +60,10 @@ func FuzzGroupMessage(f *testing.F) {
 				t.Fatalf("%q is an array", m.Data.Bytes)
 			}
 			return
+		}
+		const jsonLimit = 500
+		if text, err := g.AppendJSON(nil, jsonLimit); err == nil && g.Message.Kind != 0 && (!json.Valid(text) || len(text) > jsonLimit) {
+			t.Fatalf("%q: %q is no JSON, or too long", m.Data.Bytes, text)
 		}
 		marked, ok := g.WithMark(mark)
 		if !ok {

@@ -9,9 +9,10 @@ type GroupMessage struct {
 	Mark []byte
 
 	data           Data
-	pairs          int // in the array
-	markAt, markTo int // the pair of MarkKey; equal without one
-	first          int // where the first pair begins
+	message        []byte // the value as it was written
+	pairs          int    // in the array
+	markAt, markTo int    // the pair of MarkKey; equal without one
+	first          int    // where the first pair begins
 }
 
 // GroupMessage reads d as such. Its result aliases d; ok is false if d is no array.
@@ -30,6 +31,7 @@ func (d Data) GroupMessage() (g GroupMessage, ok bool) {
 		if err != nil {
 			return GroupMessage{}, false
 		}
+		value := s.at
 		v, err := s.skip()
 		if err != nil {
 			return GroupMessage{}, false
@@ -41,7 +43,7 @@ func (d Data) GroupMessage() (g GroupMessage, ok bool) {
 		case "group_id":
 			g.Group = v
 		case "message":
-			g.Message = v
+			g.Message, g.message = v, d.Bytes[value:s.at:s.at]
 		case MarkKey:
 			g.Mark = nil
 			if v.Kind == KindString {

@@ -11,20 +11,20 @@ import (
 	"pgregory.net/rapid"
 )
 
-// php is a running testdata/oracle.php.
+// php is a running program of testdata.
 type php struct {
 	in  io.WriteCloser
 	out io.Reader
 }
 
 // startPHP skips the test where there is no PHP.
-func startPHP(t *testing.T) *php {
+func startPHP(t *testing.T, program string) *php {
 	t.Helper()
 	path, err := exec.LookPath("php")
 	if err != nil {
 		t.Skip("NO PHP: not compared with the real one; to do so: sudo apt-get install php-cli")
 	}
-	cmd := exec.Command(path, "-n", "testdata/oracle.php")
+	cmd := exec.Command(path, "-n", program)
 	p := &php{}
 	if p.in, err = cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
@@ -49,7 +49,8 @@ type verdict struct {
 	answers [][]byte
 }
 
-func (p *php) ask(t *rapid.T, body []byte) verdict {
+// exchange sends a body and returns what PHP answers.
+func (p *php) exchange(t *rapid.T, body []byte) []byte {
 	if _, err := p.in.Write(frameOf(string(body))); err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +62,11 @@ func (p *php) ask(t *rapid.T, body []byte) verdict {
 	if _, err := io.ReadFull(p.out, answer); err != nil {
 		t.Fatal(err)
 	}
+	return answer
+}
+
+func (p *php) ask(t *rapid.T, body []byte) verdict {
+	answer := p.exchange(t, body)
 	rest, ok := strings.CutPrefix(string(answer), "yes\n")
 	if !ok {
 		return verdict{}
@@ -73,7 +79,7 @@ func (p *php) ask(t *rapid.T, body []byte) verdict {
 // TestPHP: what PHP programs send is answered byte for byte as a server written
 // in PHP would.
 func TestPHP(t *testing.T) {
-	p := startPHP(t)
+	p := startPHP(t, "testdata/oracle.php")
 	d := NewDecoder(DefaultLimits())
 	rapid.Check(t, func(t *rapid.T) {
 		body := drawBody(t)
@@ -96,7 +102,7 @@ func TestPHP(t *testing.T) {
 // TestPHPSpoilt: what is accepted, PHP understands, and in the same way; what
 // PHP understands is refused only for a reason that is known.
 func TestPHPSpoilt(t *testing.T) {
-	p := startPHP(t)
+	p := startPHP(t, "testdata/oracle.php")
 	d := NewDecoder(DefaultLimits())
 	rapid.Check(t, func(t *rapid.T) {
 		body := drawSpoilt(t)

@@ -25,6 +25,7 @@ type bridge struct {
 	channel workerman.Channel
 	timeout time.Duration // PublishTimeout
 	log     *ration.Logger
+	most    atomic.Int64 // MaxMessageBytes
 
 	// stop ends waiting.
 	stop   context.Context
@@ -50,6 +51,7 @@ func newBridge(o *Options, node *Node, h *hub, broker Broker, log *slog.Logger) 
 	}
 	b.stop, b.cancel = context.WithCancel(context.Background())
 	b.lost.Store(new(make(chan struct{})))
+	b.most.Store(int64(o.MaxMessageBytes))
 	return b
 }
 
@@ -69,7 +71,7 @@ func (b *bridge) publish(from *conn, ch workerman.Channel, d workerman.Data) {
 		b.hub.publish(from, ch, d)
 		return
 	}
-	p, mark, refused := publication(&g)
+	p, mark, refused := publication(&g, int(b.most.Load()))
 	if mark.Has(b.node.ID) {
 		b.count.Own.Add(1) // everybody here has had it
 		return

@@ -40,6 +40,7 @@ type Client struct {
 
 	count   ClientCounters
 	handled atomic.Uint64 // messages of the sink
+	most    atomic.Int64  // MaxMessageBytes
 
 	mu     sync.Mutex // guards what follows
 	out    *outbox    // nil while away
@@ -66,11 +67,15 @@ func Join(o ClientOptions, node *Node, broker Broker) (*Client, error) {
 	}
 	c.log = c.log.With("server", o.Address)
 	c.ration = ration.New(c.log)
+	c.most.Store(int64(o.MaxMessageBytes))
 	c.stop, c.cancel = context.WithCancel(context.Background())
 	c.running.Go(c.forward)
 	c.running.Go(c.stay)
 	return c, nil
 }
+
+// SetMaxMessageBytes is MaxMessageBytes from now on.
+func (c *Client) SetMaxMessageBytes(n int) { c.most.Store(int64(n)) }
 
 // Close leaves the cluster at once.
 func (c *Client) Close() error {
@@ -298,7 +303,7 @@ func (c *Client) take(decoder *workerman.Decoder, body []byte) {
 		c.refuse(RefusedShape)
 		return
 	}
-	p, mark, refused := publication(&g)
+	p, mark, refused := publication(&g, int(c.most.Load()))
 	switch {
 	case mark.Has(c.node.ID):
 		c.count.Own.Add(1)

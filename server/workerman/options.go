@@ -21,6 +21,10 @@ type Options struct {
 	// Channel is the channel that is bridged to the groups.
 	Channel string
 
+	// MaxMessageBytes is the broker's limit of a message. It bounds what is encoded
+	// for a group, before the broker looks at it.
+	MaxMessageBytes int
+
 	// MaxConns bounds the connections; who comes when it is reached is closed.
 	MaxConns int
 	// MaxFrameBytes bounds a frame, its length included, in both directions.
@@ -74,6 +78,7 @@ func DefaultOptions() Options {
 	limits := workerman.DefaultLimits()
 	return Options{
 		Channel:             GroupChannel,
+		MaxMessageBytes:     loop.DefaultOptions().MaxMessageBytes,
 		MaxConns:            4096,
 		MaxFrameBytes:       workerman.MaxFrameBytes,
 		MaxPartialBytes:     256 << 20,
@@ -101,6 +106,9 @@ type ClientOptions struct {
 	Address string
 	// Channel is the channel that is bridged to the groups.
 	Channel string
+
+	// MaxMessageBytes is as in Options.
+	MaxMessageBytes int
 
 	// DialTimeout bounds one attempt to connect, the look-up of a name included.
 	DialTimeout time.Duration
@@ -134,6 +142,7 @@ func DefaultClientOptions() ClientOptions {
 	d := DefaultOptions()
 	return ClientOptions{
 		Channel:         d.Channel,
+		MaxMessageBytes: d.MaxMessageBytes,
 		DialTimeout:     5 * time.Second,
 		RetryMin:        time.Second,
 		RetryMax:        30 * time.Second,
@@ -176,6 +185,7 @@ const (
 // another, joined.
 func (o Options) Validate() error {
 	var c checks
+	c.between(o.MaxMessageBytes, 1, gib, "MaxMessageBytes")
 	c.between(o.MaxConns, 1, 1<<20, "MaxConns")
 	c.between(o.MaxFrameBytes, minFrameBytes, gib, "MaxFrameBytes")
 	c.between(o.MaxPartialBytes, 1, 1<<40, "MaxPartialBytes")
@@ -205,6 +215,7 @@ func (o ClientOptions) Validate() error {
 	at, err := door.Parse(o.Address)
 	c.wants(err == nil && at.HasHost(), "Address", "wants HOST:PORT or unix:/PATH, got %q", o.Address)
 	c.between(len(o.Channel), 1, 64<<10, "Channel")
+	c.between(o.MaxMessageBytes, 1, gib, "MaxMessageBytes")
 	c.lasts(o.DialTimeout, minTimeout, "DialTimeout")
 	c.lasts(o.RetryMin, time.Millisecond, "RetryMin")
 	c.lasts(o.RetryMax, time.Millisecond, "RetryMax")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strconv"
 	"sync/atomic"
 
 	"groupcast/loop"
@@ -25,7 +24,7 @@ type Refusal int
 const (
 	RefusedShape    Refusal = iota // no array with group_id and message
 	RefusedGroup                   // group_id is no string or integer, or no name of a group
-	RefusedMessage                 // message is null, an array, or a number that JSON does not know
+	RefusedMessage                 // message has something in it that JSON does not know
 	RefusedUTF8                    // message is not UTF-8
 	RefusedTooLarge                // message is over the limit
 	RefusedOverload                // the broker had no room within PublishTimeout
@@ -84,9 +83,10 @@ type relay struct {
 	done chan struct{}
 }
 
-// publication is what the group gets of an event. The payload aliases the
-// event. mark is the one in it, if there is a valid one.
-func publication(g *workerman.GroupMessage) (p loop.Publication, mark workerman.Mark, refused Refusal) {
+// publication is what the group gets of an event: a payload of at most maxBytes,
+// if it has to be encoded. The payload may alias the event. mark is the one in it,
+// if there is a valid one.
+func publication(g *workerman.GroupMessage, maxBytes int) (p loop.Publication, mark workerman.Mark, refused Refusal) {
 	mark, marked := workerman.ParseMark(g.Mark)
 	if g.Group.Kind == 0 || g.Message.Kind == 0 {
 		return p, mark, RefusedShape
@@ -107,13 +107,10 @@ func publication(g *workerman.GroupMessage) (p loop.Publication, mark workerman.
 		}
 	case workerman.KindInt:
 		p.Payload = g.Message.Integer()
-	case workerman.KindFloat:
-		v, err := strconv.ParseFloat(string(g.Message.Text), 64)
-		if err != nil {
-			return p, mark, RefusedMessage
-		}
-		if p.Payload, err = json.Marshal(v); err != nil {
-			return p, mark, RefusedMessage // INF, NAN
+	case workerman.KindFloat, workerman.KindNull, workerman.KindArray:
+		var err error
+		if p.Payload, err = g.AppendJSON(nil, maxBytes); err != nil {
+			return p, mark, refusalOfJSON(err)
 		}
 	case workerman.KindBool:
 		p.IsText = true // as PHP makes a string of it
@@ -124,6 +121,16 @@ func publication(g *workerman.GroupMessage) (p loop.Publication, mark workerman.
 		return p, mark, RefusedMessage
 	}
 	return p, mark, accepted
+}
+
+func refusalOfJSON(err error) Refusal {
+	switch {
+	case errors.Is(err, workerman.ErrJSONLong):
+		return RefusedTooLarge
+	case errors.Is(err, workerman.ErrJSONNotUTF8):
+		return RefusedUTF8
+	}
+	return RefusedMessage
 }
 
 // newRelay is the relay of an event with data d, which is copied.

@@ -141,6 +141,13 @@ func (s *Server) admit(socket net.Conn) {
 	}()
 }
 
+// SetMaxMessageBytes is MaxMessageBytes from now on.
+func (s *Server) SetMaxMessageBytes(n int) {
+	if s.bridge != nil {
+		s.bridge.most.Store(int64(n))
+	}
+}
+
 func (s *Server) isClosing() bool {
 	select {
 	case <-s.closed:
