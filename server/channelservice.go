@@ -20,6 +20,28 @@ type channelService struct {
 	serving sync.WaitGroup
 }
 
+// checkChannel reports what is wrong with the Channel server's settings.
+func (o Options) checkChannel() (errs []error) {
+	wants := func(ok bool, flag, format string, args ...any) {
+		if !ok {
+			errs = append(errs, &OptionError{flag, fmt.Sprintf(format, args...)})
+		}
+	}
+	n := o.ChannelMaxChannels
+	wants(n >= 1 && n <= 1<<20, "--channel-max-channels", "wants 1 to %d, got %d", 1<<20, n)
+	return errs
+}
+
+// channelOptions is what the Channel server takes of o.
+func (s *Server) channelOptions(o Options) workerman.Options {
+	w := workerman.DefaultOptions()
+	w.MaxConns = min(w.MaxConns, maxChannelConns(s.maxFiles))
+	w.MaxMessageBytes = int(o.MaxMessageBytes)
+	w.MaxChannelsPerConn, w.MaxChannelsPerFrame = o.ChannelMaxChannels, o.ChannelMaxChannels
+	w.Logger = s.log
+	return w
+}
+
 // openChannel serves PHP programs where --channel says.
 func (s *Server) openChannel() (service, error) {
 	if len(s.options.Channel) == 0 {
@@ -29,12 +51,8 @@ func (s *Server) openChannel() (service, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings := workerman.DefaultOptions()
-	settings.MaxConns = min(settings.MaxConns, maxChannelConns(s.maxFiles))
-	settings.MaxMessageBytes = int(s.options.MaxMessageBytes)
-	settings.Logger = s.log
 	c := &channelService{log: s.log, doors: doors}
-	if c.server, err = workerman.NewServer(settings, s.node, s.engine); err != nil {
+	if c.server, err = workerman.NewServer(s.channelOptions(s.options), s.node, s.engine); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the Channel server: %w", err), shutAll(doors))
 	}
 	s.channel.Store(c.server)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"groupcast/loop"
+	"groupcast/server/workerman"
 )
 
 // Options are everything an operator can set. One struct, flat: its tags make
@@ -46,6 +47,8 @@ type Options struct {
 	Channel      []string `name:"channel" group:"backends" placeholder:"ADDR" help:"Workerman Channel server, for PHP programs: HOST:PORT, :PORT or unix:/PATH. Off by default."`
 	ChannelJoin  string   `name:"channel-join" group:"backends" placeholder:"HOST:PORT" help:"Workerman Channel server to join, in place of one of its workers."`
 
+	ChannelMaxChannels int `name:"channel-max-channels" group:"backends" placeholder:"N" help:"Channels that one connection to the Channel server subscribes to and watches, and that one of its messages names."`
+
 	Control   string        `name:"control" group:"process" placeholder:"PATH" help:"Unix socket for the commands (status, stop, reload ...): its path, a directory for it, or none. By default in /run/groupcast for root, in $$XDG_RUNTIME_DIR/groupcast for others."`
 	Drain     time.Duration `name:"drain" group:"process" placeholder:"TIME" help:"From SIGTERM or Ctrl+C to the end, at most. Many closes are spread over 80 % of it. 0 closes at once."`
 	LogFile   string        `name:"log-file" group:"process" placeholder:"FILE" help:"Where the log goes instead of standard error. Opened again at a reload, for logrotate."`
@@ -65,6 +68,7 @@ type Options struct {
 // comes from loop.DefaultOptions, the one place where it is written.
 func DefaultOptions() Options {
 	d := loop.DefaultOptions()
+	c := workerman.DefaultOptions()
 	return Options{
 		Listen:     []string{"0.0.0.0:1234"},
 		SocketMode: 0o660,
@@ -89,6 +93,8 @@ func DefaultOptions() Options {
 		MaxGroupBytes:       ByteSize(d.MaxGroupBytes),
 		MaxGroups:           d.MaxGroups,
 		MaxMembers:          d.MaxMembers,
+
+		ChannelMaxChannels: c.MaxChannelsPerConn,
 
 		Drain:     10 * time.Second,
 		LogLevel:  "info",

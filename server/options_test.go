@@ -92,6 +92,7 @@ func TestValidateNamesTheFlag(t *testing.T) {
 		{"api none and some", func(o *Options) { o.API = []string{"none", "127.0.0.1:1"} }, `--api: wants HOST:PORT, :PORT or unix:/PATH, got "none"`},
 		{"api for all", func(o *Options) { o.API = []string{":1235"} }, "--api: :1235 can be reached from other machines, and the API has no token"},
 		{"channel address", func(o *Options) { o.Channel = []string{"2206"} }, `--channel: wants HOST:PORT, :PORT or unix:/PATH, got "2206"`},
+		{"channels", func(o *Options) { o.ChannelMaxChannels = 0 }, "--channel-max-channels: wants 1 to 1048576, got 0"},
 		{"channel without a host", func(o *Options) { o.ChannelJoin = ":2206" }, `--channel-join: wants HOST:PORT, got ":2206"`},
 		{"channel at a socket", func(o *Options) { o.ChannelJoin = "unix:/x" }, `--channel-join: wants HOST:PORT, got "unix:/x"`},
 		{"control as an address", func(o *Options) { o.Control = "unix:/x" }, `--control: wants a path, got "unix:/x"`},

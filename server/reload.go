@@ -24,7 +24,11 @@ var needRestart = map[string]string{
 	"ChannelJoin": "the connection is made at the start",
 	"Loops":       "there are as many as were started",
 	"LogFormat":   "a log has one format",
+
+	"ChannelMaxChannels": channelAtStart,
 }
+
+const channelAtStart = "the Channel server's limits are set at the start"
 
 // Reload reads the settings again and puts in force what can change without
 // losing a session; it opens the log file and the token file again in any case.

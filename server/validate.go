@@ -49,6 +49,7 @@ func (o Options) Validate() error {
 		}
 	}
 	errs = append(errs, checkAddresses("--channel", o.Channel)...)
+	errs = append(errs, o.checkChannel()...)
 	if o.ChannelJoin != "" {
 		a, err := door.Parse(o.ChannelJoin)
 		wants(err == nil && !a.IsUnix() && a.HasHost(), "--channel-join", "wants HOST:PORT, got %q", o.ChannelJoin)

@@ -7,7 +7,7 @@ type Limits struct {
 	// MaxDepth is how many arrays may lie in each other, the message's own
 	// included: 1 to 4096, which is where PHP ends.
 	MaxDepth int
-	// MaxChannels is how many channels one message may name.
+	// MaxChannels is how many channels of one message are kept: the first ones.
 	MaxChannels int
 }
 
@@ -107,7 +107,7 @@ func (d *Decoder) field(m *Message, f *fields) *Error {
 			return d.readType(m)
 		case "channels":
 			f.list = true
-			return d.readChannels()
+			return d.readChannels(m)
 		case "channel":
 			f.single = true
 			f.channel, err = d.readChannel()
@@ -145,7 +145,8 @@ func (d *Decoder) readType(m *Message) *Error {
 	return nil
 }
 
-func (d *Decoder) readChannels() *Error {
+// readChannels keeps the first MaxChannels and counts the others.
+func (d *Decoder) readChannels(m *Message) *Error {
 	s := &d.scan
 	list, err := s.value()
 	if err != nil {
@@ -153,9 +154,6 @@ func (d *Decoder) readChannels() *Error {
 	}
 	if list.Kind != KindArray {
 		return errChannels
-	}
-	if list.count > d.limits.MaxChannels {
-		return errTooManyChannels
 	}
 	if err := s.enter(0); err != nil {
 		return err
@@ -169,8 +167,11 @@ func (d *Decoder) readChannels() *Error {
 		if err != nil {
 			return err
 		}
-		d.channels = append(d.channels, c)
+		if len(d.channels) < d.limits.MaxChannels {
+			d.channels = append(d.channels, c)
+		}
 	}
+	m.Beyond = list.count - len(d.channels)
 	return s.leave()
 }
 

@@ -58,7 +58,7 @@ func TestRefused(t *testing.T) {
 		"depth, unknown key":      {`a:2:{s:4:"type";s:7:"reserve";s:1:"x";` + nested(5) + `}`, ReasonDepth},
 		"depth without an end":    {strings.Repeat("a:1:{i:0;", 10), ReasonDepth},
 		"channels at the limit":   {`a:2:{s:4:"type";s:9:"subscribe";s:8:"channels";` + list(3) + `}`, accepted},
-		"channels over it":        {`a:2:{s:4:"type";s:9:"subscribe";s:8:"channels";` + list(4) + `}`, ReasonTooManyChannels},
+		"channels over it":        {`a:2:{s:4:"type";s:9:"subscribe";s:8:"channels";` + list(4) + `}`, accepted},
 		"no type":                 {`a:1:{s:8:"channels";a:0:{}}`, ReasonType},
 		"unknown type":            {`a:2:{s:4:"type";s:4:"none";s:8:"channels";a:0:{}}`, ReasonType},
 		"type in capitals":        {`a:2:{s:4:"type";s:9:"Subscribe";s:8:"channels";a:0:{}}`, ReasonType},
@@ -239,5 +239,21 @@ func TestDecoderMemory(t *testing.T) {
 	}
 	if cap(d.channels) > keepItems || cap(d.scan.open) > keepItems || cap(d.scan.refs) > keepItems {
 		t.Errorf("kept: %d channels, %d levels, %d references", cap(d.channels), cap(d.scan.open), cap(d.scan.refs))
+	}
+}
+
+// TestDecodeBeyondMaxChannels: the first channels are kept, the others counted and checked.
+func TestDecodeBeyondMaxChannels(t *testing.T) {
+	d := NewDecoder(Limits{MaxDepth: 5, MaxChannels: 3})
+	var m Message
+	for n := range 6 {
+		body := `a:2:{s:4:"type";s:9:"subscribe";s:8:"channels";` + list(n) + `}`
+		if err := d.Decode([]byte(body), &m); err != nil || len(m.Channels) != min(n, 3) || m.Beyond != max(0, n-3) {
+			t.Errorf("%d channels: %v, %d kept, %d beyond", n, err, len(m.Channels), m.Beyond)
+		}
+	}
+	bad := `a:2:{s:4:"type";s:9:"subscribe";s:8:"channels";a:4:{i:0;i:0;i:1;i:1;i:2;i:2;i:3;N;}}`
+	if err := d.Decode([]byte(bad), &m); err == nil || err.Reason != ReasonChannels {
+		t.Errorf("a channel beyond that is null: %v", err)
 	}
 }

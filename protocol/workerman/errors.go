@@ -14,7 +14,6 @@ const (
 	ReasonDepth
 	ReasonType
 	ReasonChannels
-	ReasonTooManyChannels
 
 	// Reasons is how many there are.
 	Reasons
@@ -39,8 +38,6 @@ func (r Reason) String() string {
 		return "type"
 	case ReasonChannels:
 		return "channels"
-	case ReasonTooManyChannels:
-		return "too_many_channels"
 	default:
 		return "none"
 	}
@@ -65,5 +62,4 @@ var (
 	errDepth           = &Error{ReasonDepth, "nested too deeply"}
 	errType            = &Error{ReasonType, "not an array with a known type"}
 	errChannels        = &Error{ReasonChannels, "the channels are missing, or not strings and integers"}
-	errTooManyChannels = &Error{ReasonTooManyChannels, "too many channels in one frame"}
 )

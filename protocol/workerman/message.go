@@ -88,6 +88,8 @@ type Message struct {
 	// Channels are what it is about: one for an event or queue message, any
 	// number for the others, none for reserve.
 	Channels []Channel
+	// Beyond is how many more it named: those over Limits.MaxChannels.
+	Beyond int
 	// Data is there for the types that have it.
 	Data Data
 	// Mark is the string under MarkKey beside the type, nil if there is none. An

@@ -219,7 +219,10 @@ func (c *conn) handle(body []byte) {
 	default:
 		s.bad(c.peer, workerman.ReasonType) // what only a server says
 	}
-	if refused > 0 {
-		s.ration.Warn("channel: a limit was reached", "type", m.Type.String(), "refused", refused, "peer", c.peer)
+	s.hub.beyond(m.Beyond)
+	if refused += m.Beyond; refused > 0 {
+		s.ration.Warn("channel: a limit was reached: the channels beyond it are refused, the others kept",
+			"type", m.Type.String(), "named", len(m.Channels)+m.Beyond, "refused", refused,
+			"of_one_connection", s.opt.MaxChannelsPerConn, "of_one_message", s.opt.MaxChannelsPerFrame, "peer", c.peer)
 	}
 }

@@ -107,7 +107,8 @@
 //
 // 2026-11-23: names beyond a limit are refused one by one, not the message: a
 // worker that subscribes to many channels at once after a reconnect keeps those
-// that fit.
+// that fit. That holds for the channels of one message as well: PHP's client names
+// all it has in one.
 //
 // 2026-11-23: half frames are bounded over all connections (MaxPartialBytes). With
 // frames of 10 MiB and 4,096 connections a limit for each would be 40 GiB.

@@ -33,13 +33,14 @@ type limit int
 
 const (
 	limitName limit = iota
+	limitPerFrame
 	limitPerConn
 	limitInAll
 	limitQueues
 	limits
 )
 
-var limitNames = [limits]string{"channel_bytes", "channels_per_conn", "subscriptions", "queues"}
+var limitNames = [limits]string{"channel_bytes", "channels_per_message", "channels_per_conn", "subscriptions", "queues"}
 
 // topic is a channel that has subscribers.
 type topic struct {
@@ -79,6 +80,15 @@ func (e *event) bytes() []byte {
 
 func (h *hub) newEvent(t workerman.Type, c workerman.Channel, d workerman.Data) *event {
 	return &event{message: workerman.Message{Type: t, Channels: []workerman.Channel{c}, Data: d}, limit: h.opt.MaxFrameBytes}
+}
+
+// beyond counts channels of a message that were not looked at.
+func (h *hub) beyond(n int) {
+	if n > 0 {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.count.Limited[limitPerFrame] += uint64(n)
+	}
 }
 
 // nameOK checks a channel's name; the caller holds mu.

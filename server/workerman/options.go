@@ -34,7 +34,8 @@ type Options struct {
 	MaxPartialBytes int
 	// MaxDepth bounds how deep arrays lie in each other.
 	MaxDepth int
-	// MaxChannelsPerFrame bounds the channels that one message names.
+	// MaxChannelsPerFrame bounds the channels that one message names: the others
+	// are ignored. PHP's client names all its channels in one after a reconnect.
 	MaxChannelsPerFrame int
 
 	// MaxChannelBytes bounds a channel's or queue's name.

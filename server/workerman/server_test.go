@@ -203,16 +203,15 @@ func TestQueue(t *testing.T) {
 
 // TestBadBodies: they are counted, spoil nothing, and the connection stays.
 func TestBadBodies(t *testing.T) {
-	s := startServer(t, NewNode(), nil, func(o *Options) { o.MaxDepth, o.MaxChannelsPerFrame = 5, 3 })
+	s := startServer(t, NewNode(), nil, func(o *Options) { o.MaxDepth = 5 })
 	p := subscriber(t, s.addr, "c")
 	bad := map[string]string{
-		"syntax":            "garbage",
-		"object":            with("publish", "c", `O:8:"stdClass":0:{}`),
-		"reference":         with("publish", "c", `R:1;`),
-		"depth":             with("publish", "c", strings.Repeat("a:1:{i:0;", 9)+"N;"+strings.Repeat("}", 9)),
-		"type":              `a:1:{s:4:"type";s:4:"nope";}`,
-		"channels":          `a:1:{s:4:"type";s:9:"subscribe";}`,
-		"too_many_channels": about("subscribe", "1", "2", "3", "4"),
+		"syntax":    "garbage",
+		"object":    with("publish", "c", `O:8:"stdClass":0:{}`),
+		"reference": with("publish", "c", `R:1;`),
+		"depth":     with("publish", "c", strings.Repeat("a:1:{i:0;", 9)+"N;"+strings.Repeat("}", 9)),
+		"type":      `a:1:{s:4:"type";s:4:"nope";}`,
+		"channels":  `a:1:{s:4:"type";s:9:"subscribe";}`,
 	}
 	for _, body := range bad {
 		p.send(body)
@@ -526,6 +525,36 @@ func TestLimits(t *testing.T) {
 	limited("queues", 1)
 	if st := s.Stats(); st.QueueDropped != 3 || st.QueuedMessages != 4 || st.QueuedBytes > 1500 {
 		t.Errorf("bytes: %d dropped, %d queued, %d bytes", st.QueueDropped, st.QueuedMessages, st.QueuedBytes)
+	}
+}
+
+// TestMaxChannelsPerFrame: of a message with too many channels the first ones count.
+func TestMaxChannelsPerFrame(t *testing.T) {
+	var log logBuffer
+	s := startServer(t, NewNode(), nil, func(o *Options) {
+		o.MaxChannelsPerFrame, o.MaxChannelsPerConn, o.Logger = 3, 4, log.logger()
+	})
+	p := dial(t, s.addr)
+	p.send(about("subscribe", "1", "2", "3", "4", "5"))
+	for _, c := range []string{"5", "4", "3", "1"} {
+		p.send(with("publish", c, "N;"))
+	}
+	p.want(eventOf("3", "N;"))
+	p.want(eventOf("1", "N;"))
+	if n := get(t, s.Stats().Limited, "channels_per_message"); n != 2 {
+		t.Errorf("%d counted, want 2", n)
+	}
+	p.send(about("subscribe", "4", "5", "1"))
+	p.send(with("publish", "5", "N;"))
+	p.send(with("publish", "4", "N;"))
+	p.want(eventOf("4", "N;"))
+	if n := get(t, s.Stats().Limited, "channels_per_conn"); n != 1 {
+		t.Errorf("%d counted, want 1", n)
+	}
+	for _, want := range []string{"named=5 refused=2", "of_one_connection=4 of_one_message=3"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("%q is not in the log:\n%s", want, log.String())
+		}
 	}
 }
 
