@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
+	"strings"
 	"sync"
 
 	"groupcast/server/door"
@@ -27,9 +29,36 @@ func (o Options) checkChannel() (errs []error) {
 			errs = append(errs, &OptionError{flag, fmt.Sprintf(format, args...)})
 		}
 	}
+	for _, text := range o.Channel {
+		if a, err := door.Parse(text); err == nil {
+			errs = append(errs, o.checkChannelBind(a)...)
+		}
+	}
+	for _, text := range o.ChannelAllow {
+		_, err := parseNetwork(text)
+		wants(err == nil, "--channel-allow", "wants a network like 10.0.0.0/8 or an address, got %q", text)
+	}
 	n := o.ChannelMaxChannels
 	wants(n >= 1 && n <= 1<<20, "--channel-max-channels", "wants 1 to %d, got %d", 1<<20, n)
 	return errs
+}
+
+// checkChannelBind refuses to be reachable from other machines by accident. a is
+// what is to be listened on, and once more what was bound: a name may be any address.
+func (o Options) checkChannelBind(a door.Address) []error {
+	if o.ChannelOpen || a.IsLoopback() {
+		return nil
+	}
+	return []error{&OptionError{"--channel", fmt.Sprintf("%s can be reached from other machines, and the Channel protocol has no password: "+
+		"--channel-open says that it is meant, or listen on 127.0.0.1, [::1] or a unix socket", a)}}
+}
+
+// parseNetwork reads a network, or one address.
+func parseNetwork(text string) (netip.Prefix, error) {
+	if one, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(one.WithZone(""), one.BitLen()), nil
+	}
+	return netip.ParsePrefix(text)
 }
 
 // channelOptions is what the Channel server takes of o.
@@ -38,6 +67,11 @@ func (s *Server) channelOptions(o Options) workerman.Options {
 	w.MaxConns = min(w.MaxConns, maxChannelConns(s.maxFiles))
 	w.MaxMessageBytes = int(o.MaxMessageBytes)
 	w.MaxChannelsPerConn, w.MaxChannelsPerFrame = o.ChannelMaxChannels, o.ChannelMaxChannels
+	for _, text := range o.ChannelAllow {
+		if network, err := parseNetwork(text); err == nil { // Validate has looked at it
+			w.Allow = append(w.Allow, network)
+		}
+	}
 	w.Logger = s.log
 	return w
 }
@@ -50,6 +84,15 @@ func (s *Server) openChannel() (service, error) {
 	doors, err := openDoors("--channel", s.options.Channel, s.options.SocketMode)
 	if err != nil {
 		return nil, err
+	}
+	for _, d := range doors {
+		if errs := s.options.checkChannelBind(d.Bound()); errs != nil {
+			return nil, errors.Join(append(errs, shutAll(doors))...)
+		}
+		if !d.Bound().IsLoopback() {
+			s.log.Warn("the Channel server can be reached from other machines, and has no password",
+				"address", d.Bound().String(), "allowed", strings.Join(s.options.ChannelAllow, ","))
+		}
 	}
 	c := &channelService{log: s.log, doors: doors}
 	if c.server, err = workerman.NewServer(s.channelOptions(s.options), s.node, s.engine); err != nil {

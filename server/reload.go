@@ -25,6 +25,8 @@ var needRestart = map[string]string{
 	"Loops":       "there are as many as were started",
 	"LogFormat":   "a log has one format",
 
+	"ChannelOpen":        channelAtStart,
+	"ChannelAllow":       channelAtStart,
 	"ChannelMaxChannels": channelAtStart,
 }
 

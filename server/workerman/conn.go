@@ -85,10 +85,11 @@ const (
 	closedBadFrame
 	closedSilent
 	closedPartial
+	closedNotAllowed
 	closings
 )
 
-var closingNames = [closings]string{"peer", "shutdown", "bad_frame", "silent", "partial_frames"}
+var closingNames = [closings]string{"peer", "shutdown", "bad_frame", "silent", "partial_frames", "not_allowed"}
 
 // read serves frames until there are no more.
 func (c *conn) read() closing {

@@ -112,4 +112,8 @@
 //
 // 2026-11-23: half frames are bounded over all connections (MaxPartialBytes). With
 // frames of 10 MiB and 4,096 connections a limit for each would be 40 GiB.
+//
+// 2026-11-25: no token of our own in front of the protocol. Channel\Client cannot
+// send one, and a server that asks for it would be no Channel server. What is left
+// is where to listen and whom to let in.
 package workerman

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"groupcast/loop"
@@ -24,6 +25,10 @@ type Options struct {
 	// MaxMessageBytes is the broker's limit of a message. It bounds what is encoded
 	// for a group, before the broker looks at it.
 	MaxMessageBytes int
+
+	// Allow are the networks that may connect over TCP; none is all. Unix sockets
+	// have their file's mode.
+	Allow []netip.Prefix
 
 	// MaxConns bounds the connections; who comes when it is reached is closed.
 	MaxConns int

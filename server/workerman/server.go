@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -110,8 +112,17 @@ func (s *Server) Serve(ln net.Listener) error {
 // keepAlive finds peers that have vanished: 60 s of silence, then 3 probes.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 60 * time.Second, Interval: 20 * time.Second, Count: 3}
 
-// admit serves the connection, or closes it where there are too many.
+// admit serves the connection, or closes it: if its address is not allowed, or
+// where there are too many.
 func (s *Server) admit(socket net.Conn) {
+	if !s.isAllowed(socket.RemoteAddr()) {
+		_ = socket.Close()
+		s.count.ConnsAccepted.Add(1)
+		s.count.ConnsClosed[closedNotAllowed].Add(1)
+		s.ration.Warn("channel: a connection was refused: its address is not allowed",
+			"peer", socket.RemoteAddr().String())
+		return
+	}
 	if tcp, ok := socket.(*net.TCPConn); ok {
 		_ = tcp.SetKeepAliveConfig(keepAlive) // a socket that is already dead is found by reading
 	}
@@ -139,6 +150,16 @@ func (s *Server) admit(socket net.Conn) {
 		defer s.mu.Unlock()
 		delete(s.conns, c)
 	}()
+}
+
+// isAllowed reports whether a peer at that address may connect.
+func (s *Server) isAllowed(peer net.Addr) bool {
+	tcp, ok := peer.(*net.TCPAddr)
+	if !ok || len(s.opt.Allow) == 0 {
+		return true
+	}
+	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
+	return slices.ContainsFunc(s.opt.Allow, func(network netip.Prefix) bool { return network.Contains(ip) })
 }
 
 // SetMaxMessageBytes is MaxMessageBytes from now on.

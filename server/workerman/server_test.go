@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -541,20 +542,61 @@ func TestMaxChannelsPerFrame(t *testing.T) {
 	}
 	p.want(eventOf("3", "N;"))
 	p.want(eventOf("1", "N;"))
-	if n := get(t, s.Stats().Limited, "channels_per_message"); n != 2 {
+	if n := get(t, s.Stats().Limited.All(), "channels_per_message"); n != 2 {
 		t.Errorf("%d counted, want 2", n)
 	}
 	p.send(about("subscribe", "4", "5", "1"))
 	p.send(with("publish", "5", "N;"))
 	p.send(with("publish", "4", "N;"))
 	p.want(eventOf("4", "N;"))
-	if n := get(t, s.Stats().Limited, "channels_per_conn"); n != 1 {
+	if n := get(t, s.Stats().Limited.All(), "channels_per_conn"); n != 1 {
 		t.Errorf("%d counted, want 1", n)
 	}
 	for _, want := range []string{"named=5 refused=2", "of_one_connection=4 of_one_message=3"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("%q is not in the log:\n%s", want, log.String())
 		}
+	}
+}
+
+// TestAllow: only the networks that are allowed may connect, but for unix sockets.
+func TestAllow(t *testing.T) {
+	for networks, allowed := range map[string]bool{
+		"":                         true,
+		"10.0.0.0/8":               false,
+		"10.0.0.0/8 127.0.0.0/8":   true,
+		"127.0.0.1/32":             true,
+		"127.0.0.2/32 ::1/128":     false,
+		"::ffff:127.0.0.0/104":     false, // a network of IPv6
+		"0.0.0.0/0":                true,
+		"::/0":                     false,
+		"fe80::/10 192.168.0.0/16": false,
+	} {
+		t.Run(networks, func(t *testing.T) {
+			var log logBuffer
+			s := startServer(t, NewNode(), nil, func(o *Options) {
+				o.Logger = log.logger()
+				for _, n := range strings.Fields(networks) {
+					o.Allow = append(o.Allow, netip.MustParsePrefix(n))
+				}
+			})
+			if allowed {
+				dial(t, s.addr).sync()
+				return
+			}
+			dial(t, s.addr).wantClosed()
+			if n := get(t, s.Stats().ConnsClosed.All(), "not_allowed"); n != 1 || !strings.Contains(log.String(), "its address is not allowed") {
+				t.Errorf("%d counted, and logged:\n%s", n, log.String())
+			}
+			path := filepath.Join(t.TempDir(), "s")
+			serve(t, s.Server, "unix", path)
+			c, err := net.Dial("unix", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			(&peer{tb: t, conn: c, buf: make([]byte, 100)}).sync()
+		})
 	}
 }
 
