@@ -242,7 +242,7 @@ func (c *Client) ping(socket net.Conn, out *outbox, left <-chan struct{}) {
 func (c *Client) arrived(out *outbox) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.status.Connected, c.status.Since = true, time.Now()
+	c.status.Connected, c.status.Since, c.status.LastError = true, time.Now(), ""
 	if c.joined++; c.joined > 1 {
 		c.status.Reconnects++
 	}

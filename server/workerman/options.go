@@ -151,7 +151,7 @@ func DefaultClientOptions() ClientOptions {
 		MaxMessageBytes: d.MaxMessageBytes,
 		DialTimeout:     5 * time.Second,
 		RetryMin:        time.Second,
-		RetryMax:        30 * time.Second,
+		RetryMax:        2 * time.Second,
 		PingInterval:    55 * time.Second,
 		WriteTimeout:    30 * time.Second,
 		SendBufferBytes: d.SendBufferBytes,

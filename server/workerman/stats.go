@@ -87,7 +87,7 @@ type Status struct {
 	Since      time.Time `metric:"channel_join_state_seconds" help:"Time since that connection was made or lost."`
 	Attempts   uint64    `metric:"-"` // to connect
 	Reconnects uint64    `metric:"channel_join_reconnects_total" help:"Times that it was made again."`
-	LastError  string    // why the last connection or attempt ended; empty if none did
+	LastError  string    // why it is away; empty while it is connected
 
 	SendBytes int `metric:"-"` // that wait for the server
 	// Both are told of its sink.
