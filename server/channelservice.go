@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"time"
 
 	"groupcast/server/door"
 	"groupcast/server/monitor"
@@ -38,6 +39,11 @@ func (o Options) checkChannel() (errs []error) {
 		_, err := parseNetwork(text)
 		wants(err == nil, "--channel-allow", "wants a network like 10.0.0.0/8 or an address, got %q", text)
 	}
+	const day = 24 * time.Hour
+	wants(o.ChannelStall >= time.Second && o.ChannelStall <= day, "--channel-stall", "wants 1s to %s, got %s", day, o.ChannelStall)
+	wants(o.ChannelJobMax >= 0 && o.ChannelJobMax <= day, "--channel-job-max", "wants 0s to %s, got %s", day, o.ChannelJobMax)
+	frame := ByteSize(workerman.DefaultOptions().MaxFrameBytes)
+	wants(o.ChannelMaxSend >= frame && o.ChannelMaxSend <= 1<<40, "--channel-max-send", "wants at least one frame (%s), got %s", frame, o.ChannelMaxSend)
 	n := o.ChannelMaxChannels
 	wants(n >= 1 && n <= 1<<20, "--channel-max-channels", "wants 1 to %d, got %d", 1<<20, n)
 	return errs
@@ -67,6 +73,7 @@ func (s *Server) channelOptions(o Options) workerman.Options {
 	w.MaxConns = min(w.MaxConns, maxChannelConns(s.maxFiles))
 	w.MaxMessageBytes = int(o.MaxMessageBytes)
 	w.MaxChannelsPerConn, w.MaxChannelsPerFrame = o.ChannelMaxChannels, o.ChannelMaxChannels
+	w.StallTimeout, w.JobTimeout, w.MaxSendBytes = o.ChannelStall, o.ChannelJobMax, int(o.ChannelMaxSend)
 	for _, text := range o.ChannelAllow {
 		if network, err := parseNetwork(text); err == nil { // Validate has looked at it
 			w.Allow = append(w.Allow, network)

@@ -47,9 +47,12 @@ type Options struct {
 	Channel      []string `name:"channel" group:"backends" placeholder:"ADDR" help:"Workerman Channel server, for PHP programs: HOST:PORT, :PORT or unix:/PATH. Off by default."`
 	ChannelJoin  string   `name:"channel-join" group:"backends" placeholder:"HOST:PORT" help:"Workerman Channel server to join, in place of one of its workers."`
 
-	ChannelOpen        bool     `name:"channel-open" group:"backends" help:"The Channel server may listen where other machines reach it. It has no password: they publish and read everything."`
-	ChannelAllow       []string `name:"channel-allow" group:"backends" placeholder:"CIDR" help:"Addresses that may connect to the Channel server over TCP: 10.0.0.0/8, or one address. Repeat it for several. By default all."`
-	ChannelMaxChannels int      `name:"channel-max-channels" group:"backends" placeholder:"N" help:"Channels that one connection to the Channel server subscribes to and watches, and that one of its messages names."`
+	ChannelOpen        bool          `name:"channel-open" group:"backends" help:"The Channel server may listen where other machines reach it. It has no password: they publish and read everything."`
+	ChannelAllow       []string      `name:"channel-allow" group:"backends" placeholder:"CIDR" help:"Addresses that may connect to the Channel server over TCP: 10.0.0.0/8, or one address. Repeat it for several. By default all."`
+	ChannelStall       time.Duration `name:"channel-stall" group:"backends" placeholder:"TIME" help:"How long a connection to the Channel server may take nothing of what waits for it, then it is closed."`
+	ChannelJobMax      time.Duration `name:"channel-job-max" group:"backends" placeholder:"TIME" help:"How long a connection to the Channel server that holds a job may be silent and read nothing."`
+	ChannelMaxSend     ByteSize      `name:"channel-max-send" group:"backends" placeholder:"SIZE" help:"What waits for all connections to the Channel server. Beyond that those are closed for which most waits."`
+	ChannelMaxChannels int           `name:"channel-max-channels" group:"backends" placeholder:"N" help:"Channels that one connection to the Channel server subscribes to and watches, and that one of its messages names."`
 
 	Control   string        `name:"control" group:"process" placeholder:"PATH" help:"Unix socket for the commands (status, stop, reload ...): its path, a directory for it, or none. By default in /run/groupcast for root, in $$XDG_RUNTIME_DIR/groupcast for others."`
 	Drain     time.Duration `name:"drain" group:"process" placeholder:"TIME" help:"From SIGTERM or Ctrl+C to the end, at most. Many closes are spread over 80 % of it. 0 closes at once."`
@@ -96,6 +99,9 @@ func DefaultOptions() Options {
 		MaxGroups:           d.MaxGroups,
 		MaxMembers:          d.MaxMembers,
 
+		ChannelStall:       c.StallTimeout,
+		ChannelJobMax:      c.JobTimeout,
+		ChannelMaxSend:     ByteSize(c.MaxSendBytes),
 		ChannelMaxChannels: c.MaxChannelsPerConn,
 
 		Drain:     10 * time.Second,

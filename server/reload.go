@@ -27,6 +27,9 @@ var needRestart = map[string]string{
 
 	"ChannelOpen":        channelAtStart,
 	"ChannelAllow":       channelAtStart,
+	"ChannelStall":       channelAtStart,
+	"ChannelJobMax":      channelAtStart,
+	"ChannelMaxSend":     channelAtStart,
 	"ChannelMaxChannels": channelAtStart,
 }
 

@@ -143,6 +143,7 @@ func TestReloadKnowsEverySetting(t *testing.T) {
 		o.API, o.APIToken, o.Channel, o.ChannelJoin = []string{"127.0.0.1:3"}, "0123456789abcdef", []string{"127.0.0.1:4"}, "127.0.0.1:5"
 		o.Control, o.Drain, o.LogLevel, o.LogFormat, o.Pprof = "/x", o.Drain*2, "warn", "json", "127.0.0.1:6"
 		o.LogFile = filepath.Join(t.TempDir(), "log")
+		o.ChannelStall, o.ChannelJobMax, o.ChannelMaxSend = o.ChannelStall*2, o.ChannelJobMax*2, o.ChannelMaxSend*2
 		o.ChannelOpen, o.ChannelAllow, o.ChannelMaxChannels = true, []string{"10.0.0.0/8"}, 5
 		o.RingSlots, o.RingBytes = o.RingSlots*2, o.RingBytes*2
 		o.BatchMessages, o.BatchBytes, o.BatchMarks, o.FlushSlice = 1, 2, 3, 4

@@ -30,6 +30,13 @@ func (m *Message) MaxLen() int {
 // Workerman's writes them. It does not allocate if dst has room for MaxLen.
 func (m *Message) AppendFrame(dst []byte) []byte {
 	start := len(dst)
+	if m.Type.toClient() {
+		dst = m.AppendTail(m.AppendHead(dst, 0))
+		if m.Mark != nil {
+			dst = m.appendMark(dst[:len(dst)-1])
+		}
+		return finish(dst, start)
+	}
 	dst = append(dst, 0, 0, 0, 0)
 	pairs := 1
 	if m.Type != TypeReserve {
@@ -44,13 +51,7 @@ func (m *Message) AppendFrame(dst []byte) []byte {
 	dst = appendArray(dst, pairs)
 	dst = append(dst, `s:4:"type";`...)
 	dst = AppendString(dst, typeNames[m.Type])
-	slot := slotToServer + len(m.Channels)
-	switch {
-	case m.Type.toClient():
-		slot = slotToClient
-		dst = append(dst, `s:7:"channel";`...)
-		dst = appendChannel(dst, m.Channels[0])
-	case m.Type != TypeReserve:
+	if m.Type != TypeReserve {
 		dst = append(dst, `s:8:"channels";`...)
 		dst = appendArray(dst, len(m.Channels))
 		for i, c := range m.Channels {
@@ -61,15 +62,50 @@ func (m *Message) AppendFrame(dst []byte) []byte {
 	}
 	if m.Type.HasData() {
 		dst = append(dst, `s:4:"data";`...)
-		dst = m.Data.appendAt(dst, slot)
+		dst = m.Data.appendAt(dst, slotToServer+len(m.Channels))
 	}
 	if m.Mark != nil {
-		dst = AppendString(dst, MarkKey)
-		dst = AppendString(dst, m.Mark)
+		return finish(m.appendMark(dst), start)
 	}
-	dst = append(dst, '}')
+	return finish(append(dst, '}'), start)
+}
+
+// finish writes the length of the frame that begins at start.
+func finish(dst []byte, start int) []byte {
 	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start))
 	return dst
+}
+
+// appendMark appends the mark and the end of the message.
+func (m *Message) appendMark(dst []byte) []byte {
+	dst = AppendString(dst, MarkKey)
+	dst = AppendString(dst, m.Mark)
+	return append(dst, '}')
+}
+
+// AppendHead appends the beginning of an event's or queue message's frame, up to its
+// data; tailBytes is the length of the AppendTail behind it. Tails are the same for
+// all channels, so that one can stand behind many heads. A message with a mark has
+// a pair more, and no such tail.
+func (m *Message) AppendHead(dst []byte, tailBytes int) []byte {
+	start := len(dst)
+	pairs := 3
+	if m.Mark != nil {
+		pairs++
+	}
+	dst = appendArray(append(dst, 0, 0, 0, 0), pairs)
+	dst = append(dst, `s:4:"type";`...)
+	dst = AppendString(dst, typeNames[m.Type])
+	dst = append(dst, `s:7:"channel";`...)
+	dst = appendChannel(dst, m.Channels[0])
+	dst = append(dst, `s:4:"data";`...)
+	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start+tailBytes))
+	return dst
+}
+
+// AppendTail appends the data and the end of an event's or queue message's frame.
+func (m *Message) AppendTail(dst []byte) []byte {
+	return append(m.Data.appendAt(dst, slotToClient), '}')
 }
 
 // appendAt appends the value so that it can stand in slot: its back references

@@ -42,6 +42,12 @@ func checkDecode(t interface {
 	if len(frame) > m.MaxLen() {
 		t.Fatalf("%q: %d bytes, MaxLen %d", frame, len(frame), m.MaxLen())
 	}
+	if m.Type.toClient() && m.Mark == nil {
+		tail := m.AppendTail(nil)
+		if parts := append(m.AppendHead(nil, len(tail)), tail...); !slices.Equal(parts, frame) {
+			t.Fatalf("%q in two parts is %q", frame, parts)
+		}
+	}
 	bodies, bad := naiveSplit(frame, len(frame))
 	if bad || len(bodies) != 1 {
 		t.Fatalf("%q is not a frame", frame)

@@ -19,12 +19,13 @@ func BenchmarkPublish(b *testing.B) {
 		conns = append(conns, c)
 	}
 	data := workerman.Data{Bytes: []byte(groupData("g", "hello"))}
+	var batch []frame
 	for n := 0; b.Loop(); n++ {
-		h.publish(conns[0], ch[0], data)
+		h.publish(conns[0], ch[0], &shipment{data: data})
 		if n%64 == 63 {
 			for _, c := range conns {
-				clear(c.out.frames)
-				c.out.frames = c.out.frames[:0]
+				batch, _ = c.out.take(batch[:0])
+				c.out.written(len(batch))
 			}
 		}
 	}

@@ -68,7 +68,7 @@ func (b *bridge) publish(from *conn, ch workerman.Channel, d workerman.Data) {
 	g, isArray := d.GroupMessage()
 	if !isArray {
 		b.refuse(from, RefusedShape)
-		b.hub.publish(from, ch, d)
+		b.hub.publish(from, ch, &shipment{data: d})
 		return
 	}
 	p, mark, refused := publication(&g, int(b.most.Load()))
@@ -78,7 +78,7 @@ func (b *bridge) publish(from *conn, ch workerman.Channel, d workerman.Data) {
 	}
 	if refused != accepted {
 		b.refuse(from, refused)
-		b.hub.publish(from, ch, d)
+		b.hub.publish(from, ch, &shipment{data: d})
 		return
 	}
 	r, own := newRelay(d, len(p.Payload), mark)
@@ -105,7 +105,7 @@ func (b *bridge) publish(from *conn, ch workerman.Channel, d workerman.Data) {
 	default:
 		b.refuse(from, refused)
 		if data := r.take(); data != nil {
-			b.hub.publish(from, ch, *data)
+			b.hub.publish(from, ch, &shipment{data: *data})
 		}
 	}
 }
@@ -168,7 +168,7 @@ func (b *bridge) deliver(m *loop.SinkMessage, r *relay) {
 				if data.Bytes == nil {
 					data = plain(m)
 				}
-				forPHP = b.hub.newEvent(workerman.TypeEvent, ch, data)
+				forPHP = b.hub.newEvent(workerman.TypeEvent, ch, &shipment{data: data})
 			}
 			return forPHP
 		}
@@ -184,7 +184,7 @@ func (b *bridge) deliver(m *loop.SinkMessage, r *relay) {
 			if stripped {
 				b.count.Stripped.Add(1)
 			}
-			forNodes = b.hub.newEvent(workerman.TypeEvent, ch, marked)
+			forNodes = b.hub.newEvent(workerman.TypeEvent, ch, &shipment{data: marked})
 		}
 		return forNodes
 	})

@@ -44,6 +44,7 @@ type Client struct {
 
 	mu     sync.Mutex // guards what follows
 	out    *outbox    // nil while away
+	socket net.Conn   // nil while away; for Flush
 	joined int        // how often
 	status Status
 }
@@ -77,7 +78,8 @@ func Join(o ClientOptions, node *Node, broker Broker) (*Client, error) {
 // SetMaxMessageBytes is MaxMessageBytes from now on.
 func (c *Client) SetMaxMessageBytes(n int) { c.most.Store(int64(n)) }
 
-// Close leaves the cluster at once.
+// Close leaves the cluster: what waits is written, and the server has two seconds
+// to take it.
 func (c *Client) Close() error {
 	c.cancel()
 	c.sink.Close()
@@ -85,8 +87,9 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// Flush returns when the server has been written all that the broker had ordered
-// before, when the client is away, or with ctx's error.
+// Flush returns when the server has all that the broker had ordered before (where
+// the system cannot tell, when it has been written), when the client is away, or
+// with ctx's error.
 func (c *Client) Flush(ctx context.Context) error {
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
@@ -95,7 +98,7 @@ func (c *Client) Flush(ctx context.Context) error {
 		c.mu.Lock()
 		if c.out == nil {
 			done = true
-		} else if waiting, _ := c.out.waiting(); waiting > 0 {
+		} else if waiting, _ := c.out.waiting(); waiting > 0 || unacknowledged(c.socket) > 0 {
 			done = false
 		}
 		c.mu.Unlock()
@@ -170,8 +173,6 @@ func (c *Client) visit() error {
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(c.stop, func() { _ = socket.Close() })
-	defer stop()
 	defer socket.Close()
 
 	// Subscribed first: nothing of ours can be there before.
@@ -182,7 +183,14 @@ func (c *Client) visit() error {
 	}
 
 	out := newOutbox(c.opt.SendBufferBytes)
-	out.before = func() { _ = socket.SetWriteDeadline(time.Now().Add(c.opt.WriteTimeout)) }
+	until := deadlines{socket: socket, write: c.opt.WriteTimeout}
+	out.before = until.beforeWrite
+	// At the end what waits is written, and nothing more is read but by linger.
+	stop := context.AfterFunc(c.stop, func() {
+		until.leave(time.Now().Add(leaveWithin))
+		out.end()
+	})
+	defer stop()
 	out.wrote = func(frames, bytes int) {
 		c.count.Forwarded.Add(uint64(frames))
 		c.count.BytesOut.Add(uint64(bytes))
@@ -190,7 +198,9 @@ func (c *Client) visit() error {
 	written := make(chan error, 1)
 	go func() {
 		err := out.run(socket)
-		_ = socket.Close() // so that reading ends
+		if c.stop.Err() == nil {
+			_ = socket.Close() // so that reading ends
+		}
 		written <- err
 	}()
 	left := make(chan struct{})
@@ -199,23 +209,75 @@ func (c *Client) visit() error {
 		defer close(pinged)
 		c.ping(socket, out, left)
 	}()
-	c.arrived(out)
+	c.arrived(out, socket)
 	readErr := c.read(socket)
 
 	c.mu.Lock()
-	c.out = nil
+	c.out, c.socket = nil, nil
 	c.mu.Unlock()
 	out.end()
-	_ = socket.Close()
+	if c.stop.Err() == nil {
+		_ = socket.Close()
+	}
 	close(left)
 	<-pinged
 	writeErr := <-written
+	if c.stop.Err() != nil {
+		c.left(linger(socket, until.isOver))
+	}
 	unsent, _ := out.waiting()
 	c.count.NotForwarded.Add(uint64(unsent))
 	if writeErr != nil && !errors.Is(writeErr, net.ErrClosed) {
 		return fmt.Errorf("write: %w", writeErr)
 	}
 	return readErr
+}
+
+// leaveWithin is how long a client that is closed waits for the server to take
+// what was written.
+const leaveWithin = 2 * time.Second
+
+// deadlines are those of a connection that a client may leave.
+type deadlines struct {
+	socket net.Conn
+	write  time.Duration // for one write
+
+	mu   sync.Mutex
+	last time.Time // of all; zero until leave
+}
+
+// beforeWrite sets the deadline of a write.
+func (d *deadlines) beforeWrite() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at := time.Now().Add(d.write)
+	if !d.last.IsZero() {
+		at = d.last
+	}
+	_ = d.socket.SetWriteDeadline(at) // a dead socket's write says so
+}
+
+// leave ends reading now, and writing at last.
+func (d *deadlines) leave(last time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.last = last
+	_ = d.socket.SetReadDeadline(longAgo)
+	_ = d.socket.SetWriteDeadline(last)
+}
+
+func (d *deadlines) isOver() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.last.IsZero() && time.Now().After(d.last)
+}
+
+// left notes how many bytes the server had not taken when the client left it.
+func (c *Client) left(unread int) {
+	if unread > 0 {
+		c.count.BytesUndelivered.Add(uint64(unread))
+		c.log.Warn("channel: the server had not taken everything when this one left it", "bytes", unread)
+	}
 }
 
 // ping says something whenever there is nothing else to be said.
@@ -239,14 +301,14 @@ func (c *Client) ping(socket net.Conn, out *outbox, left <-chan struct{}) {
 	}
 }
 
-func (c *Client) arrived(out *outbox) {
+func (c *Client) arrived(out *outbox, socket net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.status.Connected, c.status.Since, c.status.LastError = true, time.Now(), ""
 	if c.joined++; c.joined > 1 {
 		c.status.Reconnects++
 	}
-	c.out = out
+	c.out, c.socket = out, socket
 	c.log.Info("channel: joined the cluster")
 }
 
@@ -374,22 +436,22 @@ type forwarded struct {
 	relay   *relay
 }
 
-// bytes is empty if the message has come far enough, or is too long.
-func (f *forwarded) bytes() []byte {
+// frame is none if the message has come far enough, or is too long.
+func (f *forwarded) frame() frame {
 	c := f.client
 	data, stripped, ok := c.node.marked(f.message, f.relay)
 	if !ok {
 		c.count.TooFar.Add(1)
-		return nil
+		return frame{}
 	}
 	if stripped {
 		c.count.Stripped.Add(1)
 	}
 	m := workerman.Message{Type: workerman.TypePublish, Channels: []workerman.Channel{c.channel}, Data: data}
-	frame := m.AppendFrame(make([]byte, 0, m.MaxLen()))
-	if len(frame) > c.opt.MaxFrameBytes {
+	text := m.AppendFrame(make([]byte, 0, m.MaxLen()))
+	if len(text) > c.opt.MaxFrameBytes {
 		c.count.NotForwarded.Add(1) // no server would take it
-		return nil
+		return frame{}
 	}
-	return frame
+	return newFrame(text, nil)
 }

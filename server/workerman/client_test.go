@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -472,5 +473,107 @@ func TestClientSlowBroker(t *testing.T) {
 	eventually(t, "both to be counted", func() bool { return sumOf(c.Status().Refused.All()) == 2 })
 	if st := c.Status(); st.Received.Load() != 1 || get(t, st.Refused.All(), "late") != 1 || get(t, st.Refused.All(), "overloaded") != 1 {
 		t.Errorf("%+v", st)
+	}
+}
+
+// TestClientCloseDelivers: what was published before a client is closed reaches the
+// server, though that has said something that was not read.
+func TestClientCloseDelivers(t *testing.T) {
+	const messages, size = 80, 3 << 10
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	engine, _ := startEngine(t, nil)
+	e := &stubborn{Engine: engine}
+	blocked := make(chan struct{})
+	block := sync.OnceFunc(func() { close(blocked) })
+	e.replace(func(ctx context.Context, _ loop.Publication) (uint64, error) {
+		block()
+		<-ctx.Done() // until the client is closed
+		return 0, ctx.Err()
+	})
+	o := DefaultClientOptions()
+	o.Address, o.PublishTimeout, o.SendBufferBytes, o.Logger = ln.Addr().String(), time.Hour, 100<<20, logTo(t)
+	c, err := Join(o, NewNode(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	socket, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	if err := socket.(*net.TCPConn).SetReadBuffer(16 << 10); err != nil { // most waits on the client's side
+		t.Fatal(err)
+	}
+	p := &peer{tb: t, conn: socket, buf: make([]byte, 4096)}
+	p.next() // the subscription
+	p.send(eventOf(GroupChannel, groupData("g", "the client waits with this one")))
+	<-blocked
+	for range messages {
+		publish(t, engine, "g", strings.Repeat("x", size))
+	}
+	eventually(t, "all to be handed over", func() bool { return c.handled.Load() == messages })
+	for range 10 {
+		p.send(eventOf(GroupChannel, groupData("g", "and these it does not read"+strings.Repeat("x", size))))
+	}
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		_ = c.Close()
+	}()
+	<-c.stop.Done()
+	for i := range messages {
+		if body, err := p.tryNext(); err != nil || len(body) < size {
+			t.Fatalf("%d of %d came: %v", i, messages, err)
+		}
+	}
+	p.wantClosed()
+	_ = socket.Close()
+	<-closed
+	if st := c.Status(); st.Forwarded.Load() != messages || st.NotForwarded.Load() != 0 || st.BytesUndelivered.Load() != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestClientCloseCounts: what the server does not take before the client is gone is
+// counted.
+func TestClientCloseCounts(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	e, _ := startEngine(t, nil)
+	var log logBuffer
+	o := DefaultClientOptions()
+	o.Address, o.SendBufferBytes, o.Logger = ln.Addr().String(), 100<<20, log.logger()
+	c, err := Join(o, NewNode(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	eventually(t, "it to be there", func() bool { return c.Status().Connected })
+	const messages = 400
+	for range messages { // more than the kernels take
+		publish(t, e, "g", strings.Repeat("x", 60<<10))
+	}
+	eventually(t, "all to be handed over", func() bool { return c.handled.Load() == messages })
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	st := c.Status()
+	if _, known := unacknowledgedBytes(socket); known && (st.BytesUndelivered.Load() == 0 || !strings.Contains(log.String(), "had not taken everything")) {
+		t.Errorf("%+v\n%s", st, log.String())
+	}
+	if st.NotForwarded.Load() == 0 || st.Forwarded.Load()+st.NotForwarded.Load() != messages {
+		t.Errorf("%d forwarded, %d not", st.Forwarded.Load(), st.NotForwarded.Load())
 	}
 }

@@ -1,10 +1,12 @@
 package workerman
 
 import (
+	"container/list"
 	"errors"
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"groupcast/protocol/workerman"
@@ -14,17 +16,30 @@ import (
 const readBytes = 8 << 10
 
 // conn is one connection to a Server: a goroutine that reads and one that writes.
-// Owner: the reading goroutine; subs, watches and node belong to the hub.
+// Owner: the reading goroutine; subs, watches and node belong to the hub, silent to
+// the Server.
 type conn struct {
-	server *Server
-	socket net.Conn
-	peer   string // for the log
-	out    *outbox
+	server  *Server
+	socket  net.Conn
+	peer    string // for the log
+	address string // see addressOf
+	out     *outbox
+	silent  *list.Element // among the silentConns; nil once it has said something
 
-	mu      sync.Mutex // guards stopped, and the read deadline with it
-	stopped bool
+	mu      sync.Mutex // guards the next two, and the deadlines with them
+	stopped bool       // nothing more is read
+	cut     bool       // nothing more is waited for
 
+	evicted atomic.Int32 // why it is to end, plus one; see evict
+	job     atomic.Int64 // when it was handed a job, in Unix nanoseconds; 0 if it has none
+
+	stalled int // parts of StallTimeout without progress; the writing goroutine's
+
+	since    time.Time // when it was accepted
 	pinged   bool
+	spoken   bool         // it has sent a whole frame
+	heard    atomic.Int64 // when it last sent anything, in Unix nanoseconds
+	begun    time.Time    // since when a frame is not all there; zero if none is
 	splitter workerman.Splitter
 	decoder  *workerman.Decoder
 
@@ -34,32 +49,41 @@ type conn struct {
 }
 
 func (s *Server) newConn(socket net.Conn) *conn {
-	return &conn{
+	c := &conn{
 		server:  s,
 		socket:  socket,
 		peer:    socket.RemoteAddr().String(),
+		address: addressOf(socket.RemoteAddr()),
 		out:     newOutbox(s.opt.SendBufferBytes),
 		decoder: workerman.NewDecoder(workerman.Limits{MaxDepth: s.opt.MaxDepth, MaxChannels: s.opt.MaxChannelsPerFrame}),
 		subs:    make(map[string]*subscription),
 		watches: make(map[string]*watch),
 	}
+	c.since = time.Now()
+	c.heard.Store(c.since.UnixNano())
+	return c
 }
 
 // serve serves the connection until it ends.
 func (c *conn) serve() {
 	s := c.server
-	c.out.wrote = func(_, bytes int) { s.count.BytesOut.Add(uint64(bytes)) }
+	c.out.before = c.setWriteDeadline
+	c.out.goOn = c.goOnWriting
+	c.out.wrote = func(_, bytes int) {
+		c.stalled = 0
+		s.count.BytesOut.Add(uint64(bytes))
+	}
 	c.out.room = func() { s.hub.hasRoom(c) }
-	written := make(chan struct{})
+	written := make(chan error, 1)
 	go func() {
-		defer close(written)
-		if err := c.out.run(c.socket); err != nil {
+		err := c.out.run(c.socket)
+		if err != nil {
 			_ = c.socket.Close() // so that reading ends
 		}
+		written <- err
 	}()
 	why := c.read()
 	s.reading.Done()
-	s.partial.Add(-int64(c.splitter.Buffered()))
 	if why == closedByUs {
 		// Stay a subscriber until all that is on its way has come.
 		<-s.flush
@@ -69,11 +93,37 @@ func (c *conn) serve() {
 	if why != closedByUs {
 		_ = c.socket.Close()
 	}
-	<-written
+	err := <-written
+	unread := 0
+	switch {
+	case why != closedByUs:
+	case err == nil:
+		unread = linger(c.socket, c.isCut)
+	default:
+		unread = unacknowledged(c.socket)
+	}
 	_ = c.socket.Close()
-	left, _ := c.out.waiting()
-	s.count.FramesDiscarded.Add(uint64(left))
+	if evicted := c.evicted.Load(); evicted > 0 && why != closedByUs {
+		why = closing(evicted - 1)
+	}
+	c.ended(why, unread)
+}
+
+// ended does the books of a connection that has ended, of which so many bytes
+// were written and never acknowledged.
+func (c *conn) ended(why closing, unread int) {
+	s := c.server
+	s.halves.set(c, 0)
+	_, bytes := c.out.waiting()
+	frames := c.out.discard()
+	s.count.FramesDiscarded.Add(uint64(frames))
 	s.count.ConnsClosed[why].Add(1)
+	if why == closedByUs && bytes+unread > 0 {
+		s.undelivered.add(frames, bytes+unread)
+	}
+	if why.isOurDoing() {
+		s.ration.Warn("channel: a connection was closed", "why", closingNames[why], "peer", c.peer)
+	}
 }
 
 // closing is why a connection ended.
@@ -86,47 +136,87 @@ const (
 	closedSilent
 	closedPartial
 	closedNotAllowed
+	closedNoWord
+	closedCrowded
+	closedHalfFrame
+	closedStalled
+	closedBudget
 	closings
 )
 
-var closingNames = [closings]string{"peer", "shutdown", "bad_frame", "silent", "partial_frames", "not_allowed"}
+var closingNames = [closings]string{
+	"peer", "shutdown", "bad_frame", "silent", "partial_frames", "not_allowed", "no_word", "crowded", "half_frame", "stalled", "send_budget",
+}
+
+// isOurDoing reports whether the server ended the connection for a reason that the
+// log has not named yet.
+func (w closing) isOurDoing() bool {
+	return w != closedByPeer && w != closedByUs && w != closedBadFrame && w != closedNotAllowed
+}
+
+// evict ends the connection at once; what waits for it is let go. It may be called
+// from any goroutine, and does not wait.
+func (c *conn) evict(why closing) {
+	if c.evicted.CompareAndSwap(0, int32(why)+1) {
+		c.server.count.FramesDiscarded.Add(uint64(c.out.discard()))
+		_ = c.socket.Close()
+	}
+}
+
+func (c *conn) isEvicted() bool { return c.evicted.Load() > 0 }
 
 // read serves frames until there are no more.
 func (c *conn) read() closing {
 	s := c.server
 	buf := make([]byte, readBytes)
+	lastCall := false
 	for {
-		if !c.mayRead() {
+		if !c.mayRead(lastCall) {
 			return closedByUs
 		}
 		n, err := c.socket.Read(buf)
 		s.count.BytesIn.Add(uint64(n))
+		if n > 0 {
+			c.heard.Store(time.Now().UnixNano())
+		}
 		if why, ok := c.take(buf[:n]); !ok {
 			return why
 		}
-		if err != nil {
-			switch {
-			case !errors.Is(err, os.ErrDeadlineExceeded):
-				return closedByPeer
-			case s.isClosing():
-				return closedByUs
-			}
-			return closedSilent
+		switch {
+		case err == nil && !lastCall:
+			continue
+		case err == nil:
+		case errors.Is(err, os.ErrDeadlineExceeded) && s.isClosing(), c.isCut():
+			return closedByUs
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return closedByPeer
 		}
+		at, why := c.due()
+		late := !at.IsZero() && !time.Now().Before(at)
+		if late && lastCall {
+			return why // what came last did not help
+		}
+		lastCall = late
 	}
 }
 
+// lastCallTime is how long a connection is read whose time is over: what came
+// while the process stood still has not been read yet.
+const lastCallTime = 20 * time.Millisecond
+
 // mayRead sets until when the peer must have said something; false if it is not
 // to be read any more.
-func (c *conn) mayRead() bool {
+func (c *conn) mayRead(lastCall bool) bool {
+	at, _ := c.due()
+	if lastCall {
+		at = time.Now().Add(lastCallTime)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stopped {
 		return false
 	}
-	if d := c.silence(); d > 0 {
-		_ = c.socket.SetReadDeadline(time.Now().Add(d)) // of a dead socket reading will tell
-	}
+	_ = c.socket.SetReadDeadline(at) // of a dead socket reading will tell
 	return true
 }
 
@@ -138,34 +228,107 @@ func (c *conn) stopReading() {
 	_ = c.socket.SetReadDeadline(longAgo)
 }
 
-// silence is how long the connection may say nothing, 0 is for ever.
-func (c *conn) silence() time.Duration {
-	if c.pinged {
-		return c.server.opt.PingTimeout
+// cutShort ends all waiting for the peer.
+func (c *conn) cutShort() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cut = true
+	_ = c.socket.SetReadDeadline(longAgo)
+	_ = c.socket.SetWriteDeadline(longAgo)
+}
+
+func (c *conn) isCut() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cut
+}
+
+// due is until when the peer must say something, and why it is closed if it does
+// not; the zero time is never. A connection that holds a job may be silent: PHP
+// without an event loop can neither ping nor read while it works.
+func (c *conn) due() (at time.Time, why closing) {
+	o := &c.server.opt
+	heard := time.Unix(0, c.heard.Load())
+	earliest := func(after time.Time, d time.Duration, reason closing) {
+		if t := after.Add(d); d > 0 && (at.IsZero() || t.Before(at)) {
+			at, why = t, reason
+		}
 	}
-	return c.server.opt.IdleTimeout
+	if c.pinged {
+		earliest(heard, o.PingTimeout, closedSilent)
+	} else {
+		earliest(heard, o.IdleTimeout, closedSilent)
+	}
+	if until := c.jobUntil(); !at.IsZero() && at.Before(until) {
+		at = until
+	}
+	if !c.spoken {
+		earliest(c.since, o.FirstTimeout, closedNoWord)
+	}
+	if !c.begun.IsZero() {
+		earliest(c.begun, o.FrameTimeout, closedHalfFrame)
+	}
+	return at, why
+}
+
+// jobUntil is until when the connection may be busy with its job; the zero time
+// if it has none.
+func (c *conn) jobUntil() time.Time {
+	since := c.job.Load()
+	if since == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, since).Add(c.server.opt.JobTimeout)
+}
+
+// setWriteDeadline is called before each write.
+func (c *conn) setWriteDeadline() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.cut {
+		_ = c.socket.SetWriteDeadline(time.Now().Add(c.server.opt.StallTimeout / stallParts))
+	}
+}
+
+// stallParts is in how many parts StallTimeout is waited for: a part passes while
+// the process stands still, and the peer could not have read.
+const stallParts = 2
+
+// goOnWriting reports whether to, when a write has not ended within its part of
+// StallTimeout: while the peer takes something, and while it is busy with a job.
+func (c *conn) goOnWriting(progress bool) bool {
+	c.stalled++
+	switch {
+	case c.isCut():
+		return false
+	case progress || time.Now().Before(c.jobUntil()):
+		c.stalled = 0
+	case c.stalled >= stallParts:
+		c.evict(closedStalled)
+		return false
+	}
+	return true
 }
 
 // take serves the frames that end in in.
 func (c *conn) take(in []byte) (why closing, ok bool) {
 	s := c.server
+	before, ended := c.splitter.Buffered(), false
 	for {
-		before := c.splitter.Buffered()
 		body, rest, whole, err := c.splitter.Next(in, s.opt.MaxFrameBytes)
 		if err != nil {
 			s.bad(c.peer, err.Reason)
-			s.partial.Add(-int64(before) + int64(c.splitter.Buffered()))
 			return closedBadFrame, false
 		}
-		grown := int64(c.splitter.Buffered() - before)
-		if s.partial.Add(grown) > int64(s.opt.MaxPartialBytes) && grown > 0 {
-			return closedPartial, false
-		}
 		if !whole {
-			return 0, true
+			break
 		}
-		in = rest
+		in, ended = rest, true
 		s.count.FramesIn.Add(1)
+		if !c.spoken {
+			c.spoken = true
+			s.spoke(c)
+		}
 		if len(body) == 0 {
 			c.pinged = true
 			s.count.Pings.Add(1)
@@ -176,6 +339,20 @@ func (c *conn) take(in []byte) (why closing, ok bool) {
 			c.decoder.Forget()
 		}
 	}
+	left := c.splitter.Buffered()
+	switch {
+	case left == 0:
+		c.begun = time.Time{}
+	case ended || before == 0:
+		c.begun = time.Now()
+	}
+	if before != left {
+		s.halves.set(c, left)
+		if c.isEvicted() {
+			return closedPartial, false
+		}
+	}
+	return 0, true
 }
 
 // handle does what a body asks for.
@@ -188,6 +365,7 @@ func (c *conn) handle(body []byte) {
 	}
 	s.count.Messages[m.Type].Add(1)
 	refused := 0
+	data := &shipment{data: m.Data, many: len(m.Channels) > 1}
 	switch m.Type {
 	case workerman.TypeSubscribe:
 		refused = s.hub.subscribe(c, m.Channels, m.Mark)
@@ -198,12 +376,12 @@ func (c *conn) handle(body []byte) {
 			if s.bridge.takes(ch) {
 				s.bridge.publish(c, ch, m.Data)
 			} else {
-				s.hub.publish(c, ch, m.Data)
+				s.hub.publish(c, ch, data)
 			}
 		}
 	case workerman.TypePublishLoop:
 		for _, ch := range m.Channels {
-			s.hub.publishLoop(c, ch, m.Data)
+			s.hub.publishLoop(c, ch, data)
 		}
 	case workerman.TypeWatch:
 		refused = s.hub.watch(c, m.Channels)

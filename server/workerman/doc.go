@@ -8,8 +8,10 @@
 //   - options.go: every limit
 //   - server.go: listening, connections coming and going, the orderly end
 //   - conn.go: one connection; what each message does
+//   - silent.go, halves.go: what strangers may hold
 //   - hub.go: who subscribes to what, and the queues
-//   - outbox.go: what waits for one connection
+//   - frame.go, outbox.go: what waits for all connections, and for one
+//   - linger.go: the end of a connection that loses nothing
 //   - bridge.go, relay.go: between events and the groups' messages
 //   - client.go: the same from the other side
 //   - node.go: this groupcast among others
@@ -23,7 +25,26 @@
 // encoded once, if anybody takes it, and shared by all who do. A connection that
 // does not read has SendBufferBytes waiting; what comes then it does not get, and
 // that is counted (Workerman's does the same, at the same 1 MiB, and logs
-// nothing). Nobody waits for it.
+// nothing). Nobody waits for it. A frame that goes to several channels is one tail,
+// its data, behind a head for each channel: the tail is kept and counted once.
+//
+// # Common limits
+//
+// What all connections share (places, half frames, what waits to be sent) cannot be
+// refused to the one that comes when it is used up: those that hold it would keep
+// everybody else out by doing nothing. So the largest holder pays. Between addresses
+// and connections nothing else is known of who is a stranger: PHP programs have no
+// names, and the workers of a machine have one address. Only connections that have
+// said nothing are counted by address, and a frame that has begun and the first word
+// have a deadline, so that what costs a stranger nothing is not held for long.
+//
+// # Jobs
+//
+// A connection that was handed a message of a queue holds a job until its next
+// reserve, which is when PHP's client has done it. PHP without an event loop neither
+// pings nor reads meanwhile, so neither silence nor a full socket means anything,
+// for as long as JobTimeout. The job is not given to another consumer when the
+// connection ends: nobody knows whether it was done. At most once.
 //
 // # The bridge
 //
@@ -111,7 +132,21 @@
 // all it has in one.
 //
 // 2026-11-23: half frames are bounded over all connections (MaxPartialBytes). With
-// frames of 10 MiB and 4,096 connections a limit for each would be 40 GiB.
+// frames of 10 MiB and 4,096 connections a limit for each would be 40 GiB. The same
+// holds for what waits to be sent (MaxSendBytes, since 2026-11-25).
+//
+// 2026-11-25: FirstTimeout is minutes, not seconds. A PHP script without an event
+// loop may connect long before its first publish, and its write to a closed socket
+// succeeds. Against strangers who fill all places the shares help, not the deadline.
+//
+// 2026-11-25: at the end a connection is half-closed and read until its peer's end.
+// Closing with unread input resets a TCP connection: of 80 events that were counted
+// as sent a subscriber that pinged meanwhile got two. A script that holds its
+// connection and never reads is not waited for: the kernel tells when its peer has
+// acknowledged everything.
+//
+// 2026-11-25: a write's time is two halves of StallTimeout without any progress, so
+// that a process that stood still does not close everybody when it wakes up.
 //
 // 2026-11-25: no token of our own in front of the protocol. Channel\Client cannot
 // send one, and a server that asks for it would be no Channel server. What is left

@@ -2,7 +2,11 @@ package workerman
 
 import (
 	"container/list"
+	"fmt"
+	"log/slog"
+	"strings"
 	"sync"
+	"time"
 
 	"groupcast/protocol/workerman"
 )
@@ -17,6 +21,10 @@ type hub struct {
 	node *Node
 	// onBad is told of messages that cannot be passed on; it does not wait.
 	onBad func(peer string, why workerman.Reason)
+	// budget is what may wait for all connections, and relieve ends the largest of
+	// them once more does. It does not wait either, and does not come back to the hub.
+	budget  *budget
+	relieve func()
 
 	mu            sync.Mutex
 	topics        map[string]*topic
@@ -55,31 +63,14 @@ type subscription struct {
 }
 
 func newHub(o *Options, node *Node, onBad func(peer string, why workerman.Reason)) *hub {
-	return &hub{opt: o, node: node, onBad: onBad, topics: make(map[string]*topic), queues: make(map[string]*queue)}
-}
-
-// event is a message for subscribers, which is only encoded if somebody takes it.
-type event struct {
-	message workerman.Message
-	limit   int
-	frame   []byte
-	tooLong bool
-}
-
-// bytes is the frame; empty if it is longer than frames may be, which back
-// references with longer numbers can make of one that just was not.
-func (e *event) bytes() []byte {
-	if e.frame == nil && !e.tooLong {
-		e.frame = e.message.AppendFrame(make([]byte, 0, e.message.MaxLen()))
-		if e.tooLong = len(e.frame) > e.limit; e.tooLong {
-			e.frame = nil
-		}
+	return &hub{
+		opt: o, node: node, onBad: onBad, budget: &budget{limit: int64(o.MaxSendBytes)}, relieve: func() {},
+		topics: make(map[string]*topic), queues: make(map[string]*queue),
 	}
-	return e.frame
 }
 
-func (h *hub) newEvent(t workerman.Type, c workerman.Channel, d workerman.Data) *event {
-	return &event{message: workerman.Message{Type: t, Channels: []workerman.Channel{c}, Data: d}, limit: h.opt.MaxFrameBytes}
+func (h *hub) newEvent(t workerman.Type, c workerman.Channel, d *shipment) *event {
+	return &event{typ: t, channel: c, data: d, budget: h.budget, limit: h.opt.MaxFrameBytes}
 }
 
 // beyond counts channels of a message that were not looked at.
@@ -171,7 +162,7 @@ func (h *hub) removeSubscription(c *conn, name string) {
 }
 
 // publish hands an event to every subscriber of ch.
-func (h *hub) publish(from *conn, ch workerman.Channel, d workerman.Data) {
+func (h *hub) publish(from *conn, ch workerman.Channel, d *shipment) {
 	e := h.newEvent(workerman.TypeEvent, ch, d)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -192,6 +183,7 @@ func (h *hub) publishEvents(name []byte, choose func(*conn) *event) (taken int) 
 	if t == nil {
 		return 0
 	}
+	defer h.keepBudget()
 	for _, s := range t.subs {
 		e := choose(s.conn)
 		if e == nil {
@@ -211,9 +203,16 @@ func (h *hub) publishEvents(name []byte, choose func(*conn) *event) (taken int) 
 	return taken
 }
 
+// keepBudget is called when frames were handed out.
+func (h *hub) keepBudget() {
+	if h.budget.isOver() {
+		h.relieve()
+	}
+}
+
 // publishLoop hands an event to one subscriber of ch, in turn. One whose send
 // buffer is full is passed over.
-func (h *hub) publishLoop(from *conn, ch workerman.Channel, d workerman.Data) {
+func (h *hub) publishLoop(from *conn, ch workerman.Channel, d *shipment) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t := h.topics[string(ch.Name)]
@@ -222,6 +221,7 @@ func (h *hub) publishLoop(from *conn, ch workerman.Channel, d workerman.Data) {
 		return
 	}
 	e := h.newEvent(workerman.TypeEvent, ch, d)
+	defer h.keepBudget()
 	for range t.subs {
 		t.next = (t.next + 1) % len(t.subs) // the second one first, as Workerman's does
 		if t.subs[t.next].conn.out.offer(e) {
@@ -258,7 +258,7 @@ const queueOverhead = 64
 type queue struct {
 	// channel is the name in the form of whoever named the queue first.
 	channel  workerman.Channel
-	messages list.List // of []byte: frames
+	messages list.List // of frame
 	bytes    int
 	watchers int
 	// consumers are the watches with a credit, in the order in which it was given.
@@ -357,8 +357,8 @@ func (h *hub) enqueue(from *conn, ch workerman.Channel, d workerman.Data) (refus
 		h.tidy(q)
 		return true
 	}
-	e := h.newEvent(workerman.TypeQueue, q.channel, d)
-	frame := e.bytes()
+	e := h.newEvent(workerman.TypeQueue, q.channel, &shipment{data: d})
+	frame := e.frame()
 	if e.tooLong {
 		h.onBad(from.peer, workerman.ReasonFrameLong)
 		h.tidy(q)
@@ -366,7 +366,7 @@ func (h *hub) enqueue(from *conn, ch workerman.Channel, d workerman.Data) (refus
 	}
 	h.count.Enqueued++
 	q.messages.PushBack(frame)
-	h.account(q, 1, len(frame)+queueOverhead)
+	h.account(q, 1, frame.size()+queueOverhead)
 	h.dispatch(q)
 	return false
 }
@@ -377,10 +377,12 @@ func (h *hub) account(q *queue, messages, bytes int) {
 	h.queued += messages
 }
 
-// reserve gives c one credit on each queue that it watches.
+// reserve gives c one credit on each queue that it watches. A job that it had is
+// done: PHP's client asks for the next one then.
 func (h *hub) reserve(c *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	c.job.Store(0)
 	for _, w := range c.watches {
 		if !w.credit {
 			w.credit = true
@@ -398,18 +400,20 @@ func (h *hub) dispatch(q *queue) {
 		first := q.consumers.Front()
 		w := first.Value.(*watch)
 		message := q.messages.Front()
-		frame := message.Value.([]byte)
+		frame := message.Value.(frame)
 		q.consumers.Remove(first)
 		w.place = nil
 		if !w.conn.out.offerOrTell(frame) {
 			continue
 		}
+		w.conn.job.Store(time.Now().UnixNano())
 		w.credit = false
 		q.messages.Remove(message)
-		h.account(q, -1, -len(frame)-queueOverhead)
+		h.account(q, -1, -frame.size()-queueOverhead)
 		h.count.Dequeued++
 	}
 	h.tidy(q)
+	h.keepBudget()
 }
 
 // hasRoom puts c back among the consumers that it stepped aside from.
@@ -422,4 +426,28 @@ func (h *hub) hasRoom(c *conn) {
 			h.dispatch(w.queue)
 		}
 	}
+}
+
+// maxNamedQueues is how many queues a log record names.
+const maxNamedQueues = 20
+
+// logQueues tells of the jobs that are lost with the process: queues are in memory.
+func (h *hub) logQueues(log *slog.Logger) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.queued == 0 {
+		return
+	}
+	names := make([]string, 0, maxNamedQueues+1)
+	for name, q := range h.queues {
+		if q.messages.Len() == 0 {
+			continue
+		}
+		if len(names) == maxNamedQueues {
+			names = append(names, "...")
+			break
+		}
+		names = append(names, fmt.Sprintf("%s (%d)", name, q.messages.Len()))
+	}
+	log.Warn("channel: jobs that nobody has taken are lost: queues are in memory", "jobs", h.queued, "queues", strings.Join(names, ", "))
 }

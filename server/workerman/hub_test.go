@@ -1,6 +1,7 @@
 package workerman
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"testing"
@@ -62,7 +63,7 @@ func TestHubProperty(t *testing.T) {
 		read := func(i int) (got []string) {
 			for _, f := range all[i].out.frames {
 				var msg workerman.Message
-				if err := decoder.Decode(f[workerman.HeaderBytes:], &msg); err != nil {
+				if err := decoder.Decode(bytes.Join(f.appendTo(nil), nil)[workerman.HeaderBytes:], &msg); err != nil {
 					t.Fatal(err)
 				}
 				got = append(got, fmt.Sprintf("%s %s %s", msg.Type, msg.Channels[0].Name, msg.Data.Bytes[2:len(msg.Data.Bytes)-1]))
@@ -93,7 +94,7 @@ func TestHubProperty(t *testing.T) {
 				h.unsubscribe(c, ch)
 				m.subs[name] = without(m.subs[name], i)
 			case "publish":
-				h.publish(c, ch[0], data)
+				h.publish(c, ch[0], &shipment{data: data})
 				for _, to := range m.subs[name] {
 					m.inbox[to] = append(m.inbox[to], fmt.Sprintf("event %s %d", name, n))
 				}
@@ -103,7 +104,7 @@ func TestHubProperty(t *testing.T) {
 				for k := range all {
 					before[k] = len(all[k].out.frames)
 				}
-				h.publishLoop(c, ch[0], data)
+				h.publishLoop(c, ch[0], &shipment{data: data})
 				took := 0
 				for k := range all {
 					if len(all[k].out.frames) == before[k] {

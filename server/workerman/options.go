@@ -30,13 +30,20 @@ type Options struct {
 	// have their file's mode.
 	Allow []netip.Prefix
 
-	// MaxConns bounds the connections; who comes when it is reached is closed.
+	// MaxConns bounds the connections. When it is reached, one that has said nothing
+	// makes room for the next; where there is none, the next is closed.
 	MaxConns int
 	// MaxFrameBytes bounds a frame, its length included, in both directions.
 	MaxFrameBytes int
+	// MaxSilentPerAddress bounds the connections of one address that have said
+	// nothing yet: for one more, the oldest of them is closed. For IPv6 an address
+	// is the first 64 bits of one.
+	MaxSilentPerAddress int
 	// MaxPartialBytes bounds what is kept of frames that are not all there, over
-	// all connections; who exceeds it is closed.
+	// all connections; beyond it the connection that holds most is closed.
 	MaxPartialBytes int
+	// FrameTimeout is how long a frame may take from its first byte to its last.
+	FrameTimeout time.Duration
 	// MaxDepth bounds how deep arrays lie in each other.
 	MaxDepth int
 	// MaxChannelsPerFrame bounds the channels that one message names: the others
@@ -53,6 +60,17 @@ type Options struct {
 	// is sent nothing more until it has read some. A frame is taken whole, so
 	// that one frame more may wait.
 	SendBufferBytes int
+	// MaxSendBytes bounds what waits for all connections, each byte counted once
+	// however many connections it waits for: beyond it those are closed for which
+	// most waits.
+	MaxSendBytes int
+	// StallTimeout is how long a connection may take nothing of what waits for it;
+	// then it is closed, unless it holds a job.
+	StallTimeout time.Duration
+	// JobTimeout is how long a connection that was handed a message of a queue, and
+	// has not asked for the next, counts as busy with it: neither PingTimeout nor
+	// IdleTimeout nor StallTimeout closes it.
+	JobTimeout time.Duration
 
 	// MaxQueues bounds the queues.
 	MaxQueues int
@@ -68,6 +86,9 @@ type Options struct {
 	// Workerman's never end: a PHP script without an event loop publishes when it
 	// likes, does not ping, and would not notice that it was closed.
 	IdleTimeout time.Duration
+	// FirstTimeout is how long a connection may say nothing at all, from the start;
+	// 0 is for ever.
+	FirstTimeout time.Duration
 
 	// PublishTimeout is how long an event for a group may wait for the broker, and
 	// its connection with it.
@@ -87,18 +108,24 @@ func DefaultOptions() Options {
 		MaxMessageBytes:     loop.DefaultOptions().MaxMessageBytes,
 		MaxConns:            4096,
 		MaxFrameBytes:       workerman.MaxFrameBytes,
+		MaxSilentPerAddress: 1024,
 		MaxPartialBytes:     256 << 20,
+		FrameTimeout:        time.Minute,
 		MaxDepth:            limits.MaxDepth,
 		MaxChannelsPerFrame: limits.MaxChannels,
 		MaxChannelBytes:     256,
 		MaxChannelsPerConn:  4096,
 		MaxSubscriptions:    1_000_000,
 		SendBufferBytes:     1 << 20,
+		MaxSendBytes:        256 << 20,
+		StallTimeout:        time.Minute,
+		JobTimeout:          time.Hour,
 		MaxQueues:           65_536,
 		MaxQueueMessages:    100_000,
 		MaxQueueBytes:       64 << 20,
 		MaxAllQueueBytes:    256 << 20,
 		PingTimeout:         3 * 55 * time.Second,
+		FirstTimeout:        5 * time.Minute,
 		PublishTimeout:      5 * time.Second,
 		SinkMessages:        8192,
 		SinkBytes:           16 << 20,
@@ -194,6 +221,8 @@ func (o Options) Validate() error {
 	c.between(o.MaxMessageBytes, 1, gib, "MaxMessageBytes")
 	c.between(o.MaxConns, 1, 1<<20, "MaxConns")
 	c.between(o.MaxFrameBytes, minFrameBytes, gib, "MaxFrameBytes")
+	c.between(o.MaxSilentPerAddress, 1, 1<<20, "MaxSilentPerAddress")
+	c.lasts(o.FrameTimeout, minTimeout, "FrameTimeout")
 	c.between(o.MaxPartialBytes, 1, 1<<40, "MaxPartialBytes")
 	c.between(o.MaxDepth, 3, 4096, "MaxDepth")
 	c.between(o.MaxChannelsPerFrame, 1, 1<<20, "MaxChannelsPerFrame")
@@ -201,17 +230,22 @@ func (o Options) Validate() error {
 	c.between(o.MaxChannelsPerConn, 1, gib, "MaxChannelsPerConn")
 	c.between(o.MaxSubscriptions, 1, gib, "MaxSubscriptions")
 	c.between(o.SendBufferBytes, 1, gib, "SendBufferBytes")
+	c.between(o.MaxSendBytes, 1, 1<<40, "MaxSendBytes")
+	c.lasts(o.StallTimeout, minTimeout, "StallTimeout")
+	c.lasts(o.JobTimeout, 0, "JobTimeout")
 	c.between(o.MaxQueues, 0, gib, "MaxQueues")
 	c.between(o.MaxQueueMessages, 1, gib, "MaxQueueMessages")
 	c.between(o.MaxQueueBytes, 1, 1<<40, "MaxQueueBytes")
 	c.between(o.MaxAllQueueBytes, 1, 1<<40, "MaxAllQueueBytes")
 	c.lasts(o.PingTimeout, minTimeout, "PingTimeout")
 	c.lasts(o.IdleTimeout, 0, "IdleTimeout")
+	c.lasts(o.FirstTimeout, 0, "FirstTimeout")
 	c.lasts(o.PublishTimeout, minTimeout, "PublishTimeout")
 	c.between(o.SinkMessages, 1, 1<<24, "SinkMessages")
 	c.between(o.SinkBytes, 1, gib, "SinkBytes")
 	c.between(len(o.Channel), 1, max(o.MaxChannelBytes, 1), "Channel")
 	c.wants(o.MaxPartialBytes >= o.MaxFrameBytes, "MaxPartialBytes", "wants at least MaxFrameBytes (%d), got %d", o.MaxFrameBytes, o.MaxPartialBytes)
+	c.wants(o.MaxSendBytes >= o.MaxFrameBytes, "MaxSendBytes", "wants at least MaxFrameBytes (%d), got %d", o.MaxFrameBytes, o.MaxSendBytes)
 	return errors.Join(c...)
 }
 

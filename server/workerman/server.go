@@ -1,6 +1,7 @@
 package workerman
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"groupcast/loop/accept"
@@ -31,14 +31,16 @@ type Server struct {
 	bridge *bridge // nil without a broker
 	count  Counters
 
-	partial atomic.Int64 // bytes of frames that are not all there
+	halves      halves
+	undelivered undelivered
 
 	// flush is closed when nothing more will come for the subscribers.
 	flush chan struct{}
 
-	mu        sync.Mutex // guards the next three
+	mu        sync.Mutex // guards the next four
 	listeners map[net.Listener]struct{}
-	conns     map[*conn]struct{}
+	conns     map[*conn]struct{} // without those that were evicted
+	silent    silentConns
 	closing   bool
 	reading   sync.WaitGroup // connections that may still bring frames
 	running   sync.WaitGroup
@@ -64,7 +66,9 @@ func NewServer(o Options, node *Node, broker Broker) (*Server, error) {
 		s.log = slog.Default()
 	}
 	s.ration = ration.New(s.log)
+	s.halves.limit = o.MaxPartialBytes
 	s.hub = newHub(&s.opt, node, s.bad)
+	s.hub.relieve = s.relieve
 	if broker != nil {
 		s.bridge = newBridge(&s.opt, node, s.hub, broker, s.log)
 		go s.bridge.run()
@@ -116,9 +120,9 @@ var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 60 * time.Second, Interv
 // where there are too many.
 func (s *Server) admit(socket net.Conn) {
 	if !s.isAllowed(socket.RemoteAddr()) {
-		_ = socket.Close()
 		s.count.ConnsAccepted.Add(1)
 		s.count.ConnsClosed[closedNotAllowed].Add(1)
+		_ = socket.Close()
 		s.ration.Warn("channel: a connection was refused: its address is not allowed",
 			"peer", socket.RemoteAddr().String())
 		return
@@ -127,18 +131,28 @@ func (s *Server) admit(socket net.Conn) {
 		_ = tcp.SetKeepAliveConfig(keepAlive) // a socket that is already dead is found by reading
 	}
 	s.mu.Lock()
+	address := addressOf(socket.RemoteAddr())
+	if s.silent.of(address) >= s.opt.MaxSilentPerAddress {
+		s.evict(s.silent.oldest(address))
+	}
+	if len(s.conns) >= s.opt.MaxConns {
+		s.evict(s.silent.oldest(s.silent.largest()))
+	}
 	full := len(s.conns) >= s.opt.MaxConns
 	if full || s.closing {
 		s.mu.Unlock()
-		_ = socket.Close()
 		if full {
 			s.count.ConnsRefused.Add(1)
-			s.ration.Warn("channel: too many connections", "limit", s.opt.MaxConns)
+		}
+		_ = socket.Close()
+		if full {
+			s.ration.Warn("channel: too many connections", "limit", s.opt.MaxConns, "peer", socket.RemoteAddr().String())
 		}
 		return
 	}
 	c := s.newConn(socket)
 	s.conns[c] = struct{}{}
+	s.silent.add(c)
 	s.reading.Add(1)
 	s.running.Add(1)
 	s.mu.Unlock()
@@ -148,8 +162,64 @@ func (s *Server) admit(socket net.Conn) {
 		c.serve()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		delete(s.conns, c)
+		s.forget(c)
 	}()
+}
+
+// forget takes c out; the caller holds mu.
+func (s *Server) forget(c *conn) {
+	delete(s.conns, c)
+	s.silent.remove(c)
+}
+
+// evict ends a connection that has said nothing, if c is one, to make room for
+// another; the caller holds mu.
+func (s *Server) evict(c *conn) {
+	if c != nil {
+		s.forget(c)
+		c.evict(closedCrowded)
+	}
+}
+
+// spoke notes that c has said something.
+func (s *Server) spoke(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.silent.remove(c)
+}
+
+// relieve ends connections until what waits for the others is within the budget:
+// those first for which most waits, and those that hold a job behind all others.
+func (s *Server) relieve() {
+	type holder struct {
+		conn  *conn
+		bytes int
+		busy  bool
+	}
+	var all []holder
+	now := time.Now()
+	s.mu.Lock()
+	for c := range s.conns {
+		if _, bytes := c.out.waiting(); bytes > 0 {
+			all = append(all, holder{c, bytes, now.Before(c.jobUntil())})
+		}
+	}
+	s.mu.Unlock()
+	slices.SortFunc(all, func(a, b holder) int {
+		if a.busy != b.busy {
+			if a.busy {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(b.bytes, a.bytes)
+	})
+	for _, h := range all {
+		if !s.hub.budget.isOver() {
+			return
+		}
+		h.conn.evict(closedBudget)
+	}
 }
 
 // isAllowed reports whether a peer at that address may connect.
@@ -183,7 +253,8 @@ const closeAtMost = 10 * time.Second
 
 // Close ends the server in good order: nothing more is accepted and read, what
 // was read is served, what the broker has ordered is handed to the subscribers,
-// and they have until ctx ends to take it, or 10 s. Drain the engine before, so
+// and they have until ctx ends to take it, or 10 s: each connection is ended when
+// its peer has everything. Drain the engine before, so
 // that its last messages are among that, and close it after.
 func (s *Server) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, closeAtMost)
@@ -216,15 +287,20 @@ func (s *Server) Close(ctx context.Context) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for c := range s.conns {
-			_ = c.socket.SetWriteDeadline(longAgo)
+			c.cutShort()
 		}
 	})()
 	s.reading.Wait()
 	if s.bridge != nil {
 		s.bridge.close()
 	}
+	s.hub.logQueues(s.log)
 	close(s.flush)
 	s.running.Wait()
+	if n := s.undelivered.conns.Load(); n > 0 {
+		s.log.Warn("channel: connections had not taken everything when the server ended",
+			"connections", n, "frames", s.undelivered.frames.Load(), "bytes", s.undelivered.bytes.Load())
+	}
 	return errors.Join(errs...)
 }
 

@@ -21,11 +21,13 @@ type Stats struct {
 	Channels       int `metric:"channel_channels" help:"Channels with subscribers."`
 	Subscriptions  int `metric:"channel_subscriptions" help:"Subscriptions of all connections."`
 	Watches        int `metric:"channel_watches" help:"Queues watched, counted for each connection."`
-	SendBytes      int `metric:"channel_send_queue_bytes" help:"Bytes waiting for connections."`
+	SendBytes      int `metric:"channel_send_queue_bytes" help:"Bytes waiting for connections, each once however many it waits for."`
 	PartialBytes   int `metric:"channel_partial_frame_bytes" help:"Bytes of frames that are not all there."`
 	Queues         int `metric:"channel_queues" help:"Queues."`
 	QueuedMessages int `metric:"channel_queued_messages" help:"Messages in queues."`
 	QueuedBytes    int `metric:"channel_queued_bytes" help:"Bytes in queues."`
+	// Written or waiting, and not taken when the server ended.
+	BytesUndelivered uint64 `metric:"channel_undelivered_bytes_total" help:"Bytes written or waiting that connections had not taken when the server ended."`
 
 	Bridge BridgeStats
 }
@@ -112,6 +114,8 @@ type ClientCounters struct {
 	TooFar   atomic.Uint64 `metric:"channel_join_too_far_total" help:"Messages not forwarded to it: they came through too many servers."`
 	BytesIn  atomic.Uint64 `metric:"-"`
 	BytesOut atomic.Uint64 `metric:"-"`
+	// Written, and not taken by the server when this one left.
+	BytesUndelivered atomic.Uint64 `metric:"channel_join_undelivered_bytes_total" help:"Bytes written to it that it had not taken when this server left."`
 }
 
 // Counters that belong together, by their label. All of them are always there, also
@@ -167,13 +171,10 @@ func all(values []atomic.Uint64, label func(int) string) iter.Seq2[string, uint6
 
 // Stats returns the server's counters and gauges.
 func (s *Server) Stats() Stats {
-	st := Stats{Counters: &s.count, Peers: s.node.Peers(), PartialBytes: int(s.partial.Load())}
+	st := Stats{Counters: &s.count, Peers: s.node.Peers(), PartialBytes: s.halves.bytes(), SendBytes: int(s.hub.budget.used.Load()),
+		BytesUndelivered: uint64(s.undelivered.bytes.Load())}
 	s.mu.Lock()
 	st.Conns = len(s.conns)
-	for c := range s.conns {
-		_, bytes := c.out.waiting()
-		st.SendBytes += bytes
-	}
 	s.mu.Unlock()
 	s.hub.addTo(&st)
 	if s.bridge != nil {

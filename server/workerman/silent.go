@@ -1,0 +1,83 @@
+package workerman
+
+import (
+	"container/list"
+	"net"
+	"net/netip"
+)
+
+// silentConns are the connections that have said nothing yet, not one frame. They
+// are what costs a stranger nothing, so each address may have some of them only,
+// and they go first where connections are too many. Connections that have said
+// something are not looked at: the workers of a machine have one address.
+//
+// Owner: the Server, whose mu guards it.
+type silentConns struct {
+	byAddress map[string]*list.List // of *conn, the oldest first
+}
+
+func (s *silentConns) add(c *conn) {
+	if s.byAddress == nil {
+		s.byAddress = make(map[string]*list.List)
+	}
+	all := s.byAddress[c.address]
+	if all == nil {
+		all = list.New()
+		s.byAddress[c.address] = all
+	}
+	c.silent = all.PushBack(c)
+}
+
+// remove takes c out, if it is there.
+func (s *silentConns) remove(c *conn) {
+	if c.silent == nil {
+		return
+	}
+	all := s.byAddress[c.address]
+	all.Remove(c.silent)
+	c.silent = nil
+	if all.Len() == 0 {
+		delete(s.byAddress, c.address)
+	}
+}
+
+// of is how many the address has.
+func (s *silentConns) of(address string) int {
+	if all := s.byAddress[address]; all != nil {
+		return all.Len()
+	}
+	return 0
+}
+
+// oldest is the one that the address has had for longest, nil without one.
+func (s *silentConns) oldest(address string) *conn {
+	if all := s.byAddress[address]; all != nil {
+		return all.Front().Value.(*conn)
+	}
+	return nil
+}
+
+// largest is the address that has most; "" without any.
+func (s *silentConns) largest() (address string) {
+	most := 0
+	for a, all := range s.byAddress {
+		if n := all.Len(); n > most {
+			address, most = a, n
+		}
+	}
+	return address
+}
+
+// addressOf is the peer's address without its port. A network of IPv6 is given out
+// whole, so its first 64 bits are the address; all unix sockets have one.
+func addressOf(peer net.Addr) string {
+	tcp, ok := peer.(*net.TCPAddr)
+	if !ok {
+		return peer.Network()
+	}
+	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
+	if ip.Is6() {
+		return netip.PrefixFrom(ip, 64).Masked().String()
+	}
+	return ip.String()
+}
