@@ -2,7 +2,6 @@ package reactor
 
 import (
 	"github.com/gobwas/ws"
-	"golang.org/x/sys/unix"
 
 	"groupcast/loop/order"
 	"groupcast/protocol"
@@ -87,7 +86,7 @@ func (r *Reactor) finish(s *Session) {
 
 // reset drops the connection without ceremony: the peer had its time.
 func (r *Reactor) reset(s *Session) {
-	_ = unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	transports[s.via].reset(s)
 	r.doom(s)
 }
 

@@ -77,8 +77,11 @@
 // behind the frame that is partly out; a policy for slow readers begins there, and may
 // drop whole chunks of the queue, each of which says what it holds.
 //
-// How a session's bytes get out and in is its transport's (transport.go), of which the
-// socket itself is the only one today; sessions of one reactor may differ in it.
+// How a session's bytes get out and in is its transport's (transport.go), and so are news
+// of its socket, what its peer has acknowledged, and both ways to end it. The socket
+// itself is the only one today; sessions of one reactor may differ in it. TLS is one more
+// entry and a file of its own, which keeps what it holds of a session by the session's
+// slot, so that others do not pay for it, and gives that back by release.
 //
 // # Outbox
 //

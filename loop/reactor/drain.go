@@ -48,7 +48,7 @@ func (r *Reactor) Unfinished() (u Unfinished) {
 		if s == nil || s.state == stateDead {
 			continue
 		}
-		if n := r.outstanding(s); n > 0 {
+		if n := s.outstanding(); n > 0 {
 			u.Sessions++
 			u.Bytes += n
 		}

@@ -74,6 +74,9 @@ func (r *Reactor) bury(s *Session) {
 		s.decoder = nil
 	}
 	r.dropHead(s)
+	if release := transports[s.via].release; release != nil {
+		release(s)
+	}
 	r.stats.Closed++
 	r.shared.ExitAddress(s.conn.RemoteAddr())
 	r.shared.Conns.Add(-1)

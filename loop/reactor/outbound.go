@@ -228,7 +228,7 @@ func (r *Reactor) block(s *Session) {
 			c.Retain()
 		}
 	}
-	if err := r.watch(s); err != nil {
+	if err := transports[s.via].await(s); err != nil {
 		r.shared.Log.Warn("watch for room to write", "session", s.ID(), "err", err)
 		r.doom(s)
 	}
@@ -245,6 +245,9 @@ func (r *Reactor) clearBlocked(s *Session) {
 // unblock is the answer to block: there is room again, or the connection is
 // broken, which the next write will say.
 func (r *Reactor) unblock(s *Session) {
+	if !s.ready() {
+		return
+	}
 	r.clearBlocked(s)
 	if s.next != nil && !s.is(flagDirty) {
 		s.set(flagDirty)

@@ -100,8 +100,8 @@ func (c *Changes) compact() {
 //
 // Owner: the reactor's goroutine, but for take.
 type outbox struct {
-	limit   int // of changes that wait
-	perPart int // memberships that end a part of a reading; the last session's may pass it
+	limit   int                     // of changes that wait
+	perPart int                     // memberships that end a part of a reading; the last session's may pass it
 	filling *Changes                // since it was last emptied, with what had not been taken
 	ready   atomic.Pointer[Changes] // what can be taken
 	news    chan<- struct{}         // capacity one or more: there is something

@@ -36,8 +36,8 @@ type position struct{ out, unacked int64 }
 // acked is how many bytes the other side has.
 func (p position) acked() int64 { return p.out - p.unacked }
 
-func (r *Reactor) position(s *Session) position {
-	return position{int64(s.bytesOut), int64(r.unacked(s.fd))}
+func (s *Session) position() position {
+	return position{int64(s.bytesOut), int64(transports[s.via].unacked(s))}
 }
 
 // gained is how many bytes the other side has taken since from. A unix socket has no
@@ -74,7 +74,7 @@ func (s *Session) waiting() (n int64) {
 }
 
 // outstanding is how many bytes of what there is for s its side has not acknowledged.
-func (r *Reactor) outstanding(s *Session) int64 { return s.waiting() + int64(r.unacked(s.fd)) }
+func (s *Session) outstanding() int64 { return s.waiting() + int64(transports[s.via].unacked(s)) }
 
 // noPing is where a ping stands that has found no room yet.
 const noPing = math.MaxInt64
@@ -83,7 +83,7 @@ const noPing = math.MaxInt64
 // can only come once the peer has got that far.
 func (r *Reactor) ping(s *Session) {
 	s.set(flagPinged)
-	p := progress{at: r.position(s), pinged: noPing}
+	p := progress{at: s.position(), pinged: noPing}
 	behind := s.next != nil || p.at.unacked > 0
 	r.queuePing(s, &p)
 	if behind {
@@ -109,7 +109,7 @@ func (r *Reactor) reachesPing(s *Session) bool {
 	if !behind {
 		return false
 	}
-	at := r.position(s)
+	at := s.position()
 	if at.acked() >= p.pinged {
 		delete(r.watched, s) // it has it: from here on it has its time to answer
 		return true
@@ -135,7 +135,7 @@ const closingLooks = 4
 func (r *Reactor) checkClosing(s *Session) {
 	now := r.wheel.now
 	limit, look := r.ticks(r.opt.CloseTimeout), r.closingLook()
-	at := r.position(s)
+	at := s.position()
 	all := s.next == nil && at.unacked == 0
 	p, watched := r.watched[s]
 	switch {
@@ -171,6 +171,6 @@ func (r *Reactor) endClosing(s *Session, all bool) {
 		r.doom(s)
 		return
 	}
-	r.shared.Cut(1, r.outstanding(s))
+	r.shared.Cut(1, s.outstanding())
 	r.reset(s)
 }
