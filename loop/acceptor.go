@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -121,29 +120,6 @@ func (e *Engine) admit(c net.Conn, read []byte, who *Identity) {
 		return
 	}
 	e.enrol(c, read, who)
-}
-
-// reserve counts one more connection, unless a limit forbids it: then it returns
-// that limit's counter. The count goes down in bury, or in unreserve.
-func (e *Engine) reserve() (full *atomic.Uint64) {
-	conns, handshakes := e.shared.Conns.Add(1), e.shared.Handshakes.Add(1)
-	switch {
-	case e.draining.Load():
-		full = &e.refusedDraining
-	case conns > int64(e.options().MaxConns):
-		full = &e.refusedConns
-	case handshakes > int64(e.options().MaxHandshakes):
-		full = &e.refusedHandshakes
-	default:
-		return nil
-	}
-	e.unreserve()
-	return full
-}
-
-func (e *Engine) unreserve() {
-	e.shared.Conns.Add(-1)
-	e.shared.Handshakes.Add(-1)
 }
 
 const retryAfterSeconds = 5

@@ -15,20 +15,27 @@
 //
 // # Reading order
 //
-//	engine.go     what is started, and the end
-//	ask.go        questions to the loops
-//	clock.go      what tells the loops the time, and notices those that stand still
-//	acceptor.go   how a connection gets in: limits first
-//	enrol.go      then a loop
-//	handler.go    gnet's callbacks
-//	publish.go    the way in for goroutines outside the loops
-//	drain.go      the orderly end
+// Each file names only what stands below it.
+//
+//	start.go end.go           how an engine is put together, and how it ends
+//	acceptor.go               how a connection gets in: limits first
+//	enrol.go                  then a loop
+//	reserve.go                places for connections, which are counted
+//	handler.go                gnet's callbacks
+//	clock.go                  what tells the loops the time, and notices those that stand still
+//	drain.go                  the orderly end
 //	sessions.go grouplist.go  questions and orders from outside
-//	members.go    who is in which group, for one goroutine outside the loops
+//	members.go                who is in which group, for one goroutine outside the loops
 //	reconfigure.go            limits that change while it runs
 //	stats.go                  what is counted
+//	ask.go                    questions to the loops
+//	publish.go                the way in for goroutines outside the loops
+//	engine.go                 what an engine is made of
+//	enroller.go               the way in to one loop
 //	names.go                  what callers meet of the rooms behind
 //	gnetlog.go                gnet's log as one of ours
+//
+// internal/arrows holds that for this package and the two rooms below it.
 //
 // # Ownership
 //

@@ -1,50 +1,16 @@
 package loop
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"math/bits"
 	"net"
-	"sync/atomic"
-	"time"
-
-	"github.com/panjf2000/gnet/v2"
 
 	"groupcast/loop/accept"
-	"groupcast/loop/reactor"
 )
 
 // Enrolling hands a connection to a loop. The acceptor names the loop and goes
 // on; the loop takes the connection when it gets to it. So a loop that is busy
 // keeps nobody waiting who could be served by another.
-
-// MaxEnrolling is how many connections are on their way to one loop. Beyond it
-// they go to another loop, or stay in the kernel's queue. Each holds two descriptors
-// until it has arrived.
-const MaxEnrolling = 16
-
-// enroller is the way in to one reactor.
-//
-// Owner: any acceptor calls tryEnrol; run is for one goroutine.
-type enroller struct {
-	engine  *Engine
-	r       *reactor.Reactor
-	pending chan enrolment // capacity MaxEnrolling
-	waiting atomic.Int32   // enrolments that have not been answered
-	oldest  atomic.Int64   // when the first of them began, in nanoseconds since the engine's start; 0 if there is none
-}
-
-func newEnroller(e *Engine, r *reactor.Reactor) *enroller {
-	return &enroller{engine: e, r: r, pending: make(chan enrolment, MaxEnrolling)}
-}
-
-type enrolment struct {
-	began   int64 // in nanoseconds since the engine's start
-	session *Session
-	addr    net.Addr
-	taken   <-chan gnet.RegisteredResult
-}
 
 // errNotTaken: epoll would not have it, for want of memory or by its own limit.
 var errNotTaken = errors.New("the event loop could not watch the connection")
@@ -95,43 +61,9 @@ func (e *Engine) byLoad() []*enroller {
 	return e.rotated[best : best+len(e.enrollers)]
 }
 
-// lag is for how long the loop has left an enrolment unanswered, as a power of
-// two milliseconds: 0 is less than one.
-func (n *enroller) lag() int {
-	oldest := n.oldest.Load()
-	if oldest == 0 {
-		return 0
-	}
-	return bits.Len64(uint64(max(0, int64(time.Since(n.engine.shared.Start))-oldest)) / uint64(time.Millisecond))
-}
-
-// tryEnrol begins to hand c to the loop, unless too many are on their way there.
-func (n *enroller) tryEnrol(c net.Conn, read []byte, who *Identity) bool {
-	if n.waiting.Add(1) > MaxEnrolling {
-		n.waiting.Add(-1)
-		return false
-	}
-	n.r.Conns.Add(1)
-	one := enrolment{
-		began:   int64(time.Since(n.engine.shared.Start)),
-		session: reactor.NewSession(read, who),
-		addr:    c.RemoteAddr(),
-	}
-	taken, err := n.r.Loop().Enroll(gnet.NewContext(context.Background(), one.session), c)
-	if err != nil {
-		_ = c.Close()
-		failed := make(chan gnet.RegisteredResult, 1)
-		failed <- gnet.RegisteredResult{Err: err}
-		taken = failed
-	}
-	one.taken = taken
-	n.pending <- one // has room: MaxEnrolling are waiting at most
-	return true
-}
-
-// run sees to it that each connection is taken, or counted no more.
-func (n *enroller) run() {
-	e := n.engine
+// answerEnrolments sees to it that each connection that n has handed over is taken, or
+// counted no more.
+func (e *Engine) answerEnrolments(n *enroller) {
 	for one := range n.pending {
 		n.oldest.Store(one.began)
 		result := <-one.taken

@@ -6,18 +6,22 @@
 //
 // # Reading order
 //
-//	message.go    what goes through the rings
-//	chunk.go      the bytes in it, the unit that sessions queue
+// From what is named to what names it, but for one pair: a message says from which sink's
+// owner it came, and a sink queues messages.
+//
 //	sessionid.go  how a session is named
+//	chunk.go      the bytes of messages, the unit that sessions queue
+//	kept.go       what is kept of a group
+//	message.go    what goes through the rings
+//	wake.go       how sleepers are woken
+//	epoch.go      what a run of the order is called
 //	ring.go       the rings
 //	port.go       a loop as the broker sees it; publishing into a full ring
-//	wake.go       how sleepers are woken
-//	broker.go     the one order
-//	epoch.go      what this run of it is called
-//	keeper.go     what is kept of a group, in step with the order
-//	stepin.go     a loop in the broker's place
 //	door.go       the way in for goroutines outside the loops
 //	sink.go       the way out for them
+//	keeper.go     state of groups, in step with the order
+//	broker.go     the one order
+//	stepin.go     a loop in the broker's place
 //
 // # From outside
 //

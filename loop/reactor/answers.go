@@ -35,9 +35,6 @@ type SessionInfo struct {
 // its way out.
 var ErrNoSession = errors.New("no such session")
 
-// scanSlots is how many slots a loop looks through before it does something else.
-const scanSlots = 4096
-
 // SessionsPart is what a reactor says of its sessions in one go.
 type SessionsPart struct {
 	Sessions []SessionInfo
@@ -188,6 +185,18 @@ func (r *Reactor) Tell(id order.SessionID, text []byte) error {
 	}
 	s.Send(ws.OpText, text)
 	r.settle()
+	return nil
+}
+
+// Identify has an open session belong to who from now on, nil makes it anonymous.
+func (r *Reactor) Identify(id order.SessionID, who *Identity) error {
+	s, err := r.openSession(id)
+	if err != nil {
+		return err
+	}
+	r.noteAll(s, false)
+	s.who = who
+	r.noteAll(s, true)
 	return nil
 }
 

@@ -1,6 +1,8 @@
 package reactor
 
 import (
+	"time"
+
 	"github.com/gobwas/ws"
 
 	"groupcast/loop/order"
@@ -9,7 +11,7 @@ import (
 
 // closeWith begins the close handshake: a close frame behind what is queued,
 // then our half of the connection is shut and the peer has CloseTimeout to end
-// its own; see progress.go for one that is slow. The session leaves its groups
+// its own; see checkClosing for one that is slow. The session leaves its groups
 // at once.
 func (r *Reactor) closeWith(s *Session, code ws.StatusCode, reason string) {
 	switch s.state {
@@ -90,51 +92,54 @@ func (r *Reactor) reset(s *Session) {
 	r.doom(s)
 }
 
-// expire is the wheel's: somebody must look at s now. Receiving does not move
-// a session in the wheel, so it may be too early, and then it is put back.
-func (r *Reactor) expire(s *Session) {
-	switch s.state {
-	case stateHandshake:
-		r.stats.HandshakeExpired++
-		if s.head == nil {
-			r.reset(s) // not a word: nobody to answer
-			return
-		}
-		r.respond(s, protocol.AppendTimeout(nil))
-		r.dropHead(s)
-	case stateOpen:
-		r.checkSilence(s)
-	case stateClosing:
-		r.checkClosing(s)
-	case stateDead: // on its way to be buried
+// closingLooks is how often a close handshake is looked at within CloseTimeout.
+const closingLooks = 4
+
+// checkClosing looks at a close handshake that is not over yet. The peer's time
+// is CloseTimeout; taking what was queued before the close frame, at CloseRate
+// at least, gives it that time anew, and so does having taken all of it. Outside
+// a drain, which has an end of its own, CloseLimit bounds all together.
+func (r *Reactor) checkClosing(s *Session) {
+	now := r.wheel.now
+	limit, look := r.ticks(r.opt.CloseTimeout), r.closingLook()
+	at := s.position()
+	all := s.next == nil && at.unacked == 0
+	p, watched := r.watched[s]
+	switch {
+	case !watched:
+		p = progress{at: at, from: now, until: now - look + limit, began: now - look, all: all}
+	case all && !p.all:
+		p.all, p.until = true, now+limit
+	case !all && s.gained(p.at, at) >= max(1, r.leastProgress(now-p.from)):
+		p.at, p.from, p.until = at, now, now+limit
 	}
+	end := p.began + max(limit, r.ticks(r.opt.CloseLimit))
+	if int32(now-p.until) >= 0 || !r.draining && int32(now-end) >= 0 {
+		r.endClosing(s, all)
+		return
+	}
+	r.watched[s] = p
+	r.wheel.schedule(s, now+look)
 }
 
-// checkSilence pings a session that has said nothing for PingAfter, and closes
-// it when nothing comes of that: never without a ping that it had its time to
-// answer, whatever was reconfigured meanwhile.
-func (r *Reactor) checkSilence(s *Session) {
-	now := r.wheel.now
-	if !r.underway(s) {
-		s.lastSend = r.returned // the counters wrap: never let it fall far behind
+func (r *Reactor) closingLook() uint32 { return max(1, r.ticks(r.opt.CloseTimeout)/closingLooks) }
+
+// leastProgress is how many bytes CloseRate asks for in that many ticks.
+func (r *Reactor) leastProgress(ticks uint32) int64 {
+	return int64((time.Duration(ticks) * r.every).Seconds() * float64(r.opt.CloseRate))
+}
+
+// endClosing ends a close handshake that ran out of time. Who has taken all that
+// was for him loses nothing by an orderly end; else the connection is reset, and
+// what the peer did not get is counted.
+func (r *Reactor) endClosing(s *Session, all bool) {
+	r.stats.Resets++
+	if all {
+		r.doom(s)
+		return
 	}
-	ping := s.lastSeen + r.ticks(r.opt.PingAfter)
-	answer := now + r.ticks(r.opt.CloseAfter-r.opt.PingAfter)
-	switch {
-	case !s.is(flagPinged):
-		delete(r.watched, s) // what was looked at before it spoke
-		if int32(now-ping) < 0 {
-			r.wheel.schedule(s, ping)
-			return
-		}
-		r.ping(s)
-		r.wheel.schedule(s, answer)
-	case r.reachesPing(s):
-		r.wheel.schedule(s, answer)
-	default:
-		r.stats.IdleClosed++
-		r.closeWith(s, ws.StatusPolicyViolation, "silent for too long")
-	}
+	r.shared.Cut(1, s.outstanding())
+	r.reset(s)
 }
 
 // countClose counts a close frame that is sent, by what it says.

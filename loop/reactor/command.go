@@ -17,7 +17,7 @@ func (r *Reactor) execCommand(s *Session, payload []byte, binary bool) {
 }
 
 func (r *Reactor) interpret(s *Session, payload []byte, binary bool, c *protocol.Command) {
-	err := s.speaks().parse(r, payload, binary, c)
+	err := s.speaks().parse(&r.parsers, payload, binary, c)
 	if r.opt.CommandRate > 0 && !r.takeToken(s) {
 		r.refuse(s, c.ReqID, protocol.CodeRateLimited, "too many commands")
 		return
@@ -51,9 +51,6 @@ func (r *Reactor) interpret(s *Session, payload []byte, binary bool, c *protocol
 // came. A send is out of this loop's hands until it comes back from the broker;
 // what the session asks for meanwhile goes the same way, behind it. With no send
 // under way that costs a comparison.
-
-// underway reports whether s has sent something that is not back yet.
-func (r *Reactor) underway(s *Session) bool { return int32(s.lastSend-r.returned) > 0 }
 
 // putBehind sends something of s after its sends. Like publish, it may deliver
 // meanwhile, after which s may be dead.

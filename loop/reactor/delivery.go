@@ -9,25 +9,6 @@ import (
 	"groupcast/protocol"
 )
 
-// batch is what takeBatch works with: the run of messages to one group that
-// may become one shared chunk, and the chunks built so far.
-//
-// Owner: the reactor's goroutine. Between takeBatch and the end of the flush,
-// chunks belong to the batch; a session that keeps one longer says so.
-type batch struct {
-	chunks   []*order.Chunk
-	run      []*order.Message
-	group    *group     // of the run; nil if it has no members here
-	excluded []*Session // from the run
-	// lens are how long the run's messages are in each encoding that is built here, without
-	// their frames' headers; only where a member wants it.
-	lens [encodingCount][]int
-	// reached are when the messages that have members here were published.
-	reached []int64
-
-	messages, total, marks int
-}
-
 // turn is one step of delivering: a slice of the current batch's flush, and if
 // that ends it, a new batch and a slice of its own. If anything is left it yields,
 // so that the other sockets of this loop have their turn; if not, the reactor
@@ -171,24 +152,6 @@ func (r *Reactor) add(m *order.Message) {
 	}
 }
 
-// measure notes how long m is in each encoding that a member wants. Escapes can make six
-// bytes of one, and an envelope names its group: what members are sent counts for the
-// batch, not what came.
-func (b *batch) measure(m *order.Message) {
-	longest := len(m.Frame.Buf)
-	for e := range encodingID(encodingCount) {
-		if len(b.group.members[e]) == 0 {
-			continue
-		}
-		if size := e.of().size; size != nil {
-			n := size(m)
-			b.lens[e] = append(b.lens[e], n)
-			longest = max(longest, protocol.HeaderLen(n)+n)
-		}
-	}
-	b.total += longest - len(m.Frame.Buf)
-}
-
 // endRun marks the members of the run's group, and then acknowledges: an ack
 // stands behind what it acknowledges.
 func (r *Reactor) endRun() {
@@ -309,14 +272,6 @@ func (r *Reactor) batchChunk(run []*order.Message) *order.Chunk {
 	c.Group, c.First, c.Last, c.Messages = run[0].Group(), run[0].Order(), run[len(run)-1].Order(), uint32(len(run))
 	r.batch.chunks = append(r.batch.chunks, c)
 	return c
-}
-
-// session returns the session of that id, if it is one of ours and still there.
-func (r *Reactor) session(id order.SessionID) *Session {
-	if id.Reactor() != r.index {
-		return nil
-	}
-	return r.sessions.get(id.Slot(), id.Generation())
 }
 
 func (r *Reactor) ownsAck(m *order.Message) bool {

@@ -17,7 +17,7 @@ type dialect struct {
 	// parse reads the command in payload into c, which the caller has cleared. A
 	// command that carries no ReqID is carried out without an answer, unless asking
 	// for one is all it does.
-	parse func(r *Reactor, payload []byte, binary bool, c *protocol.Command) *protocol.CommandError
+	parse func(p *parsers, payload []byte, binary bool, c *protocol.Command) *protocol.CommandError
 	// ack is the text that says that a command of that kind was carried out.
 	ack func(dst []byte, mode protocol.Mode, kind protocol.Kind, reqID []byte) []byte
 	// refusal is the text that says that one was not.
@@ -28,6 +28,13 @@ type dialect struct {
 	ping *order.Chunk
 	// encodings are how a group's messages look, by the session's mode.
 	encodings [modes]encoding
+}
+
+// parsers are what the dialects read commands with: a reactor has one of each.
+//
+// Owner: the reactor's goroutine.
+type parsers struct {
+	commands *protocol.CommandParser
 }
 
 // modes is how many modes a dialect has at most.
@@ -52,8 +59,8 @@ const (
 
 var dialects = [dialectCount]dialect{
 	dialectCommands: {
-		parse: func(r *Reactor, payload []byte, binary bool, c *protocol.Command) *protocol.CommandError {
-			return r.parser.Parse(payload, binary, c)
+		parse: func(p *parsers, payload []byte, binary bool, c *protocol.Command) *protocol.CommandError {
+			return p.commands.Parse(payload, binary, c)
 		},
 		ack: func(dst []byte, mode protocol.Mode, _ protocol.Kind, reqID []byte) []byte {
 			return protocol.AppendAck(dst, mode, reqID)
@@ -73,17 +80,11 @@ var dialects = [dialectCount]dialect{
 	},
 }
 
-// speaks is the session's dialect.
-func (s *Session) speaks() *dialect { return &dialects[s.dialect] }
-
 // encodingID names one encoding of all: a mode of a dialect. A group keeps its members
 // apart by it.
 type encodingID uint8
 
 const encodingCount = int(dialectCount) * modes
-
-// encoding names the encoding of what the session is sent.
-func (s *Session) encoding() encodingID { return encodingID(s.dialect)*modes + encodingID(s.mode) }
 
 // of is the encoding of that name.
 func (e encodingID) of() *encoding { return &dialects[e/modes].encodings[e%modes] }

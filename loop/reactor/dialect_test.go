@@ -27,7 +27,7 @@ func words() dialect {
 		}
 	}
 	return dialect{
-		parse: func(_ *Reactor, payload []byte, _ bool, c *protocol.Command) *protocol.CommandError {
+		parse: func(_ *parsers, payload []byte, _ bool, c *protocol.Command) *protocol.CommandError {
 			f := bytes.SplitN(payload, []byte(" "), 4)
 			if c.Kind = kinds[string(f[0])]; c.Kind == 0 {
 				c.ReqID = []byte("0")

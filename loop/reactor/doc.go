@@ -5,29 +5,38 @@
 //
 // # Reading order
 //
-//	reactor.go     a loop's world; waking, yielding
-//	new.go         how it is put together, and what its engine does with it
-//	shared.go      what several loops count and know together
-//	session.go     a session: its fields, and the table of them
-//	identity.go    who its peer is
-//	lifecycle.go   its birth and burial
-//	handshake.go   bytes in: the request head
+// Each file names only what stands below it, but for two pairs. A session knows its
+// reactor, since gnet's callbacks bring nothing but the session, and a reactor has the table
+// of sessions. A session knows its groups and a group its members, by index in both
+// directions, so that leaving costs the same in a group of two and of a million. Each is one
+// structure in two halves.
+//
+//	new.go         how a reactor is put together, and what its engine does with it
+//	lifecycle.go   a session's birth and burial
 //	inbound.go     bytes in: frames, messages
-//	command.go     what a command does; how commands keep their order
-//	dialect.go     how it is read, and how what a session is sent is written
+//	drain.go answers.go follower.go  what an engine asks, and orders from outside
 //	delivery.go    batches: mark, then flush
-//	outbound.go    a session's queue, and writing it
-//	transport.go   how its bytes get out and in, by kind of session
+//	command.go     what a command does; how commands keep their order
+//	clock.go       what happens when time goes on
+//	handshake.go   bytes in: the request head
+//	silence.go     pings, and those who do not answer
+//	flush.go       writing what sessions have queued
+//	closing.go     close handshakes, and overBacklog: the policy for slow readers
+//	acked.go       how far a peer has come
+//	outbound.go    a session's queue
+//	members.go     joins and leaves
+//	transport.go   how bytes get out and in, by kind of session
+//	ticks.go       time in ticks
+//	reactor.go     a loop's world; waking, yielding
+//	batch.go groups.go wheel.go progress.go outbox.go  what it is made of
 //	writable_*.go  news of room in a full socket
-//	closing.go     close handshakes, silence, and overBacklog: the policy for slow readers
-//	progress.go    what tells a slow peer from a dead one
-//	drain.go       a reactor's part of the orderly end
-//	answers.go     questions and orders from outside
-//	groups.go wheel.go ticks.go     members, deadlines, time
-//	outbox.go follower.go           who comes and goes, for a goroutine outside
+//	shared.go      what several loops count and know together
+//	options.go     limits and sizes
+//	session.go     a session: its fields, and the table of them
+//	outqueue.go identity.go         what those are made of
+//	dialect.go     how commands are read, and how what a session is sent is written
 //	chunkpool.go freelist.go        what is used again
 //	counters.go histogram.go        what is counted
-//	options.go                      limits and sizes
 //	write_*.go unacked_*.go         system calls
 //
 // # Ownership
@@ -110,7 +119,7 @@
 // A session is closed as silent only when a ping went unanswered. A ping that stands
 // behind a backlog cannot be answered yet: as long as the peer acknowledges bytes in
 // front of it, it is not silent. A close frame stands behind a backlog likewise, and
-// its time begins anew with progress (progress.go).
+// its time begins anew with progress (progress.go, closing.go).
 //
 // # Panics
 //

@@ -73,3 +73,32 @@ func (f *Follower) look(c *Changes) {
 		f.restart = true
 	}
 }
+
+// readMembers puts a part of all memberships into the outbox, from a slot on. From slot 0
+// on everything begins anew, and nothing is missing any more.
+func (r *Reactor) readMembers(slot int) {
+	c := r.outbox.open()
+	if slot == 0 {
+		*c = Changes{Anew: true}
+	}
+	slots := r.sessions.slots
+	n, end := 0, min(slot+scanSlots, len(slots))
+	for ; slot < end && n < r.outbox.perPart && !c.overflowed; slot++ {
+		s := slots[slot]
+		if s == nil {
+			continue
+		}
+		for i := range s.groupCount() {
+			c.List = append(c.List, Change{Membership{s.ID(), s.membership(i).g.name, s.who}, true, r.place})
+			n++
+		}
+	}
+	c.part, c.next = true, 0
+	if slot < len(slots) {
+		c.next = slot
+	}
+	// What comes later may not cancel what stands in front of this part: the part has
+	// what became of it.
+	c.last, c.changes, c.dead = nil, 0, 0
+	r.outbox.empty()
+}

@@ -22,7 +22,7 @@ func New(shared *Shared, index int, o *Options) (*Reactor, error) {
 		groups:   newGroupMap(),
 		control:  -1,
 		scratch:  make([]byte, 0, maxWriteBytes),
-		parser:   protocol.NewCommandParser(o.MaxGroupBytes),
+		parsers:  parsers{commands: protocol.NewCommandParser(o.MaxGroupBytes)},
 		limits:   limitsOf(o),
 		drained:  make(chan struct{}),
 		write:    rawWrite,
@@ -47,7 +47,8 @@ func New(shared *Shared, index int, o *Options) (*Reactor, error) {
 	})
 	r.onWritable = runnable(func() { r.busy(r.collectWritable) })
 	var err error
-	if r.writable, err = newWritable(r); err != nil {
+	wake := func() error { return r.execute(r.onWritable) }
+	if r.writable, err = newWritable(&r.sessions, wake, shared.Stopped); err != nil {
 		return nil, err
 	}
 	r.watch = r.writable.watch

@@ -2,26 +2,13 @@ package reactor
 
 import (
 	"github.com/gobwas/ws"
-	"golang.org/x/sys/unix"
 
 	"groupcast/loop/order"
 	"groupcast/protocol"
 )
 
-// maxWriteBytes bounds one write: a raw write cannot be preempted. It is twice
-// the default of BatchBytes, so that a batch, whose last message may pass its
-// limit, still leaves in one write.
-const maxWriteBytes = 128 << 10
-
 // maxReplyChunkBytes is how large a private chunk grows by appending replies.
 const maxReplyChunkBytes = 16 << 10
-
-// outQueue is what stands behind a session's next chunk. A session has one
-// only while two or more chunks wait, and it comes from its reactor's pool.
-type outQueue struct {
-	chunks []*order.Chunk
-	head   int
-}
 
 // Send queues one frame; it leaves at the end of the current turn. The payload
 // is copied. A session that is closing drops it.
@@ -97,6 +84,20 @@ func (s *Session) lastChunk() *order.Chunk {
 	return s.next
 }
 
+// waiting is how many bytes of s are queued here.
+func (s *Session) waiting() (n int64) {
+	if s.next == nil {
+		return 0
+	}
+	n = int64(len(s.next.Buf)) - int64(s.sent)
+	if s.more != nil {
+		for _, c := range s.more.rest() {
+			n += int64(len(c.Buf))
+		}
+	}
+	return n
+}
+
 // replyChunk returns the private chunk at the end of the queue, a new one if
 // need be. The caller appends whole frames to it and calls queued.
 func (s *Session) replyChunk() *order.Chunk {
@@ -124,81 +125,11 @@ func (s *Session) dequeue() {
 		s.next = nil
 		return
 	}
-	s.next = q.chunks[q.head]
-	q.chunks[q.head] = nil
-	q.head++
-	if q.head == len(q.chunks) {
+	s.next = q.take()
+	if len(q.rest()) == 0 {
 		s.more = nil
 		s.r.putQueue(q)
-	} else if q.head >= 64 && q.head*2 >= len(q.chunks) {
-		// A reader that is slow but alive never empties its queue: move it to
-		// the front now and then, or it would grow for ever.
-		n := copy(q.chunks, q.chunks[q.head:])
-		clear(q.chunks[n:])
-		q.chunks, q.head = q.chunks[:n], 0
 	}
-}
-
-// flush writes what the session has queued until the queue is empty or the
-// kernel takes no more, and returns how many writes that took. A failed write
-// only marks the session dead; nothing here calls back into gnet.
-func (r *Reactor) flush(s *Session) (writes int) {
-	s.clear(flagDirty)
-	if s.is(flagBlocked) && int(s.backlog) > r.opt.MaxBacklogBytes {
-		// The limit is for what remains after an attempt: news of room may
-		// still be on its way to us.
-		r.clearBlocked(s)
-	}
-	for s.next != nil && !s.is(flagBlocked) && s.state != stateDead {
-		b := r.gather(s)
-		if len(b) == 0 { // a reply that was never written: nothing to wait for
-			s.dequeue()
-			continue
-		}
-		n, errno := transports[s.via].send(s, b)
-		writes++
-		if n > 0 {
-			r.stats.BytesOut += uint64(n)
-			s.bytesOut += uint64(n)
-			s.consume(n)
-		}
-		switch {
-		case errno != 0 && errno != unix.EAGAIN:
-			r.stats.WriteErrors++
-			r.doom(s)
-		case n < len(b):
-			r.block(s)
-		}
-	}
-	switch {
-	case s.state == stateDead:
-	case s.next == nil:
-		if s.state == stateClosing {
-			r.finish(s)
-		}
-	case s.state == stateOpen && int(s.backlog) > r.opt.MaxBacklogBytes:
-		r.overBacklog(s)
-	}
-	return writes
-}
-
-// gather returns the next bytes to write, at most maxWriteBytes: a part of the
-// next chunk, or several chunks copied together, which costs less than telling
-// the kernel of each.
-func (r *Reactor) gather(s *Session) []byte {
-	b := s.next.Buf[s.sent:]
-	if s.more == nil || len(b) >= maxWriteBytes {
-		return b[:min(len(b), maxWriteBytes)]
-	}
-	buf := append(r.scratch[:0], b...)
-	for _, c := range s.more.chunks[s.more.head:] {
-		if len(buf)+len(c.Buf) > maxWriteBytes {
-			break
-		}
-		buf = append(buf, c.Buf...)
-	}
-	r.scratch = buf
-	return buf
 }
 
 // consume takes n written bytes off the queue.
@@ -212,46 +143,6 @@ func (s *Session) consume(n int) {
 		}
 		n -= left
 		s.dequeue()
-	}
-}
-
-// block notes that the kernel takes no more for s and asks to be told of room.
-// What s still refers to outlives its batch.
-func (r *Reactor) block(s *Session) {
-	s.set(flagBlocked)
-	r.stats.Blocked++
-	r.stats.BacklogSessions++
-	r.stats.BacklogBytes += int(s.backlog)
-	s.next.Retain()
-	if s.more != nil {
-		for _, c := range s.more.chunks[s.more.head:] {
-			c.Retain()
-		}
-	}
-	if err := transports[s.via].await(s); err != nil {
-		r.shared.Log.Warn("watch for room to write", "session", s.ID(), "err", err)
-		r.doom(s)
-	}
-}
-
-func (r *Reactor) clearBlocked(s *Session) {
-	if s.is(flagBlocked) {
-		s.clear(flagBlocked)
-		r.stats.BacklogSessions--
-		r.stats.BacklogBytes -= int(s.backlog)
-	}
-}
-
-// unblock is the answer to block: there is room again, or the connection is
-// broken, which the next write will say.
-func (r *Reactor) unblock(s *Session) {
-	if !s.ready() {
-		return
-	}
-	r.clearBlocked(s)
-	if s.next != nil && !s.is(flagDirty) {
-		s.set(flagDirty)
-		r.dirty = append(r.dirty, s)
 	}
 }
 

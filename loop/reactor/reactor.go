@@ -67,7 +67,7 @@ type Reactor struct {
 	queues   freeList[outQueue]
 	decoders freeList[protocol.Decoder]
 	heads    freeList[[]byte]
-	parser   *protocol.CommandParser
+	parsers  parsers
 	command  protocol.Command
 	upgrade  protocol.Handshaker
 	limits   protocol.Limits
@@ -84,7 +84,7 @@ type Reactor struct {
 	atBarrier bool          // the drain's barrier has been taken from the ring
 	drained   chan struct{} // closed once all before the barrier is flushed
 
-	// Ticks, see ticks.go: one is in flight at most, so that a stalled loop
+	// Ticks, see clock.go: one is in flight at most, so that a stalled loop
 	// collects none.
 	ticking  atomic.Bool
 	lastTick atomic.Int64  // when the last one ran, in nanoseconds since the engine's start
@@ -148,6 +148,17 @@ func (r *Reactor) mayMove() {
 		panic("reactor: a member came or went while members were being marked")
 	}
 }
+
+// session returns the session of that id, if it is one of ours and still there.
+func (r *Reactor) session(id order.SessionID) *Session {
+	if id.Reactor() != r.index {
+		return nil
+	}
+	return r.sessions.get(id.Slot(), id.Generation())
+}
+
+// underway reports whether s has sent something that is not back yet.
+func (r *Reactor) underway(s *Session) bool { return int32(s.lastSend-r.returned) > 0 }
 
 // clock looks at the time. A callback does so when it begins and when it ends;
 // what happens in it takes r.now for the present.

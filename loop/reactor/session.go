@@ -94,11 +94,22 @@ const (
 )
 
 func (s *Session) is(f sessionFlags) bool { return s.flags&f != 0 }
-func (s *Session) set(f sessionFlags)     { s.flags |= f }
-func (s *Session) clear(f sessionFlags)   { s.flags &^= f }
+
+func (s *Session) set(f sessionFlags) { s.flags |= f }
+
+func (s *Session) clear(f sessionFlags) { s.flags &^= f }
+
+// via is a session's kind of transport, an index into transports.
+type via uint8
 
 // ID names the session, for any goroutine.
 func (s *Session) ID() order.SessionID { return order.NewSessionID(s.r.index, s.slot, s.generation) }
+
+// speaks is the session's dialect.
+func (s *Session) speaks() *dialect { return &dialects[s.dialect] }
+
+// encoding names the encoding of what the session is sent.
+func (s *Session) encoding() encodingID { return encodingID(s.dialect)*modes + encodingID(s.mode) }
 
 // sessionTable gives sessions their slots. Owner: the reactor's goroutine.
 type sessionTable struct {
@@ -141,3 +152,6 @@ func (t *sessionTable) get(slot, generation uint32) *Session {
 	}
 	return nil
 }
+
+// scanSlots is how many slots a loop looks through before it does something else.
+const scanSlots = 4096

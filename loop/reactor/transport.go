@@ -29,9 +29,6 @@ type transport struct {
 	release func(s *Session)
 }
 
-// via is a session's kind of transport, an index into transports.
-type via uint8
-
 const viaPlain via = iota // the socket itself
 
 var transports = [...]transport{

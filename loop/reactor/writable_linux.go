@@ -18,7 +18,9 @@ import (
 //
 // Owner: the reactor's goroutine, but for run, stop and close.
 type writable struct {
-	r         *Reactor
+	sessions  *sessionTable
+	wake      func() error // has the loop collect; any goroutine
+	stopped   <-chan struct{}
 	file      *os.File // the epoll set, watched by Go's own poller
 	raw       syscall.RawConn
 	epfd      int
@@ -26,7 +28,7 @@ type writable struct {
 	collected chan struct{} // capacity one: the loop has collected
 }
 
-func newWritable(r *Reactor) (*writable, error) {
+func newWritable(sessions *sessionTable, wake func() error, stopped <-chan struct{}) (*writable, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("create epoll set: %w", err)
@@ -37,7 +39,9 @@ func newWritable(r *Reactor) (*writable, error) {
 		return nil, fmt.Errorf("make epoll set non-blocking: %w", err)
 	}
 	w := &writable{
-		r:         r,
+		sessions:  sessions,
+		wake:      wake,
+		stopped:   stopped,
 		file:      os.NewFile(uintptr(epfd), "writable"),
 		epfd:      epfd,
 		events:    make([]unix.EpollEvent, 128),
@@ -78,12 +82,12 @@ func (w *writable) run() {
 		if err := w.raw.Read(ready); err != nil {
 			return
 		}
-		if err := w.r.execute(w.r.onWritable); err != nil {
+		if err := w.wake(); err != nil {
 			return
 		}
 		select {
 		case <-w.collected:
-		case <-w.r.shared.Stopped:
+		case <-w.stopped:
 			return
 		}
 	}
@@ -97,7 +101,7 @@ func (w *writable) collect(found func(*Session)) {
 			continue
 		}
 		for _, event := range w.events[:max(n, 0)] {
-			if s := w.r.sessions.get(uint32(event.Fd), uint32(event.Pad)); s != nil {
+			if s := w.sessions.get(uint32(event.Fd), uint32(event.Pad)); s != nil {
 				found(s)
 			}
 		}

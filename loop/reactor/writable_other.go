@@ -9,15 +9,15 @@ import "time"
 //
 // Owner: the reactor's goroutine, but for run and close.
 type writable struct {
-	r       *Reactor
+	wake    func() error // has the loop collect; any goroutine
 	blocked map[*Session]struct{}
 	done    chan struct{}
 }
 
 const retryEvery = 10 * time.Millisecond
 
-func newWritable(r *Reactor) (*writable, error) {
-	return &writable{r: r, blocked: make(map[*Session]struct{}), done: make(chan struct{})}, nil
+func newWritable(_ *sessionTable, wake func() error, _ <-chan struct{}) (*writable, error) {
+	return &writable{wake: wake, blocked: make(map[*Session]struct{}), done: make(chan struct{})}, nil
 }
 
 func (w *writable) watch(s *Session) error {
@@ -33,7 +33,7 @@ func (w *writable) run() {
 		case <-w.done:
 			return
 		case <-ticker.C:
-			if w.r.execute(w.r.onWritable) != nil {
+			if w.wake() != nil {
 				return
 			}
 		}
