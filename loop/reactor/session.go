@@ -15,20 +15,12 @@ import (
 // Opened must be called there. A Session is never reused, so a stale pointer finds a dead
 // session and nothing else.
 type Session struct {
-	r    *Reactor
-	conn gnet.Conn
-	who  *Identity // nil: anonymous
-
-	// Inbound: nil except in the middle of a message or of a request head.
-	decoder *protocol.Decoder
-	head    *[]byte
-
+	// What marking and flushing touch stands together, in as few cache lines as can be.
+	r *Reactor
 	// Outbound: one queue, in the order in which things must arrive.
 	// next is its first chunk, of which sent bytes are gone; more holds the rest.
 	next *order.Chunk
 	more *outQueue
-	// pong is the pong frame waiting in the queue, if there is one.
-	pong *order.Chunk
 	sent int32
 	// fd is the reactor's own copy of the descriptor: -1 once closed, since
 	// the number may already be somebody else's.
@@ -38,22 +30,34 @@ type Session struct {
 	// holds to half of one, is looked at after every batch, which brings no more than a
 	// message over BatchBytes, held likewise, and the answers of one read.
 	backlog uint32
+	flags   sessionFlags
+	state   state
+	via     via
+	// Bytes that the kernel has taken, and bytes read.
+	bytesOut, bytesIn uint64
+
+	conn gnet.Conn
+	who  *Identity // nil: anonymous
+
+	// Inbound: nil except in the middle of a message or of a request head.
+	decoder *protocol.Decoder
+	head    *[]byte
+	// pong is the pong frame waiting in the queue, if there is one.
+	pong *order.Chunk
 
 	// Groups: the first membership lies here, since most sessions have one; in two
 	// fields, since a struct would be padded.
-	firstAt    uint32
 	firstGroup *group
 	rest       *[]membership
+	firstAt    uint32
 
 	// The timing wheel's list, and the tick at which it looks again.
-	wheelPrev, wheelNext *Session
 	due                  uint32
+	wheelPrev, wheelNext *Session
 	// lastSeen is the tick of the last bytes received, opened that of the first.
 	lastSeen, opened uint32
 	// lastSend is the reactor's count of sent after the session's last send.
 	lastSend uint32
-	// Bytes read, and bytes that the kernel has taken.
-	bytesIn, bytesOut uint64
 
 	slot, generation uint32
 
@@ -62,11 +66,8 @@ type Session struct {
 	tokens       float32
 	refusals     uint16 // commands refused for the rate in a row
 
-	flags   sessionFlags
-	state   state
 	dialect dialectID
 	mode    protocol.Mode // within the dialect
-	via     via
 }
 
 // state is a session's life, in order.
