@@ -246,7 +246,8 @@ func TestIdentity(t *testing.T) {
 			t.Errorf("%v belongs to %v, want %v (%v)", id, one.Who, want, err)
 		}
 		all, _, err := e.Sessions(t.Context(), SessionID{}, MaxPage)
-		if i := slices.IndexFunc(all, func(s SessionInfo) bool { return s.ID == id }); err != nil || i < 0 || all[i].Who != want {
+		i := slices.IndexFunc(all, func(s SessionInfo) bool { return s.ID == id })
+		if err != nil || i < 0 || all[i].Who != want {
 			t.Errorf("%v is not listed as %v (%v)", id, want, err)
 		}
 	}

@@ -257,7 +257,9 @@ func (r *Reactor) ownChunk(run []*order.Message) *order.Chunk {
 }
 
 // builtChunk is the run in frames that are built here; lens are how long their texts are.
-func (r *Reactor) builtChunk(run []*order.Message, lens []int, appendText func([]byte, *order.Message) []byte) *order.Chunk {
+func (r *Reactor) builtChunk(
+	run []*order.Message, lens []int, appendText func([]byte, *order.Message) []byte,
+) *order.Chunk {
 	c := r.batchChunk(run)
 	for i, m := range run {
 		c.Buf = protocol.AppendHeader(c.Buf, ws.OpText, lens[i])

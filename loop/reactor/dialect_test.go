@@ -73,7 +73,8 @@ func TestDialect(t *testing.T) {
 			r.read(s, slices.Concat(mask("join 1 g"), mask("join 2 h"), mask("nonsense"), mask("ping 3")))
 		}
 		// What stands behind a send goes round and comes back in the dialect.
-		r.read(low, slices.Concat(mask("send 4 g x"), mask("send 5 g y"), mask("ping 6"), mask("leave 7 g"), mask("nonsense")))
+		r.read(low, slices.Concat(mask("send 4 g x"), mask("send 5 g y"),
+			mask("ping 6"), mask("leave 7 g"), mask("nonsense")))
 	})
 	answers := func(mode int, between ...string) []string {
 		return slices.Concat([]string{
