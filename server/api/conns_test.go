@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -214,7 +215,9 @@ func TestOneLimit(t *testing.T) {
 	go func() { done <- server.Serve(w.api.LimitConns(second)) }()
 	defer func() {
 		_ = server.Close()
-		<-done
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 	}()
 	w.visit("127.0.0.1").ask("GET", "/v1/status", true).want(200)
 	w.visit("127.0.0.1").ask("GET", "/v1/status", true).want(200)
