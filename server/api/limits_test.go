@@ -2,11 +2,16 @@ package api
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"groupcast/loop"
 )
 
 func TestValidateLimits(t *testing.T) {
@@ -38,6 +43,80 @@ func TestValidateLimits(t *testing.T) {
 	if WriteTimeout := DefaultServerOptions().WriteTimeout; WriteTimeout <= maxTimeout {
 		t.Errorf("a request may take %s, its answer must be written after %s", maxTimeout, WriteTimeout)
 	}
+}
+
+// TestContract: the limits in force are those that the contract and the README write.
+func TestContract(t *testing.T) {
+	l, o := DefaultLimits(), DefaultServerOptions()
+	rows := map[string]string{
+		"body of a message":                         "that of a message, " + kib(l.MaxMessageBytes),
+		"items of a batch":                          grouped(l.MaxBatchItems),
+		"groups, and excluded sessions, of an item": grouped(loop.MaxPublicationGroups) + " each",
+		"entries of a page":                         grouped(maxPageEntries),
+		"request line and headers":                  kib(o.MaxHeaderBytes) + " (and 4 that net/http adds)",
+		"time for the head / the whole request / the answer / until the next request": fmt.Sprintf("%.0f s / %.0f s / %.0f s / %.0f s",
+			o.ReadHeaderTimeout.Seconds(), o.ReadTimeout.Seconds(), o.WriteTimeout.Seconds(), o.IdleTimeout.Seconds()),
+		"waiting for room in the ring, a whole batch together":                 fmt.Sprintf("%.0f s", l.PublishTimeout.Seconds()),
+		"waiting for the loops' answers":                                       fmt.Sprintf("%.0f s", l.QueryTimeout.Seconds()),
+		"requests being worked on; what wants no token, and metrics, left out": grouped(l.MaxInFlight),
+		"answers to `/metrics` being made":                                     grouped(l.MaxScrapes),
+		"listings being made":                                                  grouped(l.MaxListings),
+		"connections, of all listeners together; less where the process may have fewer than 8,192 files open, see below": grouped(l.MaxConns),
+		"connections beyond these, each for one request about health or metrics":                                         grouped(ReservedConns),
+		"connections of one address (IPv6: of one /64) that have shown no token, where tokens are wanted":                "a quarter of the connections",
+		"tokens / bytes of one": grouped(MaxTokens) + " / " + grouped(MaxTokenBytes),
+		"body of `/v1/publish`": kib(l.MaxBatchBytes) + ", or twice a message where that is more",
+	}
+	if loop.MaxPublicationGroups != loop.MaxPublicationExcludes || strangersShare != 4 {
+		t.Error("the contract has one number for groups and excluded sessions, and a quarter for strangers")
+	}
+	contract, err := os.ReadFile("../../protocol/WIRE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(contract), "### Limits of the API\n\n| limit | default | at the limit |\n|---|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for line := range strings.Lines(table) {
+		cells := strings.Split(strings.Trim(line, "| \n"), " | ")
+		want, ok := rows[cells[0]]
+		if len(cells) != 3 || !ok || cells[1] != want {
+			t.Errorf("WIRE.md: %q, want %q", cells, want)
+		}
+		delete(rows, cells[0])
+	}
+	if len(rows) > 0 {
+		t.Errorf("WIRE.md has nothing about %q", rows)
+	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []string{
+		fmt.Sprintf("| body of a message / of a batch | %s / %s, %s items |", kib(l.MaxMessageBytes), kib(l.MaxBatchBytes), grouped(l.MaxBatchItems)),
+		fmt.Sprintf("| waiting for room in a full ring | %.0f s, then 503 |", l.PublishTimeout.Seconds()),
+		fmt.Sprintf("| requests at a time / connections, all listeners together | %s / %s, and %d for health and metrics |",
+			grouped(l.MaxInFlight), grouped(l.MaxConns), ReservedConns),
+	} {
+		if !strings.Contains(string(readme), row) {
+			t.Errorf("README.md has no row %s", row)
+		}
+	}
+}
+
+// kib writes a size as people do.
+func kib(n int) string {
+	if n >= 1<<20 {
+		return strconv.Itoa(n>>20) + " MiB"
+	}
+	return strconv.Itoa(n>>10) + " KiB"
+}
+
+// grouped writes a number with a comma before the last three digits.
+func grouped(n int) string {
+	if n < 1000 {
+		return strconv.Itoa(n)
+	}
+	return fmt.Sprintf("%d,%03d", n/1000, n%1000)
 }
 
 func TestNewWantsItsOptions(t *testing.T) {
