@@ -41,7 +41,7 @@ func readParameters[In any](r *http.Request, read func(*parameters) In) (in In, 
 	in = read(v)
 	for name := range v.query {
 		if !slices.Contains(v.known, name) {
-			v.blame("query", "wants no other parameters than "+cmp.Or(strings.Join(v.known, ", "), "none"))
+			v.blame("query", "wants no parameters but these: "+cmp.Or(strings.Join(v.known, ", "), "none"))
 			break
 		}
 	}
