@@ -124,7 +124,8 @@ func (e *Engine) admit(c net.Conn, read []byte, who *Identity) {
 
 const retryAfterSeconds = 5
 
-var unavailable = protocol.AppendUnavailable(nil, retryAfterSeconds)
+var unavailable = protocol.AppendUnavailable(nil, retryAfterSeconds, protocol.PlainText,
+	"at the limit of connections, try again later\n")
 
 // refuse answers 503 without a loop. Where MaxRefusals are being answered already, it
 // makes the acceptor wait if pause is set, which leaves further clients in

@@ -149,7 +149,7 @@ func TestAllocsAppend(t *testing.T) {
 		"AppendClose":       func() { AppendClose(dst, 1012, "the server restarts") },
 		"AppendTooLarge":    func() { AppendTooLarge(dst) },
 		"AppendTimeout":     func() { AppendTimeout(dst) },
-		"AppendUnavailable": func() { AppendUnavailable(dst, 3) },
+		"AppendUnavailable": func() { AppendUnavailable(dst, 3, PlainText, "busy\n") },
 	} {
 		wantAllocs(t, name, 0, f)
 	}

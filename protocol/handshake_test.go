@@ -291,7 +291,7 @@ func TestRefusals(t *testing.T) {
 	for status, response := range map[int][]byte{
 		408: AppendTimeout([]byte("x")),
 		431: AppendTooLarge([]byte("x")),
-		503: AppendUnavailable([]byte("x"), 17),
+		503: AppendUnavailable([]byte("x"), 17, PlainText, "at the limit\n"),
 	} {
 		if response[0] != 'x' {
 			t.Errorf("%d: dst was overwritten", status)

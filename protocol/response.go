@@ -45,13 +45,14 @@ func AppendTooLarge(dst []byte) []byte {
 }
 
 // AppendUnavailable appends a whole response 503 that asks the client to come
-// back after retryAfterSeconds.
-func AppendUnavailable(dst []byte, retryAfterSeconds int) []byte {
+// back after retryAfterSeconds. It is for connections that are refused before anything
+// of a request is known.
+func AppendUnavailable[T string | []byte](dst []byte, retryAfterSeconds int, mediaType string, body T) []byte {
 	dst = appendStatus(dst, 503)
 	dst = append(dst, "Retry-After: "...)
 	dst = strconv.AppendInt(dst, int64(retryAfterSeconds), 10)
 	dst = append(dst, "\r\n"...)
-	return appendBody(dst, "at the limit of connections, try again later\n", false)
+	return appendBody(dst, mediaType, body, false)
 }
 
 // appendUpgrade appends the response 101 to an upgrade with key.
@@ -80,7 +81,7 @@ func appendAccept(dst, key []byte) []byte {
 func (a answer) append(dst []byte, isHead bool) []byte {
 	dst = appendStatus(dst, a.status)
 	dst = append(dst, a.fields...)
-	return appendBody(dst, a.body, isHead)
+	return appendBody(dst, PlainText, a.body, isHead)
 }
 
 // appendStatus appends the status line and the Connection field.
@@ -109,8 +110,13 @@ func appendStatus(dst []byte, status int) []byte {
 	return append(dst, "\r\n"...)
 }
 
-func appendBody(dst []byte, body string, isHead bool) []byte {
-	dst = append(dst, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: "...)
+// PlainText is the media type of answers for people.
+const PlainText = "text/plain; charset=utf-8"
+
+func appendBody[T string | []byte](dst []byte, mediaType string, body T, isHead bool) []byte {
+	dst = append(dst, "Content-Type: "...)
+	dst = append(dst, mediaType...)
+	dst = append(dst, "\r\nContent-Length: "...)
 	dst = strconv.AppendInt(dst, int64(len(body)), 10)
 	dst = append(dst, "\r\n\r\n"...)
 	if isHead {

@@ -15,6 +15,7 @@
 //   - banner.go: what is shown when it is up
 //   - monitor: how the server is doing, once a second
 //   - control: what goes over the control socket, on both sides
+//   - problem: how both answer what they refuse
 //   - api: the HTTP API; page: the page on its port; metrics: for Prometheus
 //   - workerman: the Workerman Channel server, the bridge, and the client;
 //     channelservice.go starts them

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"groupcast/server/control"
+	details "groupcast/server/problem"
 )
 
 // settings are what a reload finds, and a program that has them.
@@ -203,7 +204,7 @@ func TestReloadRefuses(t *testing.T) {
 				all.mu.Unlock()
 			}()
 			_, err := c.Reload(t.Context())
-			problem, ok := errors.AsType[*control.RequestError](err)
+			problem, ok := errors.AsType[*details.RequestError](err)
 			if !ok || problem.Status != 422 || len(problem.Errors) < 2 {
 				t.Fatalf("got %+v, %v", problem, err)
 			}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	details "groupcast/server/problem"
 )
 
 // visitor is one connection, kept open.
@@ -235,7 +237,7 @@ func TestRefusedConn(t *testing.T) {
 	a := v.world.answerOn(v.in, "beyond all places")
 	var p problem
 	a.json(&p)
-	if a.status != http.StatusServiceUnavailable || p.Code != codeBusy || a.header.Get("Retry-After") == "" || a.header.Get("Content-Type") != problemType {
+	if a.status != http.StatusServiceUnavailable || p.Code != codeBusy || a.header.Get("Retry-After") == "" || a.header.Get("Content-Type") != details.MediaType {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	if s := w.api.Stats(); s.RefusedConns.Load() != 1 {

@@ -21,6 +21,7 @@ import (
 	"groupcast/loop"
 	"groupcast/loop/wait"
 	"groupcast/server/monitor"
+	details "groupcast/server/problem"
 )
 
 // patience is how long a test waits for what should come at once.
@@ -200,7 +201,7 @@ func (a *answer) problem() problem {
 	if err := json.Unmarshal([]byte(a.body), &p); err != nil {
 		a.t.Fatalf("%s: no problem details: %v: %s", a.what, err, a.body)
 	}
-	if got := a.header.Get("Content-Type"); got != problemType {
+	if got := a.header.Get("Content-Type"); got != details.MediaType {
 		a.t.Errorf("%s: Content-Type %q", a.what, got)
 	}
 	if p.Status != a.status || p.Title == "" || p.Code == "" || p.Detail == "" || p.RequestID != a.header.Get("X-Request-Id") {

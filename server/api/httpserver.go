@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	stdlog "log"
 	"log/slog"
 	"net"
@@ -13,6 +11,8 @@ import (
 	"time"
 
 	"groupcast/loop/accept"
+	"groupcast/protocol"
+	details "groupcast/server/problem"
 )
 
 // ServerOptions bound what a connection may cost before a request of it is known.
@@ -89,16 +89,11 @@ const maxRefusals = 64
 // for to MaxConns together: see conns. What finds no place gets a 503 and is closed,
 // without a look at what it asks for. Its server must be one of NewHTTPServer.
 func (a *API) LimitConns(l net.Listener) net.Listener {
-	body, err := json.Marshal(busy("too many connections"))
-	if err != nil {
-		panic(err) // strings and numbers
-	}
 	limited := &limitedListener{
 		Listener: l,
 		api:      a,
 		refuser:  accept.NewRefuser(maxRefusals),
-		refusal: fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: %s\r\nContent-Length: %d\r\nRetry-After: %d\r\nConnection: close\r\n\r\n%s",
-			problemType, len(body), retryAfter, body),
+		refusal:  protocol.AppendUnavailable(nil, retryAfter, details.MediaType, busy("too many connections").Body()),
 	}
 	stopped := make(chan struct{})
 	limited.stop = sync.OnceFunc(func() { close(stopped) })

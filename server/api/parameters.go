@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"groupcast/loop"
+	details "groupcast/server/problem"
 )
 
 // parameters are those of a request's path and query. What reads them notes what is
@@ -20,7 +21,7 @@ type parameters struct {
 	request *http.Request
 	query   url.Values
 	known   []string // of the query
-	wrong   []fieldError
+	wrong   []details.FieldError
 }
 
 // readParameters has read take what it knows. Anything else in the query is an error:
@@ -55,7 +56,7 @@ func readParameters[In any](r *http.Request, read func(*parameters) In) (in In, 
 
 // blame notes what a parameter wants; its value is not repeated.
 func (v *parameters) blame(location, message string) {
-	v.wrong = append(v.wrong, fieldError{location, message})
+	v.wrong = append(v.wrong, details.FieldError{Location: location, Message: message})
 }
 
 // text is a parameter of the query; one without a value is none.

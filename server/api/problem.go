@@ -10,25 +10,15 @@ import (
 
 	"groupcast/loop"
 	"groupcast/protocol"
+	details "groupcast/server/problem"
 )
 
-// problem is an error as a client gets it: RFC 9457's problem details, of the
-// type about:blank, with a code for programs.
+// problem is an error as a client gets it.
 type problem struct {
-	Title     string       `json:"title"`
-	Status    int          `json:"status"`
-	Code      string       `json:"code"`
-	Detail    string       `json:"detail,omitempty"`
-	RequestID string       `json:"request_id,omitempty"`
-	Errors    []fieldError `json:"errors,omitempty"`
+	details.RequestError
 
 	headers http.Header
 	cause   error // what the log should know and the client not
-}
-
-type fieldError struct {
-	Location string `json:"location"`
-	Message  string `json:"message"`
 }
 
 // Codes of problems. They are part of the contract.
@@ -68,7 +58,9 @@ const retryAfter = 1
 
 // problemf makes a problem. What it says must not repeat a client's input.
 func problemf(status int, code, format string, args ...any) *problem {
-	p := &problem{Title: http.StatusText(status), Status: status, Code: code, Detail: fmt.Sprintf(format, args...)}
+	p := &problem{RequestError: details.RequestError{
+		Title: http.StatusText(status), Status: status, Code: code, Detail: fmt.Sprintf(format, args...),
+	}}
 	if status == http.StatusServiceUnavailable {
 		return p.setHeader("Retry-After", strconv.Itoa(retryAfter))
 	}
@@ -83,14 +75,12 @@ func (p *problem) setHeader(name, value string) *problem {
 	return p
 }
 
-const problemType = "application/problem+json"
-
 // write answers with p, under the request's id.
 func (p *problem) write(w http.ResponseWriter, requestID string) {
 	stamped := *p
 	stamped.RequestID = requestID
 	maps.Copy(w.Header(), p.headers)
-	writeJSON(w, p.Status, problemType, &stamped)
+	stamped.Write(w)
 }
 
 // problemOf says what an error of the engine means for a client; nil is none. What

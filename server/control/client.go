@@ -16,11 +16,12 @@ import (
 
 	"groupcast/loop"
 	"groupcast/server/monitor"
+	"groupcast/server/problem"
 )
 
 // Client asks one server over its control socket. Its methods may be called from
 // any goroutine. Each error is for the operator; what the server has refused is
-// a *RequestError.
+// a *problem.RequestError.
 type Client struct {
 	Path string
 	http *http.Client
@@ -159,9 +160,7 @@ func (c *Client) callWith(ctx context.Context, method, path, contentType string,
 		return c.explain(err)
 	}
 	if response.StatusCode >= http.StatusMultipleChoices {
-		problem := &RequestError{Status: response.StatusCode, Title: http.StatusText(response.StatusCode)}
-		_ = json.Unmarshal(text, problem) // if it is none, the status says it
-		return problem
+		return problem.Read(response.StatusCode, text)
 	}
 	if err := json.Unmarshal(text, result); err != nil {
 		return fmt.Errorf("the answer from %s: %w", c.Path, err)

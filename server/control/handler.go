@@ -9,6 +9,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"groupcast/protocol"
+	"groupcast/server/problem"
 )
 
 // maxBodyBytes bounds the body of a request under /control/.
@@ -82,49 +83,19 @@ func reload(p Process, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func answer(w http.ResponseWriter, status int, body any) { write(w, status, "application/json", body) }
-
-// fail answers with problem details (RFC 9457). An error that joins several
-// gives a line of errors for each.
-func fail(w http.ResponseWriter, status int, err error) {
-	p := RequestError{Title: http.StatusText(status), Status: status, Detail: err.Error()}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, one := range joined.Unwrap() {
-			p.Errors = append(p.Errors, ErrorLine{Message: one.Error()})
-		}
-	}
-	write(w, status, "application/problem+json", p)
-}
-
-func write(w http.ResponseWriter, status int, contentType string, body any) {
+func answer(w http.ResponseWriter, status int, body any) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		panic(err) // structs of strings and numbers
 	}
-	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = w.Write(append(text, '\n')) // who is gone misses nothing
 }
 
-// RequestError is an error as it is answered, by this package and by the API.
-type RequestError struct {
-	Title  string      `json:"title"`
-	Status int         `json:"status"`
-	Code   string      `json:"code,omitempty"`
-	Detail string      `json:"detail,omitempty"`
-	Errors []ErrorLine `json:"errors,omitempty"`
-}
-
-// ErrorLine is one of several things that are wrong.
-type ErrorLine struct {
-	Location string `json:"location,omitempty"`
-	Message  string `json:"message"`
-}
-
-func (p *RequestError) Error() string {
-	if p.Detail != "" {
-		return p.Detail
-	}
-	return fmt.Sprintf("%d %s", p.Status, p.Title)
+// fail answers with a problem. An error that joins several gives a line for each.
+func fail(w http.ResponseWriter, status int, err error) {
+	w.Header().Set("Cache-Control", "no-store")
+	problem.Of(status, err).Write(w)
 }

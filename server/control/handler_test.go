@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"groupcast/server/monitor"
+	"groupcast/server/problem"
 )
 
 // fake is a process that remembers what it was told.
@@ -91,13 +92,13 @@ func TestStop(t *testing.T) {
 		t.Errorf("got %+v", f.stops)
 	}
 	_, err := c.Stop(t.Context(), Stop{Code: 1000})
-	if problem, ok := errors.AsType[*RequestError](err); !ok || problem.Status != 422 || problem.Detail != "code: wants 1001 or 1012, got 1000" {
+	if p, ok := errors.AsType[*problem.RequestError](err); !ok || p.Status != 422 || p.Detail != "code: wants 1001 or 1012, got 1000" {
 		t.Errorf("got %v", err)
 	}
 	for _, body := range []string{"", "x", `{"unknown":true}`, `{"code":"1001"}`, strings.Repeat(" ", maxBodyBytes+1) + "{}"} {
 		var nothing any
 		err := c.call(t.Context(), http.MethodPost, "/control/v1/stop", strings.NewReader(body), &nothing)
-		if problem, ok := errors.AsType[*RequestError](err); !ok || problem.Status != 400 {
+		if p, ok := errors.AsType[*problem.RequestError](err); !ok || p.Status != 400 {
 			t.Errorf("%.20q: got %v", body, err)
 		}
 	}
@@ -125,9 +126,9 @@ func TestReload(t *testing.T) {
 	} {
 		f.reloadErr = k.err
 		_, err := c.Reload(t.Context())
-		problem, ok := errors.AsType[*RequestError](err)
-		if !ok || problem.Status != k.status || len(problem.Errors) != k.lines || problem.Error() != k.err.Error() {
-			t.Errorf("%v: got %+v", k.err, problem)
+		p, ok := errors.AsType[*problem.RequestError](err)
+		if !ok || p.Status != k.status || len(p.Errors) != k.lines || p.Error() != k.err.Error() {
+			t.Errorf("%v: got %+v", k.err, p)
 		}
 	}
 }
@@ -149,7 +150,7 @@ func TestTheRestIsTheAPIs(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 		err := without.call(t.Context(), http.MethodGet, path, nil, &nothing)
-		if problem, ok := errors.AsType[*RequestError](err); !ok || problem.Status != 404 {
+		if p, ok := errors.AsType[*problem.RequestError](err); !ok || p.Status != 404 {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -159,7 +160,7 @@ func TestTheRestIsTheAPIs(t *testing.T) {
 	paths = nil
 	for _, path := range []string{"/control/", "/control/v1", "/control/v2/info"} {
 		err := with.call(t.Context(), http.MethodGet, path, nil, &nothing)
-		if problem, ok := errors.AsType[*RequestError](err); !ok || problem.Status != 404 {
+		if p, ok := errors.AsType[*problem.RequestError](err); !ok || p.Status != 404 {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"groupcast/server/control"
+	"groupcast/server/problem"
 )
 
 // reload has a server read its settings again, and says what came of it.
@@ -21,9 +22,9 @@ func reload(ctx context.Context, flags reloadFlags, stdout io.Writer) error {
 	}
 	defer client.Close()
 	done, err := client.Reload(ctx)
-	if problem, ok := errors.AsType[*control.RequestError](err); ok && len(problem.Errors) > 0 {
+	if p, ok := errors.AsType[*problem.RequestError](err); ok && len(p.Errors) > 0 {
 		var errs []error
-		for _, one := range problem.Errors {
+		for _, one := range p.Errors {
 			errs = append(errs, errors.New(one.Message))
 		}
 		return errors.Join(errs...)
