@@ -198,38 +198,17 @@ func (s *scanner) escape() {
 		s.at += 2
 		return
 	}
-	switch unit := escapedUnit(rest); {
+	switch unit := protocol.EscapedUnit(rest); {
 	case unit < 0:
 		s.invalid()
 	case unit < 0xD800 || unit > 0xDFFF:
 		s.at += 6
 	default:
-		if low := escapedUnit(rest[6:]); unit > 0xDBFF || low < 0xDC00 || low > 0xDFFF {
+		if low := protocol.EscapedUnit(rest[6:]); unit > 0xDBFF || low < 0xDC00 || low > 0xDFFF {
 			s.fail(badJSON(`a string has half of a surrogate pair (\ud800 to \udfff)`))
 		}
 		s.at += 12
 	}
-}
-
-// escapedUnit is the UTF-16 unit that b begins with as \uXXXX, or -1.
-func escapedUnit(b []byte) (unit int) {
-	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
-		return -1
-	}
-	for _, c := range b[2:6] {
-		switch {
-		case c >= '0' && c <= '9':
-			c -= '0'
-		case c >= 'a' && c <= 'f':
-			c -= 'a' - 10
-		case c >= 'A' && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return -1
-		}
-		unit = unit<<4 | int(c)
-	}
-	return unit
 }
 
 // literal steps over true, false or null.
