@@ -24,7 +24,8 @@ type Counters struct {
 	RefusedItems   atomic.Uint64 `metric:"api_items_total{result=refused}"`
 	AuthFailures   atomic.Uint64 `metric:"api_auth_failures_total" help:"Requests without the right token."`
 	// Refused for their Origin or Host.
-	CrossSite atomic.Uint64 `metric:"api_cross_site_refusals_total" help:"Requests refused because they came from another site's page."`
+	CrossSite    atomic.Uint64 `metric:"api_cross_site_refusals_total" help:"Requests refused because they came from another site's page."`
+	AcceptErrors atomic.Uint64 `metric:"api_accept_errors_total" help:"Times that no connection to the API could be accepted, for want of descriptors or memory."`
 	// Refused by MaxInFlight.
 	Busy atomic.Uint64 `metric:"limit_hits_total{limit=api_in_flight}"`
 	// Listings refused because MaxListings others took too long.

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -162,6 +164,38 @@ func TestBadHeads(t *testing.T) {
 		_ = c.Close()
 	}
 	w.do("GET", "/healthz", "").want(200)
+}
+
+// failing is a listener that cannot accept until it is closed.
+type failing struct {
+	net.Listener
+
+	left atomic.Int64 // failures
+}
+
+func (f *failing) Accept() (net.Conn, error) {
+	if f.left.Add(-1) < 0 {
+		return nil, net.ErrClosed
+	}
+	return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+}
+
+// TestAcceptErrors: connections that cannot be accepted are counted.
+func TestAcceptErrors(t *testing.T) {
+	w := start(t, nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	f := &failing{Listener: l}
+	f.left.Store(3)
+	if _, err := w.api.LimitConns(f).Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+	if n := w.api.Stats().AcceptErrors.Load(); n != 3 {
+		t.Errorf("%d errors of accept counted, want 3", n)
+	}
 }
 
 // More requests in flight than may be are refused, at exactly the limit; health is
