@@ -1,10 +1,6 @@
 package order
 
 import (
-	"context"
-	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -12,7 +8,7 @@ import (
 // Broker puts all messages into one order and hands each to every port. It is
 // the single consumer of every ingress ring and the single producer of every egress
 // ring: one goroutine at a time, which has taken the sleeper's word to running. That
-// is the broker's own, in Run, or for one pass a loop's (stepin.go).
+// is the broker's own, in Run, or for one pass a loop's (stepIn).
 //
 // Owner: that goroutine; the other exported methods may be called from anywhere.
 type Broker struct {
@@ -55,7 +51,7 @@ func NewBroker(ports []*Port, slots, bytes int, stopped <-chan struct{}) *Broker
 	}
 	b.door = newDoor(slots, bytes, &b.sleeper, stopped)
 	for _, p := range ports {
-		p.broker, p.stopped = b, stopped
+		p.broker, p.stepIn, p.stopped = &b.sleeper, b.stepIn, stopped
 	}
 	b.sinks.Store(new([]*Sink))
 	return b
@@ -213,6 +209,73 @@ func (b *Broker) park(p *Port, m *Message) bool {
 	return b.sleeper.sleep(parked, func() bool { return p.egress.room(uint64(m.Size())) })
 }
 
+// stepIn has the broker take what a loop has published. If the broker's goroutine is
+// asleep, the calling loop does one pass in its place, as far as that goes without
+// waiting: no other goroutine has to be scheduled before the message can come back.
+// The broker's goroutine is woken for what is left then, since only it may wait (R2).
+func (b *Broker) stepIn() {
+	if b.sleeper.state.Load() != armed || !b.sleeper.state.CompareAndSwap(armed, running) {
+		return // some goroutine is the broker, and looks once more before it sleeps
+	}
+	if b.isStopped() {
+		return
+	}
+	if b.passWithoutWaiting() {
+		b.sleeper.state.Store(armed)
+		if !b.pending() || !b.sleeper.state.CompareAndSwap(armed, running) {
+			if len(*b.sinks.Load()) > 0 {
+				GiveWay() // their readers have been made runnable
+			}
+			return
+		}
+	}
+	b.sleeper.wake()
+	GiveWay()
+}
+
+// passWithoutWaiting is one pass of the broker over the loops' doors. It reports
+// whether it took all that such a pass takes: it leaves what some egress ring has no
+// room for.
+func (b *Broker) passWithoutWaiting() bool {
+	all := true
+	for _, p := range b.ports {
+		n := 0
+		for ; n < perTurn; n++ {
+			m := p.ingress.peek()
+			if m == nil {
+				break
+			}
+			if !b.roomFor(m) {
+				all = false
+				break
+			}
+			p.ingress.pop()
+			b.fanOut(m)
+		}
+		if n > 0 {
+			p.ingress.release()
+			p.wakeParked() // R4
+		}
+	}
+	b.published.Store(b.order)
+	for _, p := range b.ports {
+		p.wake()
+	}
+	return all
+}
+
+// roomFor reports whether every egress ring would take m now. There is no other
+// producer who could take that room meanwhile.
+func (b *Broker) roomFor(m *Message) bool {
+	size := uint64(m.Size())
+	for _, p := range b.ports {
+		if !p.egress.room(size) {
+			return false
+		}
+	}
+	return true
+}
+
 func (b *Broker) isStopped() bool {
 	select {
 	case <-b.stopped:
@@ -232,73 +295,4 @@ func (b *Broker) pending() bool {
 		}
 	}
 	return len(b.door.items) > 0
-}
-
-// Publish hands in a message from outside the loops and waits for its order, the
-// last one's if it has several groups. ErrOverloaded means that there was no room
-// until ctx ended, and that nothing was published; ctx's own error that it was, and
-// that only its order is not known.
-func (b *Broker) Publish(ctx context.Context, m *Message) (order uint64, err error) {
-	return b.door.publish(ctx, m)
-}
-
-// Submit is Publish without the wait for the order: what one goroutine submits
-// keeps its sequence.
-func (b *Broker) Submit(ctx context.Context, m *Message) error { return b.door.submit(ctx, m) }
-
-// CloseOutside refuses further messages from outside and sends that door's
-// barrier behind the last one taken.
-func (b *Broker) CloseOutside(ctx context.Context) error { return b.door.close(ctx) }
-
-// Keep has the broker keep the state of a group from here on, and returns what it keeps:
-// an item of the order, so that all messages in front of it are in the answer, and none
-// behind it. It costs each message a look into a map while any group is kept. The error is
-// ErrTooManyKept, one of Publish's, or ctx's: then the group may be kept.
-func (b *Broker) Keep(ctx context.Context, group string) (Kept, error) {
-	return b.askKeeper(ctx, group, false)
-}
-
-// Forget ends what Keep began, and returns what was kept: the zero Kept if nothing was.
-func (b *Broker) Forget(ctx context.Context, group string) (Kept, error) {
-	return b.askKeeper(ctx, group, true)
-}
-
-func (b *Broker) askKeeper(ctx context.Context, group string, forget bool) (Kept, error) {
-	ask := &keepOrder{forget: forget, reply: make(chan keepAnswer, 1)}
-	m := &Message{Kind: KindKeep, Outside: &Outside{keep: ask}}
-	m.Frame.Group = strings.Clone(group)
-	if err := b.door.enter(ctx, m); err != nil {
-		return Kept{}, fmt.Errorf("keep a group: %w", err)
-	}
-	select {
-	case a := <-ask.reply:
-		return a.kept, a.err
-	case <-b.stopped:
-		return Kept{}, ErrClosed
-	case <-ctx.Done():
-		return Kept{}, ctx.Err()
-	}
-}
-
-// NewSink adds a way out. Only messages ordered after it returns are sure to come.
-func (b *Broker) NewSink(o SinkOptions) *Sink {
-	s := newSink(o, b.epoch, b.stopped)
-	s.leave = func() {
-		b.changeSinks(func(list []*Sink) []*Sink {
-			return slices.DeleteFunc(slices.Clone(list), func(other *Sink) bool { return other == s })
-		})
-	}
-	b.changeSinks(func(list []*Sink) []*Sink { return append(slices.Clone(list), s) })
-	if b.drained.Load() {
-		s.drain()
-	}
-	return s
-}
-
-// changeSinks replaces the list that the broker reads.
-func (b *Broker) changeSinks(change func([]*Sink) []*Sink) {
-	b.sinksMu.Lock()
-	defer b.sinksMu.Unlock()
-	list := change(*b.sinks.Load())
-	b.sinks.Store(&list)
 }

@@ -20,8 +20,8 @@
 //	door.go       the way in for goroutines outside the loops
 //	sink.go       the way out for them
 //	keeper.go     state of groups, in step with the order
-//	broker.go     the one order
-//	stepin.go     a loop in the broker's place
+//	broker.go     the one order; a loop in the broker's place
+//	outside.go    what others ask of it
 //
 // # From outside
 //
@@ -71,7 +71,7 @@
 // # Waking
 //
 // A loop that has published does not wake a sleeping broker: it does a pass in its
-// place (stepin.go), as far as that goes without waiting, and wakes the broker's
+// place (stepIn), as far as that goes without waiting, and wakes the broker's
 // goroutine for what is left. There is one broker at a time: whoever takes its word from
 // asleep to running.
 //

@@ -12,7 +12,8 @@ import (
 // Owner: the event loop's goroutine, which calls all exported methods but Put. That
 // and what is not exported is the broker's.
 type Port struct {
-	broker *Broker // behind ingress
+	broker *sleeper // wakes it
+	stepIn func()   // has the broker take what is in its ingress rings
 
 	ingress *ring // to the broker
 	egress  *ring // from it
@@ -90,7 +91,7 @@ func (p *Port) Publish(m *Message, whileFull func()) (slept bool) {
 func (p *Port) WakeBroker() {
 	if p.pushed {
 		p.pushed = false
-		p.broker.stepIn()
+		p.stepIn()
 	}
 }
 
@@ -112,7 +113,7 @@ func (p *Port) Take() *Message {
 func (p *Port) HandBack() {
 	p.taken = 0
 	if p.egress.release() {
-		p.broker.sleeper.wakeFrom(parked)
+		p.broker.wakeFrom(parked)
 	}
 }
 

@@ -1,6 +1,9 @@
 package order
 
-import "sync/atomic"
+import (
+	"runtime"
+	"sync/atomic"
+)
 
 // perTurn is how many items the broker takes from one door before it looks
 // at the next, and how many slots may be popped before they are handed back.
@@ -66,4 +69,15 @@ func (s *sleeper) wake() {
 	case s.wakes <- struct{}{}:
 	default:
 	}
+}
+
+// GiveWay lets the goroutines run that an event loop has made runnable, before the loop
+// goes back to its poll. Without it they may wait there for 20 ms: gnet polls, finds
+// nothing, calls Gosched and then blocks in the kernel. Gosched puts the loop on the
+// scheduler's global queue, and every 61st scheduling looks there first; then the loop
+// goes on before the others and blocks with its processor, until Go's monitor takes it
+// away. Two in a row cannot both be a 61st.
+func GiveWay() {
+	runtime.Gosched()
+	runtime.Gosched()
 }

@@ -70,8 +70,8 @@ func FuzzRequest(f *testing.F) {
 			t.Fatal(err)
 		}
 		got := ask(t, a.Handler(false), r)
-		if s := a.Stats(); s.Panics > 0 || s.InFlight != 0 {
-			t.Fatalf("%d panics, %d in flight", s.Panics, s.InFlight)
+		if s := a.Stats(); s.Panics.Load() > 0 || s.InFlight != 0 {
+			t.Fatalf("%d panics, %d in flight", s.Panics.Load(), s.InFlight)
 		}
 		if published > maxItems || published > 0 && got.status != http.StatusAccepted && got.status != http.StatusUnprocessableEntity {
 			t.Fatalf("%d published, answered %d %s", published, got.status, got.body)

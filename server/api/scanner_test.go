@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"groupcast/protocol"
 )
 
 // valid is the obvious way to say what a scanner takes: three libraries' passes.
@@ -21,7 +23,7 @@ func hasLoneSurrogate(text []byte) bool {
 			return false
 		}
 		text = text[at:]
-		switch unit := escapedUnit(text); {
+		switch unit := protocol.EscapedUnit(text); {
 		case unit < 0:
 			text = text[2:] // \n and the like
 		case unit < 0xD800 || unit > 0xDFFF:
@@ -29,7 +31,7 @@ func hasLoneSurrogate(text []byte) bool {
 		case unit > 0xDBFF:
 			return true // a second half first
 		default:
-			if low := escapedUnit(text[6:]); low < 0xDC00 || low > 0xDFFF {
+			if low := protocol.EscapedUnit(text[6:]); low < 0xDC00 || low > 0xDFFF {
 				return true
 			}
 			text = text[12:]
