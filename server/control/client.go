@@ -29,11 +29,20 @@ type Client struct {
 
 // NewClient makes a client of the socket at path. Nothing is connected yet.
 func NewClient(path string) *Client {
+	return newClient(path, func(ctx context.Context) (net.Conn, error) {
+		conn, _, err := dial(ctx, path)
+		if err != nil {
+			return nil, err // not a nil *net.UnixConn
+		}
+		return conn, nil
+	})
+}
+
+func newClient(path string, dial func(context.Context) (net.Conn, error)) *Client {
 	transport := &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", path)
-		},
-		MaxIdleConns: 1,
+		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+		MaxIdleConns:           1,
+		MaxResponseHeaderBytes: maxAnswerHeaderBytes,
 	}
 	return &Client{Path: path, http: &http.Client{
 		Transport: transport,
@@ -52,7 +61,7 @@ func (c *Client) Info(ctx context.Context) (info Info, err error) {
 
 // Command asks how it was started.
 func (c *Client) Command(ctx context.Context) (command Command, err error) {
-	return command, c.call(ctx, http.MethodGet, "/control/v1/command", nil, &command)
+	return command, c.ask(ctx, maxCommandBytes, http.MethodGet, "/control/v1/command", "", nil, &command)
 }
 
 // Stop has it begin to stop.
@@ -101,11 +110,22 @@ func (c *Client) Sessions(ctx context.Context, after string, limit int) (page []
 		query.Set("after", after)
 	}
 	var answer struct {
-		Sessions []Session `json:"sessions"`
-		Next     string    `json:"next"`
+		Sessions []json.RawMessage `json:"sessions"` // small until they are counted
+		Next     string            `json:"next"`
 	}
-	err = c.call(ctx, http.MethodGet, "/v1/sessions?"+query.Encode(), nil, &answer)
-	return answer.Sessions, answer.Next, err
+	if err := c.call(ctx, http.MethodGet, "/v1/sessions?"+query.Encode(), nil, &answer); err != nil {
+		return nil, "", err
+	}
+	if len(answer.Sessions) > limit {
+		return nil, "", fmt.Errorf("the answer from %s: wants %d sessions at most, got %d", c.Path, limit, len(answer.Sessions))
+	}
+	page = make([]Session, len(answer.Sessions))
+	for i, text := range answer.Sessions {
+		if err := json.Unmarshal(text, &page[i]); err != nil {
+			return nil, "", fmt.Errorf("the answer from %s: %w", c.Path, err)
+		}
+	}
+	return page, answer.Next, nil
 }
 
 // Publish sends a message to a group, and is its place in the order.
@@ -120,7 +140,7 @@ func (c *Client) Publish(ctx context.Context, group string, message []byte) (ord
 		body, err = json.Marshal(map[string]any{"groups": []string{group}, "message": string(message)})
 	}
 	if err == nil {
-		err = c.callWith(ctx, http.MethodPost, path, contentType, bytes.NewReader(body), &answer)
+		err = c.ask(ctx, maxAnswerBytes, http.MethodPost, path, contentType, bytes.NewReader(body), &answer)
 	}
 	return answer.Order, err
 }
@@ -133,16 +153,22 @@ func escape(segment string) string {
 	return url.PathEscape(segment)
 }
 
-// maxAnswerBytes bounds what is read of one answer; the longest page of sessions
-// has less than half a megabyte.
-const maxAnswerBytes = 64 << 20
+// Bounds of what is read of one answer.
+const (
+	// The longest page of sessions has less than half a megabyte.
+	maxAnswerBytes = 1 << 20
+	// A command has the whole environment of the server in it, which Linux lets be
+	// 6 MiB together with the arguments.
+	maxCommandBytes      = 16 << 20
+	maxAnswerHeaderBytes = 16 << 10
+)
 
 // call does one request and reads the JSON of its answer into result.
 func (c *Client) call(ctx context.Context, method, path string, body io.Reader, result any) error {
-	return c.callWith(ctx, method, path, "application/json", body, result)
+	return c.ask(ctx, maxAnswerBytes, method, path, "application/json", body, result)
 }
 
-func (c *Client) callWith(ctx context.Context, method, path, contentType string, body io.Reader, result any) error {
+func (c *Client) ask(ctx context.Context, limit int, method, path, contentType string, body io.Reader, result any) error {
 	request, err := http.NewRequestWithContext(ctx, method, "http://groupcast"+path, body)
 	if err != nil {
 		return err
@@ -155,9 +181,12 @@ func (c *Client) callWith(ctx context.Context, method, path, contentType string,
 		return c.explain(err)
 	}
 	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
+	text, err := io.ReadAll(io.LimitReader(response.Body, int64(limit)+1))
 	if err != nil {
 		return c.explain(err)
+	}
+	if len(text) > limit {
+		return fmt.Errorf("the answer from %s: wants %d bytes at most, got more", c.Path, limit)
 	}
 	if response.StatusCode >= http.StatusMultipleChoices {
 		return problem.Read(response.StatusCode, text)
@@ -180,7 +209,7 @@ func (c *Client) explain(err error) error {
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%s: %w", c.Path, ErrGone)
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
-		return fmt.Errorf("%s: permission denied: it is another user's server", c.Path)
+		return fmt.Errorf("%s: %w", c.Path, ErrDenied)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: the server does not answer", c.Path)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/gobwas/ws"
@@ -50,7 +51,13 @@ func stop(p Process, w http.ResponseWriter, r *http.Request) {
 	wanted := Stop{}
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&wanted); err != nil {
+	err := decoder.Decode(&wanted)
+	if err == nil {
+		if _, more := decoder.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("there is something behind it")
+		}
+	}
+	if err != nil {
 		fail(w, http.StatusBadRequest, fmt.Errorf("wants a body like {\"graceful\":false,\"code\":1001}: %w", err))
 		return
 	}

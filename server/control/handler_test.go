@@ -95,7 +95,7 @@ func TestStop(t *testing.T) {
 	if p, ok := errors.AsType[*problem.RequestError](err); !ok || p.Status != 422 || p.Detail != "code: wants 1001 or 1012, got 1000" {
 		t.Errorf("got %v", err)
 	}
-	for _, body := range []string{"", "x", `{"unknown":true}`, `{"code":"1001"}`, strings.Repeat(" ", maxBodyBytes+1) + "{}"} {
+	for _, body := range []string{"", "x", "{} {}", "{}]", `{"unknown":true}`, `{"code":"1001"}`, strings.Repeat(" ", maxBodyBytes+1) + "{}"} {
 		var nothing any
 		err := c.call(t.Context(), http.MethodPost, "/control/v1/stop", strings.NewReader(body), &nothing)
 		if p, ok := errors.AsType[*problem.RequestError](err); !ok || p.Status != 400 {
@@ -262,10 +262,18 @@ func TestDiscover(t *testing.T) {
 		s := Serve(listen(t, path), Handler((&fake{}).process(), nil), slog.New(slog.DiscardHandler))
 		t.Cleanup(func() { _ = s.Close() })
 	}
-	start(filepath.Join(lax, "trap.sock")) // anybody could have put it there
 	dirs := []string{filepath.Join(base, "none"), lax, dir}
-	if found := Discover(t.Context(), dirs); len(found) != 0 {
+	if search := Look(t.Context(), dirs); len(search.Found) != 0 || len(search.Skipped) != 0 {
+		t.Errorf("found %+v", search)
+	}
+	// Where others may write, one's own is found.
+	own := filepath.Join(lax, "own.sock")
+	start(own)
+	if found := Discover(t.Context(), dirs); len(found) != 1 || found[0].Path != own || found[0].Err != nil {
 		t.Errorf("found %+v", found)
+	}
+	if err := os.Rename(own, own+".away"); err != nil {
+		t.Fatal(err)
 	}
 	dead := listen(t, filepath.Join(dir, "dead.sock"))
 	dead.SetUnlinkOnClose(false)

@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"syscall"
@@ -18,22 +17,20 @@ type Peer struct {
 	process *os.File // its pidfd, where there is such a thing
 }
 
+// credentials are what the kernel says of who listens on a socket.
+type credentials struct {
+	pid int // 0: not known
+	uid int // -1: not known
+}
+
 // Peer finds out who listens on the socket.
 func (c *Client) Peer(ctx context.Context) (*Peer, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", c.Path)
+	conn, who, err := dial(ctx, c.Path)
 	if err != nil {
 		return nil, c.explain(err)
 	}
 	defer conn.Close()
-	unix, ok := conn.(*net.UnixConn)
-	if !ok {
-		return nil, fmt.Errorf("%s: not a unix socket", c.Path)
-	}
-	peer, err := peerOf(unix)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.Path, err)
-	}
-	return peer, nil
+	return peerOf(who), nil
 }
 
 // Ours tells whether it runs as the same user as this process.

@@ -6,35 +6,59 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// peerOf asks the kernel who made the listening socket. A pidfd stands for that
-// very process: its number may become another's, the descriptor may not.
-func peerOf(conn *net.UnixConn) (*Peer, error) {
+// credentialsOf asks the kernel who made the listening socket.
+func credentialsOf(conn *net.UnixConn) (credentials, error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
-		return nil, err
+		return credentials{}, err
 	}
-	var credentials *unix.Ucred
+	var of *unix.Ucred
 	var failed error
 	if err := raw.Control(func(fd uintptr) {
-		credentials, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+		of, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	}); err != nil {
-		return nil, err
+		return credentials{}, err
 	}
 	if failed != nil {
-		return nil, fmt.Errorf("ask who listens: %w", failed)
+		return credentials{}, fmt.Errorf("ask who listens: %w", failed)
 	}
-	p := &Peer{PID: int(credentials.Pid), UID: int(credentials.Uid)}
+	return credentials{int(of.Pid), int(of.Uid)}, nil
+}
+
+// peerOf finds the process. A pidfd stands for that very one: its number may
+// become another's, the descriptor may not.
+func peerOf(who credentials) *Peer {
+	p := &Peer{PID: who.pid, UID: who.uid}
 	if p.PID > 0 {
 		// Where the kernel has none, or forbids it, Gone has another way.
 		if fd, err := unix.PidfdOpen(p.PID, 0); err == nil {
 			p.process = os.NewFile(uintptr(fd), "pidfd")
 		}
 	}
-	return p, nil
+	return p
+}
+
+// RunsAs is the user that the process runs as by now, which may not be the one who
+// made the socket; -1 if that is not known.
+func (p *Peer) RunsAs() int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID))
+	if err != nil {
+		return -1
+	}
+	for line := range strings.Lines(string(text)) {
+		if ids, found := strings.CutPrefix(line, "Uid:"); found {
+			var real, effective int
+			if _, err := fmt.Sscan(ids, &real, &effective); err == nil {
+				return effective
+			}
+		}
+	}
+	return -1
 }
 
 // lookEvery is how often waitProcess looks at its context, in milliseconds.

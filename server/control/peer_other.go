@@ -8,13 +8,18 @@ import (
 	"os"
 )
 
-// peerOf knows only whose the socket's file is.
-func peerOf(conn *net.UnixConn) (*Peer, error) {
+// credentialsOf knows only whose the socket's file is.
+func credentialsOf(conn *net.UnixConn) (credentials, error) {
 	info, err := os.Lstat(conn.RemoteAddr().String())
 	if err != nil {
-		return nil, reason(err)
+		return credentials{}, reason(err)
 	}
-	return &Peer{UID: ownerOf(info)}, nil
+	return credentials{uid: ownerOf(info)}, nil
 }
 
+func peerOf(who credentials) *Peer { return &Peer{UID: who.uid} }
+
 func (p *Peer) waitProcess(context.Context) error { return nil }
+
+// RunsAs is whose the socket's file is: --user gives that away, too.
+func (p *Peer) RunsAs() int { return p.UID }

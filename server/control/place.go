@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"groupcast/server/lockfile"
 )
 
 // None as the value of --control is no control socket at all.
@@ -85,7 +87,7 @@ func Prepare(dirs []string) (dir string, err error) {
 }
 
 // ours checks that nobody else can put anything into dir. Root may look into
-// what belongs to others.
+// what belongs to others, where only root can have made it.
 func ours(dir string, looking bool) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
@@ -95,12 +97,43 @@ func ours(dir string, looking bool) error {
 	switch {
 	case !info.IsDir():
 		return errors.New("is not a directory")
-	case owner != uid && (uid != 0 || !looking):
+	case owner != uid && (uid != 0 || !looking || !onlyRootIn(filepath.Dir(dir))):
 		return fmt.Errorf("belongs to user %d", owner)
-	case info.Mode().Perm()&0o022 != 0:
+	case othersMayWrite(info):
 		return fmt.Errorf("others may write to it (mode %04o)", info.Mode().Perm())
 	}
 	return nil
+}
+
+// named is ours for a directory that the operator has named.
+func named(dir string, looking bool) error {
+	info, err := os.Stat(dir)
+	if err == nil && os.Geteuid() == 0 && info.IsDir() && !othersMayWrite(info) {
+		return nil
+	}
+	return ours(dir, looking)
+}
+
+func othersMayWrite(info fs.FileInfo) bool { return info.Mode().Perm()&0o022 != 0 }
+
+// onlyRootIn reports whether nobody but root can put anything into dir, or put
+// another directory in its place.
+func onlyRootIn(dir string) bool {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return false
+	}
+	for {
+		info, err := os.Lstat(dir)
+		if err != nil || !info.IsDir() || ownerOf(info) != 0 || othersMayWrite(info) {
+			return false
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return true
+		}
+		dir = parent
+	}
 }
 
 func ownerOf(info fs.FileInfo) int {
@@ -160,40 +193,39 @@ func plain(s string) string {
 	return s[:min(len(s), 32)]
 }
 
-// staleAfter is how old a socket must be that nobody answers on before it is
-// swept away: a younger one may be about to be listened on.
-const staleAfter = time.Minute
-
 // Sweep removes from dir the sockets of servers that are no more: those that
-// crash leave theirs behind.
+// crash leave theirs behind, and beside each its lock file without a holder. What
+// has no such file is another program's.
 func Sweep(dir string) {
-	for _, path := range sockets(dir) {
-		info, err := os.Lstat(path)
-		if err != nil || info.Mode().Type() != fs.ModeSocket || time.Since(info.ModTime()) < staleAfter {
-			continue
-		}
-		conn, err := net.DialTimeout("unix", path, time.Second)
-		if err == nil {
-			_ = conn.Close()
-			continue
-		}
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			_ = os.Remove(path) // if it cannot be, it may stay
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), extension+lockfile.Extension) && e.Type().IsRegular() {
+			SweepSocket(filepath.Join(dir, strings.TrimSuffix(e.Name(), lockfile.Extension)))
 		}
 	}
 }
 
-// sockets are the paths in dir that look like control sockets.
-func sockets(dir string) []string {
-	entries, err := os.ReadDir(dir)
+// SweepSocket removes one such socket.
+func SweepSocket(path string) {
+	lock, err := lockfile.TakeOld(path + lockfile.Extension)
 	if err != nil {
-		return nil
+		return // it is in use, or not ours
 	}
-	var paths []string
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), extension) && e.Type() == fs.ModeSocket {
-			paths = append(paths, filepath.Join(dir, e.Name()))
-		}
+	defer func() { _ = lock.Release() }() // what cannot be removed may stay
+	RemoveRecord(path)
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().Type() != fs.ModeSocket || !lock.Guards(info) {
+		return
 	}
-	return paths
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
+		_ = conn.Close()
+		return
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		_ = os.Remove(path)
+	}
 }

@@ -8,9 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
+
+	"groupcast/server/lockfile"
 )
 
 // shortDir is a directory for sockets: t.TempDir may be too long for one.
@@ -132,34 +133,64 @@ func TestPrepare(t *testing.T) {
 		if _, err := Prepare([]string{fresh}); err == nil || !strings.Contains(err.Error(), "belongs to user 12345") {
 			t.Errorf("somebody else's: %v", err)
 		}
-		if err := ours(fresh, true); err != nil {
-			t.Errorf("root may look: %v", err)
+		if err := ours(fresh, true); err == nil {
+			t.Error("root would look into what another user has put there")
 		}
 	}
 }
 
-// Old sockets that nobody listens on go; live ones, young ones and what is no
-// socket stay.
+// What crashed servers have left goes; what lives stays, and so does what other
+// programs have left, or are just about to listen on.
 func TestSweep(t *testing.T) {
 	dir := shortDir(t)
 	at := func(name string) string { return filepath.Join(dir, name) }
-	live := listen(t, at("live.sock"))
-	defer live.Close()
-	for _, name := range []string{"old.sock", "young.sock", "old.other"} {
-		dead := listen(t, at(name))
-		dead.SetUnlinkOnClose(false)
-		if err := dead.Close(); err != nil {
+	dead := func(name string) {
+		t.Helper()
+		l := listen(t, at(name))
+		l.SetUnlinkOnClose(false)
+		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(at("file.sock"), nil, 0o600); err != nil {
+	// guard makes the lock file that a server has beside its socket.
+	guard := func(name, socket string) *lockfile.Lock {
+		t.Helper()
+		l, err := lockfile.Take(at(name) + lockfile.Extension)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if socket != "" {
+			info, err := os.Lstat(at(socket))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Guard(lockfile.Inode(info)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return l
+	}
+	abandon := func(l *lockfile.Lock) {
+		t.Helper()
+		if err := l.Abandon(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer listen(t, at("live.sock")).Close()
+	for _, name := range []string{"crashed.sock", "other.sock", "starting.sock", "replaced.sock"} {
+		dead(name)
+	}
+	abandon(guard("crashed.sock", "crashed.sock"))
+	abandon(guard("gone.sock", ""))
+	if err := os.WriteFile(at("gone.sock.start"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	long := time.Now().Add(-time.Hour)
-	for _, name := range []string{"live.sock", "old.sock", "old.other", "file.sock"} {
-		if err := os.Chtimes(at(name), long, long); err != nil {
-			t.Fatal(err)
-		}
+	abandon(guard("live.sock", "live.sock"))        // as if its lock had been lost
+	abandon(guard("replaced.sock", "crashed.sock")) // by another program
+	starting := guard("starting.sock", "starting.sock")
+	defer func() { _ = starting.Release() }()
+	if err := os.WriteFile(at("yarn.sock.lock"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	Sweep(dir)
 	entries, err := os.ReadDir(dir)
@@ -170,7 +201,8 @@ func TestSweep(t *testing.T) {
 	for _, e := range entries {
 		left = append(left, e.Name())
 	}
-	if want := []string{"file.sock", "live.sock", "old.other", "young.sock"}; !slices.Equal(left, want) {
+	want := []string{"live.sock", "other.sock", "replaced.sock", "starting.sock", "starting.sock.lock", "yarn.sock.lock"}
+	if !slices.Equal(left, want) {
 		t.Errorf("left: %v, want %v", left, want)
 	}
 	Sweep(at("no such directory"))

@@ -31,6 +31,7 @@ type Info struct {
 	Draining        bool               `json:"draining"`
 	DrainSeconds    float64            `json:"drain_seconds"` // what a plain stop takes at most
 	MaxMessageBytes int                `json:"max_message_bytes"`
+	MaxGroupBytes   int                `json:"max_group_bytes"` // of a group's name
 	Listeners       []monitor.Listener `json:"listeners"`
 	ConfigFile      string             `json:"config_file,omitempty"`
 	LogFile         string             `json:"log_file,omitempty"`
@@ -53,6 +54,16 @@ type Command struct {
 	Args []string `json:"args"` // with the program's name in front
 	Env  []string `json:"env"`
 	Dir  string   `json:"dir"`
+	// Resources is nil from a server that does not know them.
+	Resources *Resources `json:"resources,omitempty"`
+}
+
+// Resources is what a process has by inheritance.
+type Resources struct {
+	OpenFiles uint64 `json:"open_files"` // the hard limit; 0 is not known
+	Umask     int    `json:"umask"`
+	Nice      int    `json:"nice"`
+	CPUs      []int  `json:"cpus,omitempty"` // those that it may run on; none is not known
 }
 
 // Stop is how a server is to end.
