@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
+	"groupcast/server/door"
 	"groupcast/server/monitor"
 )
 
@@ -25,6 +27,7 @@ type Started struct {
 	LogFile    string // likewise
 	Daemon     bool
 	Listeners  []monitor.Listener
+	NoAPI      string // why there is no HTTP API, if that was not asked for
 }
 
 // Started gathers it.
@@ -40,6 +43,7 @@ func (s *Server) Started() Started {
 		LogFile:    s.Options().LogFile,
 		Daemon:     s.program.Daemon,
 		Listeners:  s.listeners(),
+		NoAPI:      s.noAPI,
 	}
 }
 
@@ -74,13 +78,16 @@ func (st Started) WriteBanner(w io.Writer, colour bool) error {
 	fmt.Fprintf(&b, "pid: %-10d cpus: %-8d loops: %-8d open files: %s\n", st.Pid, st.CPUs, st.Loops, grouped(st.OpenFiles))
 	fmt.Fprintf(&b, "config file: %s\n", config)
 	b.WriteString(bold(rule(" LISTENERS ")) + "\n")
-	fmt.Fprintf(&b, "%-12s%-*s%-8s%-14s%s\n", "proto", width, "address", "loops", "connections", "state")
+	fmt.Fprintf(&b, "%-11s%-*s%-11s%-7s%-13s%s\n", "proto", width, "address", "family", "loops", "connections", "state")
 	for _, l := range st.Listeners {
 		loops, conns := "-", "-"
 		if l.Kind == monitor.KindWebSocket {
 			loops, conns = strconv.Itoa(st.Loops), grouped(st.MaxConns)
 		}
-		fmt.Fprintf(&b, "%-12s%-*s%-8s%-14s%s\n", l.Kind, width, l.Address, loops, conns, green("[OK]"))
+		fmt.Fprintf(&b, "%-11s%-*s%-11s%-7s%-13s%s\n", l.Kind, width, l.Address, door.Family(l.Address), loops, conns, green("[OK]"))
+	}
+	if !slices.ContainsFunc(st.Listeners, func(l monitor.Listener) bool { return l.Kind == monitor.KindAPI }) {
+		b.WriteString("without HTTP API: " + cmp.Or(st.NoAPI, "--api none") + "\n")
 	}
 	b.WriteString(bold(rule("")) + "\n")
 	if st.Daemon {
@@ -103,7 +110,7 @@ func (st Started) Log(log *slog.Logger) {
 		"pid", st.Pid, "cpus", st.CPUs, "loops", st.Loops,
 		"max_conns", st.MaxConns, "open_files", st.OpenFiles,
 		"config", st.ConfigFile, "log_file", st.LogFile, "daemon", st.Daemon, "listeners", addresses[monitor.KindWebSocket],
-		"api", addresses[monitor.KindAPI], "channel", addresses[monitor.KindChannel], "control", addresses[monitor.KindControl])
+		"api", addresses[monitor.KindAPI], "channel", addresses[monitor.KindChannel], "control", addresses[monitor.KindControl], "no_api", st.NoAPI)
 }
 
 // rule is a line of dashes with title in its middle.

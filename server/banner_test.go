@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,6 +36,11 @@ func TestBannerGolden(t *testing.T) {
 	background.Daemon, background.LogFile = true, "/var/log/groupcast.log"
 	silent := background
 	silent.LogFile = ""
+	// The API's default address is somebody else's; and IPv6 is let in, too.
+	silent.Listeners = slices.Clone(started.Listeners)
+	silent.Listeners[0].Address = "[::]:1234"
+	silent.Listeners = slices.DeleteFunc(silent.Listeners, func(l monitor.Listener) bool { return l.Kind == monitor.KindAPI })
+	silent.NoAPI = "listen on 127.0.0.1:1235: address already in use: pid 4710 (groupcast) has it (--api HOST:PORT)"
 	for path, c := range map[string]struct {
 		started Started
 		colour  bool

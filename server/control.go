@@ -79,6 +79,7 @@ func (s *Server) closeControl() error {
 	if s.control == nil {
 		return nil
 	}
+	control.RemoveRecord(s.Control())
 	// The file first: who looks for this server from now on finds none.
 	return errors.Join(s.control.door.Shut(), s.control.server.Close())
 }
@@ -103,6 +104,7 @@ func (s *Server) info() control.Info {
 		Draining:        s.closing.Load(),
 		DrainSeconds:    o.Drain.Seconds(),
 		MaxMessageBytes: int(o.MaxMessageBytes),
+		MaxGroupBytes:   int(o.MaxGroupBytes),
 		Listeners:       s.listeners(),
 		ConfigFile:      s.program.ConfigFile,
 		LogFile:         o.LogFile,

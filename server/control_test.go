@@ -18,7 +18,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"groupcast/server/control"
-	"groupcast/server/door"
+	"groupcast/server/lockfile"
 	"groupcast/server/monitor"
 )
 
@@ -111,7 +111,7 @@ func TestControlErrors(t *testing.T) {
 	}
 	leaveStale(t, stale)
 	for path, want := range map[string]string{
-		s.Control():             "control socket: listen on unix:" + s.Control() + ": address already in use: is another groupcast running?",
+		s.Control():             "control socket: listen on unix:" + s.Control() + ": address already in use: pid ",
 		file:                    "the file exists and is not a socket",
 		"/nowhere/x":            "no such file or directory",
 		"/nowhere/x/":           "no such file or directory",
@@ -139,17 +139,24 @@ func TestControlErrors(t *testing.T) {
 	}
 }
 
-// leaveStale makes a socket as a crashed process leaves it.
+// leaveStale makes a socket as a crashed groupcast leaves it: with its lock file, which
+// nobody holds.
 func leaveStale(t *testing.T, path string) {
 	t.Helper()
-	d, err := door.Open(door.Unix(path), 0o600)
+	lock, err := lockfile.Take(path + lockfile.Extension)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Listener.Close(); err != nil {
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: path})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Lstat(path); err != nil {
+	l.SetUnlinkOnClose(false)
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(lock.Guard(lockfile.Inode(info)), l.Close(), lock.Abandon()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -329,6 +336,10 @@ func TestAPIByDefault(t *testing.T) {
 		s, _ := startProgram(t, Program{apiWish: wish}, func(o *Options) { o.API = nil })
 		if _, _, err := controlOf(t, s).Status(t.Context()); err != nil {
 			t.Errorf("the control socket has it in any case: %v", err)
+		}
+		said := s.Started().NoAPI
+		if strings.Contains(said, "listen on "+wish+": address already in use") != (s.Started().Listeners[1].Kind != monitor.KindAPI) {
+			t.Errorf("the banner would say %q", said)
 		}
 		return slices.DeleteFunc(s.listeners(), func(l monitor.Listener) bool { return l.Kind != monitor.KindAPI })
 	}

@@ -5,17 +5,20 @@
 //
 //   - options.go: every setting, once; flags, environment and file follow from it
 //   - validate.go: what a setting may be; errors name the flag
-//   - door/: addresses, listeners, unix sockets
+//   - door/: addresses, listeners, unix sockets; who has a port
+//   - check.go: what can be known before a start
 //   - nofile.go: how many connections the machine allows
 //   - program.go, server.go: Start, Leave, Drain, Close
 //   - service.go: the doors for backends, and the order in which they end; apiservice.go
 //   - control.go: the control socket; reload.go: settings that change while it runs
+//   - identity.go: --user and --group
 //   - log.go: the log, its level and its file
 //   - profile.go: profiles, for whoever looks into a running server
 //   - banner.go: what is shown when it is up
 //   - monitor: how the server is doing, once a second
 //   - control: what goes over the control socket, on both sides
 //   - problem: how both answer what they refuse
+//   - lockfile: whose a socket's path is; the pid file
 //   - api: the HTTP API; page: the page on its port; metrics: for Prometheus
 //   - workerman: the Workerman Channel server, the bridge, and the client;
 //     channelservice.go starts them
@@ -24,7 +27,8 @@
 // # Start
 //
 // Check the options; raise the open-files limit; open every door; start the
-// loops, the monitor, the services and the control socket; accept. The clients'
+// loops, the monitor, the services and the control socket; write the pid file;
+// become --user; accept. The clients'
 // doors are opened before any loop runs: a port in use is the most likely failure,
 // and then there is nothing to be taken back.
 //
@@ -107,6 +111,16 @@
 // share no groups at the same time would break the promise of one order. The new
 // settings are checked before the old server is stopped. A service manager that
 // starts servers is to be told, instead.
+//
+// 2026-11-25: an IPv4 address in --listen means IPv4 only, 0.0.0.0 too, which Go
+// takes for every address of both families: a firewall's rules for IPv4 guarded a
+// port that was open by IPv6. The default became :1234, which is both, as it was.
+//
+// 2026-11-25: --user is done when everything is open, and once. A second process
+// that stays root, and opens files for the first, would be one more to trust. So
+// ports below 1024 cannot be bound again, the log must be in a directory where the
+// user may make files, and what lies in root's directories stays there at the end,
+// in nobody's way: the next start, or root's stop, removes it.
 //
 // 2026-11-23: services are a list with one interface, because their end has phases
 // that all of them must go through together: told first, flushed when the

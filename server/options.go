@@ -15,7 +15,7 @@ import (
 // A field that the loops have too carries the same name as in loop.Options;
 // Validate relies on it to name the flag of a wrong value.
 type Options struct {
-	Listen     []string `name:"listen" group:"listen" placeholder:"ADDR" help:"Address to listen on: HOST:PORT, :PORT or unix:/PATH. Repeat it for several."`
+	Listen     []string `name:"listen" group:"listen" placeholder:"ADDR" help:"Address to listen on: HOST:PORT, :PORT or unix:/PATH. An IPv4 address is for IPv4 only, no host and [::] for both. Repeat it for several."`
 	SocketMode FileMode `name:"socket-mode" group:"listen" placeholder:"MODE" help:"File mode of unix sockets, octal."`
 	Loops      int      `name:"loops" group:"listen" placeholder:"N" help:"Event loops, 1 to 256. 0 is one per usable CPU."`
 
@@ -56,6 +56,9 @@ type Options struct {
 
 	Control   string        `name:"control" group:"process" placeholder:"PATH" help:"Unix socket for the commands (status, stop, reload ...): its path, a directory for it, or none. By default in /run/groupcast for root, in $$XDG_RUNTIME_DIR/groupcast for others."`
 	Drain     time.Duration `name:"drain" group:"process" placeholder:"TIME" help:"From SIGTERM or Ctrl+C to the end, at most. Many closes are spread over 80 % of it. 0 closes at once."`
+	PIDFile   string        `name:"pid-file" group:"process" placeholder:"FILE" help:"Write the process id into this file. It is removed at the end, and refused if it names a groupcast that is running."`
+	User      string        `name:"user" group:"process" placeholder:"USER" help:"Become this user once everything is open; only root may."`
+	Group     string        `name:"group" group:"process" placeholder:"GROUP" help:"Become this group; by default the user's. There are no supplementary ones."`
 	LogFile   string        `name:"log-file" group:"process" placeholder:"FILE" help:"Where the log goes instead of standard error. Opened again at a reload, for logrotate."`
 	LogLevel  string        `name:"log-level" group:"process" placeholder:"LEVEL" help:"debug, info, warn or error."`
 	LogFormat string        `name:"log-format" group:"process" placeholder:"FORMAT" help:"text or json. With json, the banner is one JSON record instead."`
@@ -75,7 +78,7 @@ func DefaultOptions() Options {
 	d := loop.DefaultOptions()
 	c := workerman.DefaultOptions()
 	return Options{
-		Listen:     []string{"0.0.0.0:1234"},
+		Listen:     []string{":1234"},
 		SocketMode: 0o660,
 
 		MaxConnsPerIP:    d.MaxConnsPerIP,

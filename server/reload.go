@@ -24,6 +24,9 @@ var needRestart = map[string]string{
 	"ChannelJoin": "the connection is made at the start",
 	"Loops":       "there are as many as were started",
 	"LogFormat":   "a log has one format",
+	"PIDFile":     "it is written at the start",
+	"User":        "the rights are given up at the start",
+	"Group":       "the rights are given up at the start",
 
 	"ChannelOpen":        channelAtStart,
 	"ChannelAllow":       channelAtStart,

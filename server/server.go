@@ -17,6 +17,7 @@ import (
 	"groupcast/server/api"
 	"groupcast/server/control"
 	"groupcast/server/door"
+	"groupcast/server/lockfile"
 	"groupcast/server/monitor"
 	"groupcast/server/workerman"
 )
@@ -34,14 +35,16 @@ type Server struct {
 	node      *workerman.Node // what the next two share
 	channel   atomic.Pointer[workerman.Server]
 	joined    atomic.Pointer[workerman.Client]
+	noAPI     string // why there is no HTTP API, if that was not asked for; set at the start
 	loops     int
 	maxFiles  int
 	startedAt time.Time
 	failed    chan error
-	profiler  *profiler    // nil without --pprof
-	doors     []*door.Door // in the order of --listen; set at the start, like services and control
-	services  []service    // in the order of their start
-	control   *controlDoor // nil without one
+	profiler  *profiler         // nil without --pprof
+	doors     []*door.Door      // in the order of --listen; set at the start, like services and control
+	services  []service         // in the order of their start
+	control   *controlDoor      // nil without one
+	pidFile   *lockfile.PIDFile // likewise
 	stops     chan control.Stop
 
 	sampling    sync.WaitGroup
@@ -75,8 +78,16 @@ func (p Program) Start(o Options) (*Server, error) {
 		stops:  make(chan control.Stop, 1),
 		node:   workerman.NewNode(),
 	}
+	become, err := identityOf(o)
+	if err != nil {
+		return nil, err
+	}
 	s.maxConns = s.settleConns(o)
-	if err := s.open(); err != nil {
+	err = s.open()
+	if err == nil {
+		err = s.become(become)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	for _, d := range s.doors {
@@ -114,6 +125,11 @@ func (s *Server) open() error {
 	}
 	if err := s.openControl(); err != nil {
 		return err
+	}
+	if o.PIDFile != "" {
+		if s.pidFile, err = lockfile.WritePID(o.PIDFile); err != nil {
+			return &OptionError{"--pid-file", err.Error()}
+		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.endSampling = cancel
@@ -341,6 +357,9 @@ func (s *Server) end() error {
 		if closed := s.engine.Close(); closed != nil {
 			err = errors.Join(err, fmt.Errorf("stop the loops: %w", closed))
 		}
+	}
+	if s.pidFile != nil {
+		err = errors.Join(err, s.pidFile.Remove())
 	}
 	return errors.Join(err, s.closeControl())
 }

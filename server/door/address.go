@@ -75,6 +75,34 @@ func (a Address) AnyPort() bool {
 	return a.network == "tcp" && strings.HasSuffix(a.text, ":0")
 }
 
+// family is the network to listen on. An IPv4 address means IPv4 only: for Go,
+// 0.0.0.0 would be every address of both. No host, and [::], are both.
+func (a Address) family() string {
+	if a.network == "tcp" {
+		host, _, err := net.SplitHostPort(a.text)
+		if ip := net.ParseIP(host); err == nil && ip.To4() != nil {
+			return "tcp4"
+		}
+	}
+	return a.network
+}
+
+// Family says which clients can come to a listener that is shown as text: IPv4, IPv6 or
+// IPv4+IPv6; - for a unix socket.
+func Family(text string) string {
+	host, _, err := net.SplitHostPort(text)
+	ip := net.ParseIP(host)
+	switch {
+	case err != nil || ip == nil:
+		return "-"
+	case ip.To4() != nil:
+		return "IPv4"
+	case ip.IsUnspecified():
+		return "IPv4+IPv6" // Go's net package lets both in
+	}
+	return "IPv6"
+}
+
 // String is the address as one writes it after --listen.
 func (a Address) String() string {
 	if a.network == "unix" {

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"groupcast/server/lockfile"
 )
 
 // Door is one address on which the server accepts connections.
@@ -17,8 +19,9 @@ import (
 type Door struct {
 	Listener net.Listener
 	address  Address
-	closed   atomic.Bool // it accepts nobody any more
-	socket   os.FileInfo // the socket file as it was bound; nil for TCP
+	closed   atomic.Bool    // it accepts nobody any more
+	socket   os.FileInfo    // the socket file as it was bound; nil for TCP
+	lock     *lockfile.Lock // the right to its path; likewise
 }
 
 // resolveTimeout bounds the look-up of a host name in --listen.
@@ -39,7 +42,7 @@ func Open(a Address, mode fs.FileMode) (*Door, error) {
 	config.SetMultipathTCP(false)
 
 	if a.IsUnix() && !a.abstract() {
-		if err := removeStale(a.text); err != nil {
+		if err := d.makeWay(); err != nil {
 			return nil, fmt.Errorf("listen on %s: %w", a, err)
 		}
 		config.Control = modeBeforeBind(mode)
@@ -47,8 +50,8 @@ func Open(a Address, mode fs.FileMode) (*Door, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
 	defer cancel()
 	var err error
-	if d.Listener, err = config.Listen(ctx, a.network, a.text); err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", a, Reason(err))
+	if d.Listener, err = config.Listen(ctx, a.family(), a.text); err != nil {
+		return nil, errors.Join(fmt.Errorf("listen on %s: %w", a, a.explain(err)), d.release())
 	}
 	if a.IsUnix() && !a.abstract() {
 		if err := d.claim(mode); err != nil {
@@ -66,7 +69,7 @@ func (d *Door) Shut() error {
 	if closed := d.Listener.Close(); !errors.Is(closed, net.ErrClosed) {
 		err = errors.Join(err, closed)
 	}
-	return err
+	return errors.Join(err, d.release())
 }
 
 // Bound is the address in use: with port 0, the one the kernel chose.
@@ -83,6 +86,16 @@ func (d *Door) Ended() { d.closed.Store(true) }
 
 // IsOpen reports whether the door takes connections.
 func (d *Door) IsOpen() bool { return !d.closed.Load() }
+
+// explain is Reason, and names the process that has the port.
+func (a Address) explain(err error) error {
+	if !a.IsUnix() && errors.Is(err, syscall.EADDRINUSE) {
+		if who := holder(a.text); who != "" {
+			return fmt.Errorf("%w: %s has it", syscall.EADDRINUSE, who)
+		}
+	}
+	return Reason(err)
+}
 
 // Reason is the reason at the bottom of what package net reports: the system
 // call's error, or the resolver's.

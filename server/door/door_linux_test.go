@@ -6,6 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// A process may call itself what it likes; it does not get through to a terminal.
+func TestPlainName(t *testing.T) {
+	if got := plainName("ab \x1b[2J\n\u202e\n"); got != "ab ?[2J??" {
+		t.Errorf("got %q", got)
+	}
+}
+
 // Plain TCP. A client without multipath TCP gets a plain socket from either
 // kind of listener, so it is the listener that tells.
 func TestListenerIsPlainTCP(t *testing.T) {

@@ -2,15 +2,21 @@ package door
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"groupcast/server/lockfile"
 )
 
 func TestParse(t *testing.T) {
@@ -92,7 +98,11 @@ func TestPortInUse(t *testing.T) {
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		t.Fatalf("got %v", err)
 	}
-	if got, want := err.Error(), "listen on "+first.Bound().String()+": address already in use"; !strings.HasPrefix(got, want) {
+	want := "listen on " + first.Bound().String() + ": address already in use"
+	if runtime.GOOS == "linux" {
+		want += fmt.Sprintf(": pid %d (", os.Getpid())
+	}
+	if got := err.Error(); !strings.HasPrefix(got, want) {
 		t.Errorf("got %q, want %q...", got, want)
 	}
 }
@@ -206,16 +216,21 @@ func TestUnixSocketIsNeverTooOpen(t *testing.T) {
 	}
 }
 
+// crash closes d as the end of its process does, without any tidying up.
+func crash(t *testing.T, d *Door) {
+	t.Helper()
+	if err := errors.Join(d.Listener.Close(), d.lock.Abandon()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestStaleUnixSocketIsReplaced(t *testing.T) {
 	at := socketPath(t)
-	crashed, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: at.text})
+	crashed, err := Open(at, 0o660)
 	if err != nil {
 		t.Fatal(err)
 	}
-	crashed.SetUnlinkOnClose(false)
-	if err := crashed.Close(); err != nil {
-		t.Fatal(err)
-	}
+	crash(t, crashed)
 	openAt(t, at)
 	c, err := net.Dial("unix", at.text)
 	if err != nil {
@@ -223,6 +238,119 @@ func TestStaleUnixSocketIsReplaced(t *testing.T) {
 	}
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A socket that is bound and not listened on yet refuses connections as a stale
+// one does. It stays: another program's, and one of ours.
+func TestBoundSocketIsNotStale(t *testing.T) {
+	at := socketPath(t)
+	bind := func() {
+		t.Helper()
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = unix.Close(fd) })
+		if err := unix.Bind(fd, &unix.SockaddrUnix{Name: at.text}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(want string) {
+		t.Helper()
+		before, err := os.Lstat(at.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(at, 0o660); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		if after, err := os.Lstat(at.text); err != nil || !os.SameFile(before, after) {
+			t.Errorf("it is gone: %v", err)
+		}
+	}
+	bind()
+	check("another program's socket is there, and nobody listens on it")
+	if err := os.Remove(at.text); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := lockfile.Take(at.text + lockfile.Extension)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lock.Release() }()
+	bind()
+	check("address already in use: pid ")
+}
+
+// Many start at the same path at once, where a crashed one has left its socket:
+// one of them has it, and keeps it.
+func TestManyStartAtOnePath(t *testing.T) {
+	for range 20 {
+		at := socketPath(t)
+		crashed, err := Open(at, 0o660)
+		if err != nil {
+			t.Fatal(err)
+		}
+		crash(t, crashed)
+		doors := make([]*Door, 8)
+		var all sync.WaitGroup
+		for i := range doors {
+			all.Go(func() {
+				d, err := Open(at, 0o660)
+				if err == nil {
+					doors[i] = d
+				} else if !errors.Is(err, syscall.EADDRINUSE) {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		doors = slices.DeleteFunc(doors, func(d *Door) bool { return d == nil })
+		if len(doors) != 1 {
+			t.Fatalf("%d have it", len(doors))
+		}
+		info, err := os.Lstat(at.text)
+		if err != nil || !os.SameFile(info, doors[0].socket) {
+			t.Errorf("the file is another one: %v", err)
+		}
+		if err := doors[0].Shut(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// An IPv4 address means IPv4 only; no host, and [::], mean both.
+func TestFamilies(t *testing.T) {
+	if l, err := net.Listen("tcp6", "[::1]:0"); err != nil {
+		t.Skipf("no IPv6 here: %v", err)
+	} else {
+		_ = l.Close()
+	}
+	for text, want := range map[string]string{
+		"0.0.0.0:0": "IPv4", "127.0.0.1:0": "IPv4", ":0": "IPv4+IPv6", "[::]:0": "IPv4+IPv6", "[::1]:0": "IPv6",
+	} {
+		a, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := openAt(t, a)
+		if got := Family(d.Bound().String()); got != want {
+			t.Errorf("%s: is said to be %s, want %s", text, got, want)
+		}
+		_, port, err := net.SplitHostPort(d.Bound().text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for host, family := range map[string]string{"127.0.0.1": "IPv4", "::1": "IPv6"} {
+			c, err := net.Dial("tcp", net.JoinHostPort(host, port))
+			if err == nil {
+				_ = c.Close()
+			}
+			if (err == nil) != strings.Contains(want, family) {
+				t.Errorf("%s: by %s: %v", text, host, err)
+			}
+		}
 	}
 }
 
@@ -255,7 +383,11 @@ func TestShutLeavesASuccessorsSocket(t *testing.T) {
 	if err := os.Remove(at.text); err != nil {
 		t.Fatal(err)
 	}
-	successor := openAt(t, at)
+	successor, err := net.Listen("unix", at.text) // another program's: it knows of no lock
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = successor.Close() }()
 	if err := d.Shut(); err != nil {
 		t.Fatal(err)
 	}
@@ -264,9 +396,6 @@ func TestShutLeavesASuccessorsSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = c.Close()
-	if err := successor.Shut(); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestOpenErrorsAreOneLine(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"groupcast/server/lockfile"
 )
 
 // answerTimeout bounds the question whether somebody listens on a socket. A
@@ -20,41 +22,79 @@ const answerTimeout = time.Second
 // file stands for.
 func (a Address) abstract() bool { return strings.HasPrefix(a.text, "@") }
 
-// removeStale makes way for a socket at path: the file that a crashed process
-// left behind is removed. A socket that somebody answers on stays, and so does
-// everything that is not a socket.
-func removeStale(path string) error {
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// makeWay gets the right to the socket's path, and removes the file that a crashed
+// groupcast has left there.
+func (d *Door) makeWay() error {
+	lock, err := lockfile.Take(d.address.text + lockfile.Extension)
+	if held, ok := errors.AsType[*lockfile.HeldError](err); ok {
+		return fmt.Errorf("%w: pid %d has it", syscall.EADDRINUSE, held.PID)
 	}
 	if err != nil {
 		return Reason(err)
 	}
+	if err := removeStale(d.address.text, lock); err != nil {
+		return errors.Join(err, lock.Release())
+	}
+	d.lock = lock
+	return nil
+}
+
+// release gives the right to the path up again.
+func (d *Door) release() error {
+	if d.lock == nil {
+		return nil
+	}
+	return d.lock.Release()
+}
+
+// removeStale removes the socket at path that a crashed groupcast has left behind,
+// whose lock is held by this process now.
+func removeStale(path string, lock *lockfile.Lock) error {
+	stale, err := isStale(path, lock)
+	if err != nil || !stale {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the stale socket: %w", Reason(err))
+	}
+	return nil
+}
+
+// isStale reports whether a socket is at path that a crashed groupcast has left
+// behind. Anything else there is an error: a socket that somebody answers on, one of
+// another program, which may be just about to listen, and what is not a socket. lock
+// is the path's, and nil if it has none.
+func isStale(path string, lock *lockfile.Lock) (bool, error) {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, Reason(err)
+	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return errors.New("the file exists and is not a socket")
+		return false, errors.New("the file exists and is not a socket")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if err == nil {
 		err = conn.Close()
-		return errors.Join(Reason(syscall.EADDRINUSE), err)
+		return false, errors.Join(Reason(syscall.EADDRINUSE), err)
 	}
 	// Only a refusal proves that nobody listens. ENOENT: another process
 	// removed it just now.
 	switch {
+	case errors.Is(err, syscall.ECONNREFUSED) && lock.Guards(info):
+		return true, nil
 	case errors.Is(err, syscall.ECONNREFUSED):
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove the stale socket: %w", Reason(err))
-		}
-		return nil
+		return false, errors.New("another program's socket is there, and nobody listens on it: remove it if it is left over")
 	case errors.Is(err, syscall.ENOENT):
-		return nil
+		return false, nil
 	case errors.Is(err, syscall.EAGAIN), errors.Is(err, context.DeadlineExceeded):
-		return Reason(syscall.EADDRINUSE)
+		return false, Reason(syscall.EADDRINUSE)
 	}
-	return Reason(err)
+	return false, Reason(err)
 }
 
 // modeBeforeBind gives the socket its mode before it has a name: Linux makes
@@ -80,6 +120,9 @@ func (d *Door) claim(mode fs.FileMode) error {
 		return err
 	}
 	d.socket = info
+	if err := d.lock.Guard(lockfile.Inode(info)); err != nil {
+		return err
+	}
 	return os.Chmod(d.address.text, mode)
 }
 
@@ -101,5 +144,9 @@ func (d *Door) unlink() error {
 	if !os.SameFile(bound, now) {
 		return nil
 	}
-	return os.Remove(d.address.text)
+	err = os.Remove(d.address.text)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // after --user: the next start removes it
+	}
+	return err
 }

@@ -51,7 +51,7 @@ func other(t *testing.T, field reflect.StructField, value reflect.Value) string 
 	case string:
 		return map[string]string{
 			"log-level": "debug", "log-format": "json", "log-file": "/var/log/x", "pprof": "127.0.0.1:6060",
-			"control": "/run/x", "api-token": "secret", "api-token-file": "/etc/x", "channel-join": "127.0.0.1:2206",
+			"pid-file": "/run/pid", "user": "nobody", "group": "nogroup", "control": "/run/x", "api-token": "secret", "api-token-file": "/etc/x", "channel-join": "127.0.0.1:2206",
 		}[field.Tag.Get("name")]
 	}
 	t.Fatalf("%s: this test does not know %v", field.Name, field.Type)
@@ -251,7 +251,7 @@ func TestHelp(t *testing.T) {
 	var out bytes.Buffer
 	run([]string{"start", "--help"}, &out, &out)
 	for _, text := range []string{
-		"--listen=ADDR,...", "(default 0.0.0.0:1234)", "--max-message=SIZE", "64KiB", "1m50s", "GROUPCAST_MAX_MESSAGE",
+		"--listen=ADDR,...", "(default :1234)", "--max-message=SIZE", "64KiB", "1m50s", "GROUPCAST_MAX_MESSAGE",
 		"Limits of one session:", "Tuning",
 	} {
 		if !strings.Contains(out.String(), text) {

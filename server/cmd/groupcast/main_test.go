@@ -138,7 +138,7 @@ func (p *process) ready() []string {
 	var addresses []string
 	lines := bufio.NewScanner(strings.NewReader(p.out.String()))
 	for lines.Scan() {
-		if words := strings.Fields(lines.Text()); len(words) == 5 && words[0] == "websocket" && words[4] == "[OK]" {
+		if words := strings.Fields(lines.Text()); len(words) == 6 && words[0] == "websocket" && words[5] == "[OK]" {
 			addresses = append(addresses, words[1])
 		}
 	}

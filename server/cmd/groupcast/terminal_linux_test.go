@@ -196,7 +196,7 @@ func TestTerminalIsGoneUnderNohup(t *testing.T) {
 	var address string
 	server.until("the banner", func() bool {
 		for line := range strings.Lines(terminal.shown.String()) {
-			if words := strings.Fields(line); len(words) == 5 && words[0] == "websocket" {
+			if words := strings.Fields(line); len(words) == 6 && words[0] == "websocket" {
 				address = words[1]
 			}
 		}
