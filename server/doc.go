@@ -47,9 +47,9 @@
 // All of it ends within --drain: who is still there then is cut, and the log says
 // how many. A second signal ends the process at once.
 //
-// groupcast stop -g waits, before step 2, until all sessions have left by
-// themselves: no time limit, and nothing is refused to those who are still there. A
-// signal, or a stop without -g, ends that wait and goes on with step 2.
+// groupcast stop -g, and SIGQUIT, wait, before step 2, until all sessions have left by
+// themselves: no time limit, and nothing is refused to those who are still there.
+// SIGTERM, SIGINT, or a stop without -g, end that wait and go on with step 2.
 //
 // The closes are spread over 80 % of --drain, so that the clients do not all come
 // back within the same second; the loops do not spread a few, though: whoever
@@ -58,7 +58,8 @@
 // Exit codes: 0, stopped as asked (sessions that had to be cut at the end of
 // --drain do not change that: they are counted in the log); 1, could not start,
 // or a door closed by itself; 2, a loop or the broker died; 128 + the signal's
-// number, ended by a second signal.
+// number, ended by a second signal. The commands' are 0, 1, and 3 for what their
+// user may not do; protocol/WIRE.md has the table.
 //
 // # Decisions
 //
@@ -97,20 +98,36 @@
 // what cannot. If a single setting is wrong, nothing changes: half a
 // configuration is one that nobody has written.
 //
-// 2026-11-23: SIGHUP reloads, but it is also what a closing terminal sends. A
-// server that has a terminal, was not started under nohup, and finds the terminal
-// gone, stops: nobody wants one that lives on unseen and keeps the port.
+// 2026-11-25: SIGHUP reloads, and does nothing else. It is also what a closing
+// terminal sends, and a server that found its terminal gone used to stop: a window
+// that was closed by mistake, or a connection that broke, ended everybody's
+// sessions. nginx and haproxy in the foreground live on, and so does this one. Who
+// wants the port back is told by the next start which process has it, and groupcast
+// stop ends it.
+//
+// 2026-11-25: the signals are those that Workerman's operators know: SIGINT and
+// SIGTERM stop, SIGQUIT stops gracefully (as nginx's does), SIGUSR1 and SIGUSR2
+// reload, as SIGHUP does. SIGABRT still shows what every goroutine does.
 //
 // 2026-11-23: a server in the background reports through a pipe when it is up, and
 // ends if nobody is there to be told. Until then it shares its parent's standard
-// error, so that every complaint of the start is seen. A pid file is not needed:
-// the control socket says who is there.
+// error, so that every complaint of the start is seen. Of its parent's other
+// descriptors it has none: a lock of the caller's shell would be held with them. A
+// pid file is not needed, as the control socket says who is there; --pid-file is for
+// monitors and init scripts that know nothing else.
 //
 // 2026-11-23: a restart is a stop and a new start by the command itself, which
 // becomes the new server, and not a hand-over of listeners: two processes that
 // share no groups at the same time would break the promise of one order. The new
-// settings are checked before the old server is stopped. A service manager that
-// starts servers is to be told, instead.
+// settings are checked before the old server is stopped, and with them the files,
+// tokens and addresses that they name (Check). The new one gets the old one's
+// open-files limit, umask, nice value and CPUs, whatever those of the caller's shell
+// are; what the system does not allow is said. A service manager that starts servers
+// is to be told, instead.
+//
+// 2026-11-25: start --check takes an address that is in use for no mistake, as nginx
+// -t does: it is mostly run beside the server that has it. Before a restart only
+// what the old server has is free.
 //
 // 2026-11-25: an IPv4 address in --listen means IPv4 only, 0.0.0.0 too, which Go
 // takes for every address of both families: a firewall's rules for IPv4 guarded a

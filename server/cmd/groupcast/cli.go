@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,7 +35,7 @@ type startFlags struct {
 	Options settings   `embed:""`
 	Config  configFile `name:"config" group:"process" placeholder:"FILE" help:"YAML file with any of these flags as its keys."`
 	Daemon  bool       `name:"daemon" short:"d" env:"-" group:"process" help:"Run in the background. The command ends when the server is up, or has failed."`
-	Check   bool       `name:"check" env:"-" group:"process" help:"Check the settings, and start nothing."`
+	Check   bool       `name:"check" env:"-" group:"process" help:"Check the settings, and the files and addresses that they name. Starts nothing; an address that is in use is no mistake."`
 }
 
 // where is the part of a command line that says which server is meant.
@@ -52,6 +53,7 @@ type stopFlags struct {
 type restartFlags struct {
 	where `embed:""`
 
+	Daemon   bool          `name:"daemon" short:"d" env:"-" help:"Start it in the background, also if it was not there."`
 	Graceful bool          `name:"graceful" short:"g" env:"-" help:"As for stop."`
 	Timeout  time.Duration `name:"timeout" env:"-" placeholder:"TIME" help:"As for stop."`
 }
@@ -59,7 +61,8 @@ type restartFlags struct {
 type reloadFlags struct {
 	where `embed:""`
 
-	JSON bool `name:"json" env:"-" help:"Print JSON, for scripts."`
+	Graceful bool `name:"graceful" short:"g" env:"-" help:"Nothing else: no reload closes a session."`
+	JSON     bool `name:"json" env:"-" help:"Print JSON, for scripts."`
 }
 
 type statusFlags struct {
@@ -112,10 +115,7 @@ func parse(args []string, stdout, stderr io.Writer) (*cli, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	ctx, err := parser.Parse(args)
+	ctx, err := parser.Parse(asKongWrites(args))
 	if c.helped {
 		return c, nil
 	}
@@ -127,6 +127,21 @@ func parse(args []string, stdout, stderr io.Writer) (*cli, error) {
 	}
 	c.command, _, _ = strings.Cut(ctx.Command(), " ")
 	return c, nil
+}
+
+// asKongWrites has the usual ways to ask for help and version mean what kong knows.
+func asKongWrites(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help" && len(args) > 1 && args[1] != "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case args[0] == "help":
+		return []string{"--help"}
+	case slices.Contains([]string{"--version", "-version", "-V", "-v"}, args[0]):
+		return append([]string{"version"}, args[1:]...)
+	}
+	return args
 }
 
 func newParser(c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {

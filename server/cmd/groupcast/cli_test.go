@@ -51,7 +51,8 @@ func other(t *testing.T, field reflect.StructField, value reflect.Value) string 
 	case string:
 		return map[string]string{
 			"log-level": "debug", "log-format": "json", "log-file": "/var/log/x", "pprof": "127.0.0.1:6060",
-			"pid-file": "/run/pid", "user": "nobody", "group": "nogroup", "control": "/run/x", "api-token": "secret", "api-token-file": "/etc/x", "channel-join": "127.0.0.1:2206",
+			"pid-file": "/run/pid", "user": "nobody", "group": "nogroup",
+			"control": "/run/x", "api-token": "secret", "api-token-file": "/etc/x", "channel-join": "127.0.0.1:2206",
 		}[field.Tag.Get("name")]
 	}
 	t.Fatalf("%s: this test does not know %v", field.Name, field.Type)
@@ -237,7 +238,19 @@ func TestOneEdit(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{}, {"--help"}, {"start", "--help"}} {
+	for _, args := range [][]string{
+		{},
+		{"--help"},
+		{"-h"},
+		{"help"},
+		{"help", "help"},
+		{"start", "--help"},
+		{"start", "-h"},
+		{"help", "start"},
+		{"help", "status"},
+		{"help", "publish"},
+		{"help", "--help"},
+	} {
 		var out, errs bytes.Buffer
 		if code := run(args, &out, &errs); code != exitStopped || errs.Len() > 0 {
 			t.Errorf("%v: exit %d, %s", args, code, errs.String())
@@ -262,7 +275,48 @@ func TestHelp(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	var out, errs bytes.Buffer
-	if code := run([]string{"version"}, &out, &errs); code != exitStopped || !strings.HasPrefix(out.String(), "groupcast ") {
-		t.Errorf("exit %d, %q, %q", code, out.String(), errs.String())
+	for _, args := range [][]string{{"version"}, {"--version"}, {"-V"}, {"-v"}} {
+		out.Reset()
+		if code := run(args, &out, &errs); code != exitStopped || !strings.HasPrefix(out.String(), "groupcast ") || strings.Count(out.String(), "\n") != 1 {
+			t.Errorf("%v: exit %d, %q, %q", args, code, out.String(), errs.String())
+		}
+	}
+}
+
+// Help for one command is that command's; for one that there is not, an error.
+func TestHelpForACommand(t *testing.T) {
+	var asked, flagged, errs bytes.Buffer
+	run([]string{"help", "start"}, &asked, &errs)
+	run([]string{"start", "--help"}, &flagged, &errs)
+	if asked.String() != flagged.String() || !strings.Contains(asked.String(), "--listen") {
+		t.Errorf("got %s", asked.String())
+	}
+	asked.Reset()
+	if code := run([]string{"help", "strt"}, &asked, &errs); code != exitRefused || asked.Len() > 0 || !strings.Contains(errs.String(), "unexpected argument strt") {
+		t.Errorf("exit %d, %q, %q", code, asked.String(), errs.String())
+	}
+}
+
+// What those who know Workerman type is understood.
+func TestWorkermansCommands(t *testing.T) {
+	for _, args := range [][]string{
+		{"start", "-d"},
+		{"stop", "-g"},
+		{"restart", "-d"},
+		{"restart", "-g"},
+		{"restart", "-d", "-g"},
+		{"restart", "-dg"},
+		{"reload", "-g"},
+		{"status", "-d"},
+		{"connections"},
+	} {
+		c, err := in(t, args...)
+		if err != nil {
+			t.Errorf("%v: %v", args, err)
+			continue
+		}
+		if args[0] == "restart" && len(args) > 1 && strings.Contains(strings.Join(args, ""), "d-g") && (!c.Restart.Daemon || !c.Restart.Graceful) {
+			t.Errorf("%v: got %+v", args, c.Restart)
+		}
 	}
 }

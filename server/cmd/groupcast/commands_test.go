@@ -92,6 +92,9 @@ func TestStatus(t *testing.T) {
 	dir, env := place(t)
 	p := launch(t, env, "start", "--listen=127.0.0.1:0", "--loops=2", "--close-timeout=100ms")
 	address := p.ready()[0]
+	if !strings.Contains(p.out.String(), "without HTTP API: --api none") {
+		t.Errorf("the banner does not say that there is no API:\n%s", p.out)
+	}
 	if !strings.Contains(p.out.String(), "unix:"+dir) {
 		t.Errorf("the banner does not say where the control socket is:\n%s", p.out)
 	}
@@ -205,7 +208,12 @@ func TestPublish(t *testing.T) {
 	for want, args := range map[string][]string{
 		"groupcast: the message is over the server's limit of 1024 bytes (--max-message)\n": {"publish", "g", strings.Repeat("x", 1025)},
 		"groupcast: message is not UTF-8\n":                                                 {"publish", "g", "\xff"},
-		"groupcast: a group's name is UTF-8 and not empty, within the limit\n":              {"publish", strings.Repeat("g", 257), "m"},
+		"groupcast: GROUP: wants at most 256 bytes (--max-group-name), got 257\n":           {"publish", strings.Repeat("g", 257), "m"},
+		"groupcast: GROUP: wants a name, got an empty one\n":                                {"publish", "", "m"},
+		"groupcast: GROUP: wants UTF-8, got \"\\xff\"\n":                                    {"publish", "\xff", "m"},
+		"groupcast: --limit: wants 0 or more, got -1\n":                                     {"connections", "--limit=-1"},
+		"groupcast: --timeout: wants 0s or more, got -1s\n":                                 {"stop", "--timeout=-1s"},
+		"groupcast: --timeout: wants 0s or more, got -2s\n":                                 {"restart", "--timeout=-2s"},
 	} {
 		if code, out, errs := command(t, env, args...); code != exitRefused || out != "" || errs != want {
 			t.Errorf("exit %d, %q, %q", code, out, errs)
@@ -254,7 +262,7 @@ func TestSeveralServers(t *testing.T) {
 	must(t, env, "status") // one is left
 	// The same listener again: that is the error, and the first runs on.
 	third := launch(t, env, "start", "--listen="+a)
-	if code := third.exit(); code != exitRefused || !strings.Contains(third.line(), "listen on "+a+": address already in use") {
+	if code := third.exit(); code != exitRefused || !strings.Contains(third.line(), fmt.Sprintf("listen on %s: address already in use: pid %d (", a, first.cmd.Process.Pid)) {
 		t.Errorf("exit %d", code)
 	}
 	must(t, env, "status")
@@ -441,7 +449,7 @@ func TestReload(t *testing.T) {
 	log := filepath.Join(dir, "log")
 	p := launch(t, env, "start", "--listen=127.0.0.1:0", "--config", config, "--max-groups=5", "--log-file", log)
 	p.ready()
-	if out := must(t, env, "reload"); out != "Reloaded: no setting has changed.\n" {
+	if out := must(t, env, "reload", "-g"); out != "Reloaded: no setting has changed.\n" {
 		t.Errorf("got %q", out)
 	}
 	write("max-message: 1KiB\nmax-groups: 9\nring-slots: 2048\nlog-level: debug\n")
@@ -484,7 +492,12 @@ func TestReload(t *testing.T) {
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	_, env := place(t)
-	if out := must(t, env, "start", "--check", "-d", "--listen=127.0.0.1:0"); out != "The settings are valid.\n" {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	if out := must(t, env, "start", "--check", "-d", "--listen=127.0.0.1:0", "--listen", taken.Addr().String()); out != "The settings are valid.\n" {
 		t.Errorf("got %q", out)
 	}
 	if code, _, errs := command(t, env, "start", "--check", "--loops=300"); code != exitRefused || !strings.Contains(errs, "--loops") {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 
@@ -12,6 +13,9 @@ import (
 // connections lists sessions, page by page: the first are printed before the
 // last are asked for.
 func connections(ctx context.Context, flags connectionsFlags, stdout io.Writer) error {
+	if flags.Limit < 0 {
+		return fmt.Errorf("--limit: wants 0 or more, got %d", flags.Limit)
+	}
 	client, _, err := flags.connect(ctx)
 	if err != nil {
 		return err

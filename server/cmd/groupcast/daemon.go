@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -31,7 +32,7 @@ const upWithin = time.Minute
 // startInBackground is the first process. args are those of this one.
 func startInBackground(args []string, o server.Options, stdout, stderr io.Writer) int {
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP)
 	defer signal.Stop(signals)
 	command, reports, err := launchServer(args, stderr)
 	if err != nil {
@@ -84,6 +85,9 @@ func launchServer(args []string, stderr io.Writer) (command *exec.Cmd, reports *
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := keepInherited(); err != nil {
+		return nil, nil, err
+	}
 	reports, report, err := os.Pipe()
 	if err != nil {
 		return nil, nil, err
@@ -99,6 +103,23 @@ func launchServer(args []string, stderr io.Writer) (command *exec.Cmd, reports *
 		return nil, nil, errors.Join(err, reports.Close())
 	}
 	return command, reports, nil
+}
+
+// keepInherited keeps the descriptors that this process was given, beside the
+// standard ones, from the second process: a lock of the caller's (flock) would be
+// held, and a pipe of his kept open, for as long as the server runs.
+func keepInherited() error {
+	entries, err := os.ReadDir("/dev/fd")
+	if err != nil {
+		return fmt.Errorf("look for inherited descriptors: %w", err)
+	}
+	for _, entry := range entries {
+		// Those of this process have it anyway.
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
 }
 
 // report is the way back to the process that started this one.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -24,8 +25,10 @@ func background(t *testing.T) (dir string, env []string) {
 	t.Helper()
 	dir, env = place(t)
 	t.Cleanup(func() {
-		for _, left := range control.Discover(t.Context(), []string{dir}) {
-			_ = syscall.Kill(left.Info.PID, syscall.SIGKILL)
+		for _, left := range control.Discover(context.WithoutCancel(t.Context()), []string{dir}) {
+			if left.Info.PID > 0 { // 0 would be this very process and all that it has started
+				_ = syscall.Kill(left.Info.PID, syscall.SIGKILL)
+			}
 		}
 	})
 	return dir, env

@@ -2,23 +2,24 @@
 // whatever is sent to a group reaches every member.
 //
 //	groupcast start [-d] [flags]
-//	groupcast stop [-g] | restart | reload
+//	groupcast stop [-g] | restart [-g] [-d] | reload
 //	groupcast status [-d] | connections
 //	groupcast publish GROUP MESSAGE
-//	groupcast version
+//	groupcast version | help [COMMAND]
 //
 // # Reading order
 //
 //   - main.go, cli.go, config.go: what was asked for
-//   - start.go, hangup.go, processors.go: the server's life; daemon.go: in the background
+//   - start.go, processors.go: the server's life; daemon.go: in the background
 //   - connect.go: which running server is meant
-//   - stop.go, restart.go, reload.go, publish.go: telling it something
+//   - stop.go, restart.go, resources.go, reload.go, publish.go: telling it something
 //   - status.go, statusview.go, screen.go, connections.go: looking at it
 //   - table.go, text.go: how that is written
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +27,7 @@ import (
 	"syscall"
 
 	"groupcast/protocol"
+	"groupcast/server/control"
 )
 
 // What the process ends with; package server's documentation explains them.
@@ -33,6 +35,7 @@ const (
 	exitStopped = 0
 	exitRefused = 1
 	exitFatal   = 2
+	exitDenied  = 3
 	exitSignal  = 128 // plus the signal's number
 )
 
@@ -59,22 +62,26 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if parsed.command == "start" {
 		return start(parsed.Start, args, stdout, stderr)
 	}
-	if err := parsed.run(stdout); err != nil {
-		complain(stderr, err)
-		return exitRefused
+	err = parsed.run(stdout, stderr)
+	if err == nil {
+		return exitStopped
 	}
-	return exitStopped
+	complain(stderr, err)
+	if errors.Is(err, control.ErrDenied) {
+		return exitDenied
+	}
+	return exitRefused
 }
 
-// run does what is not starting a server. It ends with SIGINT or SIGTERM.
-func (c *cli) run(stdout io.Writer) error {
-	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+// run does what is not starting a server. It ends with SIGINT, SIGTERM or SIGQUIT.
+func (c *cli) run(stdout, stderr io.Writer) error {
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
 	defer cancel()
 	switch c.command {
 	case "stop":
 		return stop(ctx, c.Stop, stdout)
 	case "restart":
-		return restart(ctx, c.Restart, stdout)
+		return restart(ctx, c.Restart, stdout, stderr)
 	case "reload":
 		return reload(ctx, c.Reload, stdout)
 	case "status":

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -32,12 +33,11 @@ func start(flags startFlags, args []string, stdout, stderr io.Writer) int {
 	}
 	// Before anything is opened: a signal that arrives during the start then
 	// stops the server properly, as soon as it is up.
-	terminal := findTerminal()
-	signals, hangups := make(chan os.Signal, 2), make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	signals, reloads := make(chan os.Signal, 2), make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
 	defer signal.Stop(signals)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
+	signal.Notify(reloads, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	defer signal.Stop(reloads)
 	// Where the reader of the log goes away, the log is lost, and not the server.
 	signal.Ignore(syscall.SIGPIPE)
 
@@ -58,13 +58,23 @@ func start(flags startFlags, args []string, stdout, stderr io.Writer) int {
 		announce(started, o, stdout, log.Logger)
 	}
 	addProcessors(started.Loops)
-	return live(s, signals, hangups, terminal, log.Logger)
+	return live(s, signals, reloads, log.Logger)
 }
+
+// runningVariable tells a check which server will make way for the new one.
+const runningVariable = "GROUPCAST_INTERNAL_RUNNING"
 
 // check says whether a server could be started with o, as far as that can be
 // known without starting it.
 func check(o server.Options, stdout, stderr io.Writer) int {
-	err := o.Validate()
+	var running *server.Running
+	if text := os.Getenv(runningVariable); text != "" {
+		if err := json.Unmarshal([]byte(text), &running); err != nil {
+			complain(stderr, fmt.Errorf("%s: %w", runningVariable, err))
+			return exitRefused
+		}
+	}
+	err := server.Check(o, running)
 	if err == nil {
 		_, err = fmt.Fprintln(stdout, "The settings are valid.")
 	}
@@ -92,7 +102,7 @@ func startServer(flags startFlags, args []string, daemon bool, stderr io.Writer)
 	s, err := server.Program{
 		ConfigFile: string(flags.Config),
 		Daemon:     daemon,
-		Command:    control.Command{Args: append([]string{os.Args[0]}, args...), Env: os.Environ(), Dir: dir},
+		Command:    control.Command{Args: append([]string{os.Args[0]}, args...), Env: os.Environ(), Dir: dir, Resources: ownResources()},
 		Log:        log,
 		Load: func() (server.Options, error) {
 			again, err := parse(args, io.Discard, io.Discard)
@@ -113,17 +123,19 @@ const reloadWithin = 30 * time.Second
 
 // live waits for the server's end, and sees to it that it is an orderly one. The
 // result is the exit code.
-func live(s *server.Server, signals, hangups <-chan os.Signal, terminal terminal, log *slog.Logger) int {
+func live(s *server.Server, signals, reloads <-chan os.Signal, log *slog.Logger) int {
 	for {
 		select {
 		case got := <-signals:
-			log.Info("stopping", "signal", got.String(), "connections", s.Conns(), "drain", s.Options().Drain)
-			return drain(s, ws.StatusGoingAway, signals, log, exitStopped)
-		case got := <-hangups:
-			if terminal.hungUp() {
-				log.Info("stopping: the terminal is gone", "signal", got.String(), "connections", s.Conns(), "drain", s.Options().Drain)
-				return drain(s, ws.StatusGoingAway, signals, log, exitStopped)
+			graceful := got == syscall.SIGQUIT
+			log.Info("stopping", "signal", got.String(), "graceful", graceful, "connections", s.Conns(), "drain", s.Options().Drain)
+			code := ws.StatusGoingAway
+			if graceful {
+				code = leave(s, code, signals, log)
 			}
+			return drain(s, code, signals, log, exitStopped)
+		case got := <-reloads:
+			log.Debug("reloading", "signal", got.String())
 			go reloadNow(s, log)
 		case wanted := <-s.Stops():
 			log.Info("stopping", "asked", "control socket", "graceful", wanted.Graceful, "code", int(wanted.Code),
@@ -169,6 +181,9 @@ func leave(s *server.Server, code ws.StatusCode, signals <-chan os.Signal, log *
 			left <- err
 			return code
 		case got := <-signals:
+			if got == syscall.SIGQUIT {
+				continue // as it is
+			}
 			log.Info("not waiting any longer", "signal", got.String(), "connections", s.Conns())
 			return code
 		case wanted := <-s.Stops():

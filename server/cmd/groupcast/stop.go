@@ -15,6 +15,9 @@ import (
 
 // stop ends a server and waits until its process is gone.
 func stop(ctx context.Context, flags stopFlags, stdout io.Writer) error {
+	if err := checkTimeout(flags.Timeout); err != nil {
+		return err
+	}
 	client, info, err := flags.connect(ctx)
 	if err != nil {
 		return err
@@ -56,6 +59,8 @@ func end(ctx context.Context, client *control.Client, peer *control.Peer, how co
 	err = peer.Gone(waiting, client.Path)
 	switch {
 	case err == nil:
+		// A server that has given up its rights may not remove what root has made.
+		control.SweepSocket(client.Path)
 		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("not waiting any longer: pid %d goes on stopping", stopping.PID)
@@ -67,3 +72,10 @@ func end(ctx context.Context, client *control.Client, peer *control.Peer, how co
 
 // restartCode tells sessions that they may come back.
 const restartCode = protocol.StatusServiceRestart
+
+func checkTimeout(timeout time.Duration) error {
+	if timeout < 0 {
+		return fmt.Errorf("--timeout: wants 0s or more, got %s", timeout)
+	}
+	return nil
+}
