@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 )
 
 // admit says why a request is not let in, or nil.
@@ -31,18 +32,25 @@ func (a *API) admit(r *http.Request, requireToken bool) *problem {
 // SiteGuard keeps out other sites' pages, which can send requests with the hands of a
 // browser that reaches this address; doc.go says how each way is closed.
 type SiteGuard struct {
-	hosts    map[string]bool
+	hosts    atomic.Pointer[map[string]bool] // what it points to is never changed
 	crossing *http.CrossOriginProtection
 }
 
 // NewSiteGuard lets requests in whose Host is localhost, an IP address or one of
 // allowedHosts, names without port.
 func NewSiteGuard(allowedHosts []string) *SiteGuard {
-	g := &SiteGuard{hosts: make(map[string]bool), crossing: http.NewCrossOriginProtection()}
-	for _, host := range allowedHosts {
-		g.hosts[hostName(host)] = true
-	}
+	g := &SiteGuard{crossing: http.NewCrossOriginProtection()}
+	g.allow(allowedHosts)
 	return g
+}
+
+// allow puts other names in force.
+func (g *SiteGuard) allow(names []string) {
+	hosts := make(map[string]bool)
+	for _, name := range names {
+		hosts[hostName(name)] = true
+	}
+	g.hosts.Store(&hosts)
 }
 
 // Protect leaves to next what does not come from another site's page. It is for
@@ -64,7 +72,8 @@ func (g *SiteGuard) check(r *http.Request) *problem {
 	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); !ok || addr.Network() != "unix" {
 		if !g.knownHost(r.Host) {
 			return problemf(http.StatusForbidden, codeWrongHost,
-				"without a token, Host must be localhost, an IP address or a name that the server was told: a page could have made up another")
+				"without a token, Host must be localhost, an IP address or a name that the server was told (--api-host): "+
+					"a page could have made up another")
 		}
 	}
 	if g.crossing.Check(r) != nil {
@@ -73,12 +82,16 @@ func (g *SiteGuard) check(r *http.Request) *problem {
 	return nil
 }
 
+// SetAllowedHosts puts other names in force that requests without a token may have
+// in their Host header, for requests that come in from now on.
+func (a *API) SetAllowedHosts(names []string) { a.sites.allow(names) }
+
 // knownHost accepts what DNS has no say in: an address, localhost, and none (no
 // browser sends that). And names that the operator gave.
 func (g *SiteGuard) knownHost(host string) bool {
 	name := hostName(host)
 	_, notIP := netip.ParseAddr(name)
-	return name == "" || name == "localhost" || notIP == nil || g.hosts[name]
+	return name == "" || name == "localhost" || notIP == nil || (*g.hosts.Load())[name]
 }
 
 // hostName is a Host header without port, brackets and the dot at its end.

@@ -49,7 +49,7 @@ type Options struct {
 	// Tokens that may be presented; see SetTokens.
 	Tokens []string
 	// AllowedHosts are names, without port, that requests without a token may
-	// have in their Host header beside localhost and IP addresses.
+	// have in their Host header beside localhost and IP addresses; see SetAllowedHosts.
 	AllowedHosts []string
 	// Logger gets each request at level debug, and what goes wrong at warn; nil
 	// is slog.Default.

@@ -96,6 +96,9 @@ const (
 	maxTimeout = 30 * time.Second
 )
 
+// Limits are those in force.
+func (a *API) Limits() Limits { return *a.limits.Load() }
+
 // SetLimits puts other limits in force, for requests that come in from now on.
 // After an error the old ones stay.
 func (a *API) SetLimits(l Limits) error {

@@ -39,7 +39,7 @@ func (a *API) SetTokens(list []string) error {
 	}
 	hashes := make([][sha256.Size]byte, len(list))
 	for i, token := range list {
-		if err := checkToken(token); err != nil {
+		if err := CheckToken(token); err != nil {
 			return fmt.Errorf("api token %d: %w", i+1, err)
 		}
 		hashes[i] = sha256.Sum256([]byte(token))
@@ -51,7 +51,8 @@ func (a *API) SetTokens(list []string) error {
 // HasTokens tells whether there is any.
 func (a *API) HasTokens() bool { return len(*a.tokens.hashes.Load()) > 0 }
 
-func checkToken(token string) error {
+// CheckToken says what keeps token from being one. The error does not repeat it.
+func CheckToken(token string) error {
 	if token == "" || len(token) > MaxTokenBytes {
 		return fmt.Errorf("wants 1 to %d characters, got %d", MaxTokenBytes, len(token))
 	}
@@ -131,7 +132,7 @@ func parseTokens(data []byte) (list []string, short int, err error) {
 		if token == "" || token[0] == '#' {
 			continue
 		}
-		if err := checkToken(token); err != nil {
+		if err := CheckToken(token); err != nil {
 			return nil, 0, fmt.Errorf("line %d: %w", n, err)
 		}
 		if len(list) == MaxTokens {
