@@ -116,6 +116,10 @@ cross: ## Build for darwin/arm64 and linux/arm64, and throw the result away
 	GOOS=darwin GOARCH=arm64 go build -pgo=off -o /dev/null ./loop/... ./protocol/... ./server/...
 	GOOS=linux GOARCH=arm64 go build -pgo=off -o /dev/null ./loop/... ./protocol/... ./server/...
 
+.PHONY: reference
+reference: ## Make server/REFERENCE.md anew from the table of settings
+	go run -pgo=off ./server/settings/reference >server/REFERENCE.md
+
 .PHONY: fmt
 fmt: $(GOLANGCI) ## Format the code
 	$(GOLANGCI) fmt ./...

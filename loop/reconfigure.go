@@ -7,6 +7,9 @@ import (
 	"groupcast/loop/reactor"
 )
 
+// Options are those in force.
+func (e *Engine) Options() Options { return *e.options() }
+
 // Reconfigure puts other limits in force, without losing a session. Limits that
 // cannot change in a running engine keep their values whatever o says; the
 // error then holds an *OptionError for each of them, beside those of Validate

@@ -16,6 +16,7 @@ import (
 	"groupcast/server/metrics"
 	"groupcast/server/monitor"
 	"groupcast/server/page"
+	"groupcast/server/settings"
 )
 
 // defaultAPI is where the API listens if nobody has said where, and nobody else
@@ -28,6 +29,7 @@ type apiService struct {
 	api      *api.API
 	log      *slog.Logger
 	maxFiles int
+	inForce  Options // whose tokens, limits and hosts are; guarded by the server's reloading
 	doors    []*door.Door
 	servers  []*http.Server
 	serving  sync.WaitGroup
@@ -61,6 +63,8 @@ func (s *Server) newAPI() (*api.API, error) {
 		Limits:  apiLimits(s.options, s.maxFiles),
 		Tokens:  tokens,
 		Logger:  s.log,
+
+		AllowedHosts: s.options.APIHosts,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the API: %w", err)
@@ -78,7 +82,7 @@ func (s *Server) openAPI() (service, error) {
 	case slices.Equal(addresses, []string{none}):
 		addresses = nil
 	}
-	doors, err := openDoors("--api", addresses, s.options.SocketMode)
+	doors, err := openDoors("api", addresses, s.options.SocketMode)
 	if err != nil && wish {
 		s.log.Warn("no HTTP API: its default address is not to be had; --api gives it another, --api none is no API", "error", err)
 		s.noAPI = err.Error() + " (--api HOST:PORT)"
@@ -87,12 +91,10 @@ func (s *Server) openAPI() (service, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range doors {
-		if err := api.CheckBind(d.Bound().String(), s.api.HasTokens()); err != nil {
-			return nil, errors.Join(&OptionError{"--api", err.Error()}, shutAll(doors))
-		}
+	service := &apiService{api: s.api, log: s.log, maxFiles: s.maxFiles, inForce: s.options, doors: doors}
+	if err := service.checkDoors(s.api.HasTokens()); err != nil {
+		return nil, errors.Join(err, shutAll(doors))
 	}
-	service := &apiService{api: s.api, log: s.log, maxFiles: s.maxFiles, doors: doors}
 	open, guarded := s.api.Handler(false), s.api.Handler(true)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.api.HasTokens() {
@@ -101,10 +103,10 @@ func (s *Server) openAPI() (service, error) {
 			open.ServeHTTP(w, r)
 		}
 	})
-	settings := api.DefaultServerOptions()
-	settings.Logger = s.log
+	o := s.options.APIServer
+	o.Logger = s.log
 	for _, d := range doors {
-		h := api.NewHTTPServer(handler, settings)
+		h := api.NewHTTPServer(handler, o)
 		service.servers = append(service.servers, h)
 		listener := s.api.LimitConns(d.Listener)
 		service.serving.Go(func() {
@@ -128,7 +130,7 @@ func apiTokens(o Options, log *slog.Logger) (tokens []string, err error) {
 	if o.APITokenFile != "" {
 		more, warnings, err := api.ReadTokens(o.APITokenFile)
 		if err != nil {
-			return nil, &OptionError{"--api-token-file", err.Error()}
+			return nil, fmt.Errorf("--api-token-file: %w", err)
 		}
 		for _, warning := range warnings {
 			log.Warn(warning)
@@ -138,30 +140,48 @@ func apiTokens(o Options, log *slog.Logger) (tokens []string, err error) {
 	return tokens, nil
 }
 
-func apiLimits(o Options, maxFiles int) api.Limits {
-	l := api.DefaultLimits()
-	l.MaxConns = maxAPIConns(maxFiles)
-	l.MaxMessageBytes = int(o.MaxMessageBytes)
-	l.MaxBatchBytes = max(l.MaxBatchBytes, min(2*l.MaxMessageBytes, 1<<30))
-	return l
-}
-
 func (a *apiService) listeners() []monitor.Listener {
 	return shown(monitor.KindAPI, a.doors...)
 }
 
-func (a *apiService) reload(o Options) error {
-	tokens, err := apiTokens(o, a.log)
+// prepare reads the tokens again in any case.
+func (a *apiService) prepare(next Options) (change, error) {
+	tokens, err := apiTokens(next, a.log)
 	if err != nil {
-		return err
+		return change{}, err
 	}
-	// Validate knows the addresses as they were asked for; these are bound.
+	if err := a.checkDoors(len(tokens) > 0); err != nil {
+		return change{}, err
+	}
+	return change{commit: func() error {
+		err := errors.Join(a.api.SetTokens(tokens), a.api.SetLimits(apiLimits(next, a.maxFiles)))
+		if err == nil {
+			a.api.SetAllowedHosts(next.APIHosts)
+			a.inForce = next
+		}
+		return err
+	}}, nil
+}
+
+// running puts into o what is in force. A token itself is not kept: of it, the
+// settings count that the last ones were read by.
+func (a *apiService) running(o *Options) {
+	o.APIToken, o.APITokenFile = a.inForce.APIToken, a.inForce.APITokenFile
+	o.APIHosts = a.inForce.APIHosts
+	if a.api.Limits() == apiLimits(a.inForce, a.maxFiles) {
+		o.APILimits = a.inForce.APILimits
+	}
+}
+
+// checkDoors looks at the addresses that are bound: the table knows them as they
+// were asked for.
+func (a *apiService) checkDoors(haveToken bool) error {
 	for _, d := range a.doors {
-		if err := api.CheckBind(d.Bound().String(), len(tokens) > 0); err != nil {
-			return &OptionError{"--api", err.Error()}
+		if addr := d.Bound().String(); !haveToken && settings.NeedsToken(addr) {
+			return &settings.ValueError{Setting: "api", Wants: settings.WantsToken, Got: addr}
 		}
 	}
-	return errors.Join(a.api.SetTokens(tokens), a.api.SetLimits(apiLimits(o, a.maxFiles)))
+	return nil
 }
 
 // drain only makes it say that it is not ready: who asks how the drain is going

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
-	"strings"
 	"sync"
-	"time"
 
 	"groupcast/server/door"
 	"groupcast/server/monitor"
+	"groupcast/server/settings"
 	"groupcast/server/workerman"
 )
 
@@ -23,86 +21,30 @@ type channelService struct {
 	serving sync.WaitGroup
 }
 
-// checkChannel reports what is wrong with the Channel server's settings.
-func (o Options) checkChannel() (errs []error) {
-	wants := func(ok bool, flag, format string, args ...any) {
-		if !ok {
-			errs = append(errs, &OptionError{flag, fmt.Sprintf(format, args...)})
-		}
-	}
-	for _, text := range o.Channel {
-		if a, err := door.Parse(text); err == nil {
-			errs = append(errs, o.checkChannelBind(a)...)
-		}
-	}
-	for _, text := range o.ChannelAllow {
-		_, err := parseNetwork(text)
-		wants(err == nil, "--channel-allow", "wants a network like 10.0.0.0/8 or an address, got %q", text)
-	}
-	const day = 24 * time.Hour
-	wants(o.ChannelStall >= time.Second && o.ChannelStall <= day, "--channel-stall", "wants 1s to %s, got %s", day, o.ChannelStall)
-	wants(o.ChannelJobMax >= 0 && o.ChannelJobMax <= day, "--channel-job-max", "wants 0s to %s, got %s", day, o.ChannelJobMax)
-	frame := ByteSize(workerman.DefaultOptions().MaxFrameBytes)
-	wants(o.ChannelMaxSend >= frame && o.ChannelMaxSend <= 1<<40, "--channel-max-send", "wants at least one frame (%s), got %s", frame, o.ChannelMaxSend)
-	n := o.ChannelMaxChannels
-	wants(n >= 1 && n <= 1<<20, "--channel-max-channels", "wants 1 to %d, got %d", 1<<20, n)
-	return errs
-}
-
-// checkChannelBind refuses to be reachable from other machines by accident. a is
-// what is to be listened on, and once more what was bound: a name may be any address.
-func (o Options) checkChannelBind(a door.Address) []error {
-	if o.ChannelOpen || a.IsLoopback() {
-		return nil
-	}
-	return []error{&OptionError{"--channel", fmt.Sprintf("%s can be reached from other machines, and the Channel protocol has no password: "+
-		"--channel-open says that it is meant, or listen on 127.0.0.1, [::1] or a unix socket", a)}}
-}
-
-// parseNetwork reads a network, or one address.
-func parseNetwork(text string) (netip.Prefix, error) {
-	if one, err := netip.ParseAddr(text); err == nil {
-		return netip.PrefixFrom(one.WithZone(""), one.BitLen()), nil
-	}
-	return netip.ParsePrefix(text)
-}
-
-// channelOptions is what the Channel server takes of o.
-func (s *Server) channelOptions(o Options) workerman.Options {
-	w := workerman.DefaultOptions()
-	w.MaxConns = min(w.MaxConns, maxChannelConns(s.maxFiles))
-	w.MaxMessageBytes = int(o.MaxMessageBytes)
-	w.MaxChannelsPerConn, w.MaxChannelsPerFrame = o.ChannelMaxChannels, o.ChannelMaxChannels
-	w.StallTimeout, w.JobTimeout, w.MaxSendBytes = o.ChannelStall, o.ChannelJobMax, int(o.ChannelMaxSend)
-	for _, text := range o.ChannelAllow {
-		if network, err := parseNetwork(text); err == nil { // Validate has looked at it
-			w.Allow = append(w.Allow, network)
-		}
-	}
-	w.Logger = s.log
-	return w
-}
-
 // openChannel serves PHP programs where --channel says.
 func (s *Server) openChannel() (service, error) {
 	if len(s.options.Channel) == 0 {
 		return nil, nil
 	}
-	doors, err := openDoors("--channel", s.options.Channel, s.options.SocketMode)
+	doors, err := openDoors("channel", s.options.Channel, s.options.SocketMode)
 	if err != nil {
 		return nil, err
 	}
 	for _, d := range doors {
-		if errs := s.options.checkChannelBind(d.Bound()); errs != nil {
-			return nil, errors.Join(append(errs, shutAll(doors))...)
+		if wrong := settings.ChannelReach(s.options, d.Bound()); wrong != nil {
+			return nil, errors.Join(wrong, shutAll(doors))
 		}
 		if !d.Bound().IsLoopback() {
 			s.log.Warn("the Channel server can be reached from other machines, and has no password",
-				"address", d.Bound().String(), "allowed", strings.Join(s.options.ChannelAllow, ","))
+				"address", d.Bound().String(), "allowed", fmt.Sprint(s.options.ChannelServer.Allow))
 		}
 	}
+	o := s.options.ChannelServer
+	o.MaxConns, o.MaxMessageBytes = maxChannelConns(s.maxFiles, s.options), s.options.MaxMessageBytes
+	o.MaxChannelsPerFrame = o.MaxChannelsPerConn // PHP's client names all in one message
+	o.Logger = s.log
 	c := &channelService{log: s.log, doors: doors}
-	if c.server, err = workerman.NewServer(s.channelOptions(s.options), s.node, s.engine); err != nil {
+	if c.server, err = workerman.NewServer(o, s.node, s.engine); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the Channel server: %w", err), shutAll(doors))
 	}
 	s.channel.Store(c.server)
@@ -122,10 +64,16 @@ func (c *channelService) listeners() []monitor.Listener {
 	return shown(monitor.KindChannel, c.doors...)
 }
 
-func (c *channelService) reload(o Options) error {
-	c.server.SetMaxMessageBytes(int(o.MaxMessageBytes))
-	return nil
+// Both keep their own settings; the size of a message is the loops'.
+func (c *channelService) prepare(next Options) (change, error) {
+	return change{commit: func() error { c.server.SetMaxMessageBytes(next.MaxMessageBytes); return nil }}, nil
 }
+func (c *channelService) running(*Options) {}
+
+func (j *joinService) prepare(next Options) (change, error) {
+	return change{commit: func() error { j.client.SetMaxMessageBytes(next.MaxMessageBytes); return nil }}, nil
+}
+func (j *joinService) running(*Options) {}
 
 // drain leaves it as it is: PHP programs talk to each other through it until the
 // end, and what they publish to groups the loops refuse.
@@ -151,13 +99,11 @@ func (s *Server) joinChannel() (service, error) {
 	if s.options.ChannelJoin == "" {
 		return nil, nil
 	}
-	settings := workerman.DefaultClientOptions()
-	settings.Address = s.options.ChannelJoin
-	settings.MaxMessageBytes = int(s.options.MaxMessageBytes)
-	settings.Logger = s.log
-	client, err := workerman.Join(settings, s.node, s.engine)
+	o := joinOptions(s.options)
+	o.Logger = s.log
+	client, err := workerman.Join(o, s.node, s.engine)
 	if err != nil {
-		return nil, &OptionError{"--channel-join", err.Error()}
+		return nil, fmt.Errorf("--channel-join: %w", err)
 	}
 	s.joined.Store(client)
 	return &joinService{client}, nil
@@ -166,11 +112,6 @@ func (s *Server) joinChannel() (service, error) {
 func (j *joinService) listeners() []monitor.Listener { return nil }
 func (j *joinService) drain()                        {}
 func (j *joinService) close() error                  { return j.client.Close() }
-
-func (j *joinService) reload(o Options) error {
-	j.client.SetMaxMessageBytes(int(o.MaxMessageBytes))
-	return nil
-}
 
 // flush writes the server there what was on its way. Whether it is away, or slow,
 // the client counts what it did not forward.

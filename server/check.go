@@ -58,13 +58,13 @@ func checkLogFile(path string) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if err := lockfile.CheckDir(filepath.Dir(path)); err != nil {
-			return &OptionError{"--log-file", err.Error()}
+			return fmt.Errorf("--log-file: %w", err)
 		}
 		return nil
 	case errors.Is(err, syscall.ENXIO):
 		return nil
 	case err != nil:
-		return &OptionError{"--log-file", err.Error()}
+		return fmt.Errorf("--log-file: %w", err)
 	}
 	return file.Close()
 }
@@ -87,7 +87,7 @@ func checkPIDFile(path string, running *Running) error {
 		}
 	}
 	if err := lockfile.CheckPID(path); err != nil {
-		return &OptionError{"--pid-file", err.Error()}
+		return fmt.Errorf("--pid-file: %w", err)
 	}
 	return nil
 }
@@ -102,7 +102,7 @@ func checkControl(o Options, running *Running) error {
 			dir = filepath.Dir(filepath.Clean(dir)) // it will be made
 		}
 		if err := lockfile.CheckDir(dir); err != nil {
-			return &OptionError{"--control", err.Error()}
+			return fmt.Errorf("--control: %w", err)
 		}
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 
 	"groupcast/server/control"
 	"groupcast/server/door"
+	"groupcast/server/settings"
 )
 
 // controlDoor is the control socket, and who serves it.
@@ -36,7 +37,8 @@ func (s *Server) openControl() error {
 		return nil
 	}
 	if len(path) > door.MaxUnixPath {
-		return &OptionError{"--control", fmt.Sprintf("wants a path of at most %d bytes, got %d in %q", door.MaxUnixPath, len(path), path)}
+		wants := fmt.Sprintf("a path of at most %d bytes", door.MaxUnixPath)
+		return &settings.ValueError{Setting: "control", Wants: wants, Got: fmt.Sprintf("%d in %q", len(path), path)}
 	}
 	d, err := door.Open(door.Unix(path), controlMode)
 	if err != nil {
@@ -103,8 +105,8 @@ func (s *Server) info() control.Info {
 		Daemon:          s.program.Daemon,
 		Draining:        s.closing.Load(),
 		DrainSeconds:    o.Drain.Seconds(),
-		MaxMessageBytes: int(o.MaxMessageBytes),
-		MaxGroupBytes:   int(o.MaxGroupBytes),
+		MaxMessageBytes: o.MaxMessageBytes,
+		MaxGroupBytes:   o.MaxGroupBytes,
 		Listeners:       s.listeners(),
 		ConfigFile:      s.program.ConfigFile,
 		LogFile:         o.LogFile,

@@ -260,13 +260,25 @@ func (f *fakeService) listeners() []monitor.Listener {
 	return []monitor.Listener{{Kind: f.name, Address: "nowhere", State: monitor.ListenerOK}}
 }
 
-func (f *fakeService) reload(o Options) error {
-	f.record("reload " + f.name)
-	if o.MaxGroups == 13 {
-		return errors.New("no luck")
+func (f *fakeService) prepare(next Options) (change, error) {
+	f.record("prepare " + f.name)
+	var err error
+	if next.MaxGroups == 13 {
+		err = errors.New("no luck")
 	}
-	return nil
+	return change{
+		commit: func() error {
+			f.record("commit " + f.name)
+			if next.MaxGroups == 14 {
+				return errors.New("no luck")
+			}
+			return nil
+		},
+		undo: func() { f.record("undo " + f.name) },
+	}, err
 }
+
+func (f *fakeService) running(*Options) {}
 
 func (f *fakeService) drain() {
 	if !f.s.doors[0].IsOpen() {

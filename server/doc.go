@@ -3,9 +3,8 @@
 //
 // # Reading order
 //
-//   - options.go: every setting, once; flags, environment and file follow from it
-//   - validate.go: what a setting may be; errors name the flag
-//   - door/: addresses, listeners, unix sockets; who has a port
+//   - settings: the table of all settings; options.go: what becomes of them
+//   - door: addresses, listeners, unix sockets; who has a port
 //   - check.go: what can be known before a start
 //   - nofile.go: how many connections the machine allows
 //   - program.go, server.go: Start, Leave, Drain, Close
@@ -67,15 +66,6 @@
 // gnet's own: its acceptor ends the whole engine when descriptors run out, and
 // it cannot stop accepting without stopping.
 //
-// A flag beats the environment, the environment beats the configuration file,
-// the file beats the default. kong's own resolvers would put the file above the
-// environment; a container's environment must be able to correct a file that
-// was baked into its image.
-//
-// The configuration file has the flags' names as its keys, flat. An unknown
-// key is an error: a limit that is misspelt and therefore not in force is worse
-// than a server that does not start.
-//
 // With --log-format=json the banner becomes one JSON record: whoever asks for
 // JSON has a program reading, and that program should not meet a table.
 //
@@ -108,6 +98,12 @@
 // 2026-11-25: the signals are those that Workerman's operators know: SIGINT and
 // SIGTERM stop, SIGQUIT stops gracefully (as nginx's does), SIGUSR1 and SIGUSR2
 // reload, as SIGHUP does. SIGABRT still shows what every goroutine does.
+//
+// 2026-11-25: that holds of what a setting names, too. A file of tokens that could
+// not be read was a problem beside a reload that did the rest, and the new token was
+// reported as in force, which it was not; the next reload found no difference and
+// said that all was well. Now each part prepares what can fail before any changes,
+// and what is reported as changed is read back from the loops, the API and the log.
 //
 // 2026-11-23: a server in the background reports through a pipe when it is up, and
 // ends if nobody is there to be told. Until then it shares its parent's standard

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"groupcast/server/control"
+	"groupcast/server/settings"
 )
 
 // identity is who the process becomes once everything is open.
@@ -30,15 +31,17 @@ func identityOf(o Options) (*identity, error) {
 		switch uid, wrong := number(o.User); {
 		case err == nil:
 			if id.uid, err = number(found.Uid); err != nil {
-				return nil, &OptionError{"--user", err.Error()}
+				return nil, fmt.Errorf("--user: %w", err)
 			}
 			if id.gid, err = number(found.Gid); err != nil {
-				return nil, &OptionError{"--user", err.Error()}
+				return nil, fmt.Errorf("--user: %w", err)
 			}
 		case wrong != nil:
-			return nil, &OptionError{"--user", fmt.Sprintf("wants a user of this machine, got %q", o.User)}
+			return nil, &settings.ValueError{Setting: "user", Wants: "a user of this machine", Got: strconv.Quote(o.User)}
 		case o.Group == "":
-			return nil, &OptionError{"--user", fmt.Sprintf("wants --group, too: this machine does not know of a group of user %d", uid)}
+			return nil, &settings.ValueError{
+				Setting: "user", Wants: "--group, too: this machine does not know this user's", Got: strconv.Quote(o.User),
+			}
 		default:
 			id.uid = uid
 		}
@@ -53,11 +56,11 @@ func identityOf(o Options) (*identity, error) {
 			text = found.Gid
 		}
 		if id.gid, err = number(text); err != nil {
-			return nil, &OptionError{"--group", fmt.Sprintf("wants a group of this machine, got %q", o.Group)}
+			return nil, &settings.ValueError{Setting: "group", Wants: "a group of this machine", Got: strconv.Quote(o.Group)}
 		}
 	}
 	if os.Geteuid() != 0 && *id != (identity{os.Geteuid(), os.Getegid()}) {
-		return nil, &OptionError{"--user, --group", "only root may become another"}
+		return nil, errors.New("--user, --group: only root may become another")
 	}
 	return id, nil
 }

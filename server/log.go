@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"strings"
 	"sync"
 )
 
@@ -24,8 +25,8 @@ func newLogger(w io.Writer, o Options, level slog.Leveler) *slog.Logger {
 }
 
 func levelOf(o Options) slog.Level {
-	level, err := parseLevel(o.LogLevel)
-	if err != nil {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.LogLevel)); err != nil {
 		return slog.LevelInfo
 	}
 	return level
@@ -44,26 +45,51 @@ type Log struct {
 func OpenLog(o Options, w io.Writer) (*Log, error) {
 	l := &Log{out: &logWriter{fallback: w}}
 	l.Logger = newLogger(l.out, o, &l.level)
-	return l, l.Change(o)
+	change, err := l.prepare(o)
+	if err != nil {
+		return l, err
+	}
+	return l, change.commit()
 }
 
-// Change has the log follow o: another level from now on, and the file opened
-// again, which may have been moved away (logrotate) or be another one. After an
-// error it goes where it went before.
-func (l *Log) Change(o Options) error {
-	l.level.Set(levelOf(o))
-	return l.out.open(o.LogFile)
+// prepare opens the file of o, which may be another one, or the same anew after it
+// has been moved away (logrotate).
+func (l *Log) prepare(o Options) (change, error) {
+	file, err := openLogFile(o.LogFile)
+	if err != nil {
+		return change{}, err
+	}
+	return change{
+		commit: func() error {
+			l.level.Set(levelOf(o))
+			return l.out.change(o.LogFile, file)
+		},
+		undo: func() {
+			if file != nil {
+				_ = file.Close()
+			}
+		},
+	}, nil
+}
+
+// running puts into o what the log follows.
+func (l *Log) running(o *Options) {
+	o.LogLevel = strings.ToLower(l.level.Level().String())
+	l.out.mu.Lock()
+	defer l.out.mu.Unlock()
+	o.LogFile = l.out.path
 }
 
 // Close lets go of the file. What is logged after that goes to the writer behind it.
-func (l *Log) Close() error { return l.out.open("") }
+func (l *Log) Close() error { return l.out.change("", nil) }
 
 // logWriter writes to a file that can be exchanged, or to fallback without one.
 type logWriter struct {
 	fallback io.Writer
 
-	mu   sync.Mutex // guards file
+	mu   sync.Mutex // guards file and path
 	file *os.File
+	path string
 }
 
 // Write writes one record, which is never split between two files.
@@ -76,18 +102,23 @@ func (w *logWriter) Write(p []byte) (int, error) {
 	return w.fallback.Write(p)
 }
 
-// open changes to the file at path; an empty one means none.
-func (w *logWriter) open(path string) error {
-	var file *os.File
-	if path != "" {
-		var err error
-		if file, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640); err != nil {
-			return fmt.Errorf("--log-file: %w", err)
-		}
+// openLogFile is the file at path; nil for an empty one, which means none.
+func openLogFile(path string) (*os.File, error) {
+	if path == "" {
+		return nil, nil //nolint:nilnil // no file is wanted
 	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
+	if err != nil {
+		return nil, fmt.Errorf("--log-file: %w", err)
+	}
+	return file, nil
+}
+
+// change exchanges the file for the one at path, or for none.
+func (w *logWriter) change(path string, file *os.File) error {
 	w.mu.Lock()
 	old := w.file
-	w.file = file
+	w.file, w.path = file, path
 	w.mu.Unlock()
 	if file == nil && old == nil {
 		return nil

@@ -31,8 +31,7 @@ func raiseOpenFiles() (files int, err error) {
 
 // What descriptors are needed for besides connections.
 const (
-	baseFiles    = 192  // standard streams, logs, pollers, profiles, and the control socket's connections
-	channelConns = 4096 // connections to the Channel server, where there is one
+	baseFiles = 192 // standard streams, logs, pollers, profiles, and the control socket's connections
 	// Epoll, eventfd, control sockets, a timer, some to spare, and the second descriptor
 	// of each connection that is on its way.
 	filesPerLoop  = 8 + loop.MaxEnrolling
@@ -42,15 +41,17 @@ const (
 // reserveFor is how many of files descriptors are kept from the connections.
 func reserveFor(files int, o Options) int {
 	doors := len(o.Listen) + max(len(o.API), 1) + len(o.Channel)
-	return baseFiles + maxAPIConns(files) + api.ReservedConns + o.loops()*filesPerLoop + doors*filesPerEntry + o.MaxRefusals
+	return baseFiles + maxAPIConns(files, o) + api.ReservedConns + loops(o)*filesPerLoop + doors*filesPerEntry + o.MaxRefusals
 }
 
 // maxAPIConns bounds the connections to the API, so that under a low open-files
 // limit backends cannot take what clients need.
-func maxAPIConns(files int) int { return min(api.DefaultLimits().MaxConns, max(files/8, 4)) }
+func maxAPIConns(files int, o Options) int { return min(o.APILimits.MaxConns, max(files/8, 4)) }
 
 // maxChannelConns bounds the connections to the Channel server likewise.
-func maxChannelConns(files int) int { return min(channelConns, max(files/4, 4)) }
+func maxChannelConns(files int, o Options) int {
+	return min(o.ChannelServer.MaxConns, max(files/4, 4))
+}
 
 // connsWithin is the connection limit that an open-files limit allows. Under a
 // very low one a quarter is better than nothing: then it is the system that
@@ -58,7 +59,7 @@ func maxChannelConns(files int) int { return min(channelConns, max(files/4, 4)) 
 func connsWithin(files int, o Options) int {
 	reserve := reserveFor(files, o)
 	if len(o.Channel) > 0 {
-		reserve += maxChannelConns(files)
+		reserve += maxChannelConns(files, o)
 	}
 	return max(files-reserve, files/4, 1)
 }

@@ -29,7 +29,7 @@ func TestConnsWithin(t *testing.T) {
 // TestMaxAPIConns: the API has what the contract says, less only under a low limit.
 func TestMaxAPIConns(t *testing.T) {
 	for files, want := range map[int]int{1 << 20: 1024, 8192: 1024, 1024: 128, 3: 4} {
-		if got := maxAPIConns(files); got != want {
+		if got := maxAPIConns(files, DefaultOptions()); got != want {
 			t.Errorf("%d files: %d connections, want %d", files, got, want)
 		}
 	}

@@ -58,9 +58,3 @@ func (p *profiler) stop() error {
 	}
 	return nil
 }
-
-// loopbackOnly reports whether addr is a HOST:PORT on this machine's loopback.
-func loopbackOnly(addr string) bool {
-	a, err := door.Parse(addr)
-	return err == nil && !a.IsUnix() && a.IsLoopback()
-}

@@ -3,44 +3,40 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
-	"reflect"
 	"slices"
-	"strings"
 
 	"groupcast/loop"
 	"groupcast/server/control"
+	"groupcast/server/settings"
 )
 
-// needRestart says why a setting that is not the loops' cannot change while the
-// server runs. What is not in it, and not refused by the loops, can.
-var needRestart = map[string]string{
-	"Listen":      "listeners are opened at the start",
-	"SocketMode":  "listeners are opened at the start",
-	"API":         "listeners are opened at the start",
-	"Channel":     "listeners are opened at the start",
-	"Control":     "listeners are opened at the start",
-	"Pprof":       "listeners are opened at the start",
-	"ChannelJoin": "the connection is made at the start",
-	"Loops":       "there are as many as were started",
-	"LogFormat":   "a log has one format",
-	"PIDFile":     "it is written at the start",
-	"User":        "the rights are given up at the start",
-	"Group":       "the rights are given up at the start",
-
-	"ChannelOpen":        channelAtStart,
-	"ChannelAllow":       channelAtStart,
-	"ChannelStall":       channelAtStart,
-	"ChannelJobMax":      channelAtStart,
-	"ChannelMaxSend":     channelAtStart,
-	"ChannelMaxChannels": channelAtStart,
+// part is a part of the server with settings that may change while it runs.
+type part interface {
+	// prepare does what can go wrong before next is in force, and changes nothing.
+	prepare(next Options) (change, error)
+	// running puts into o what is in force.
+	running(o *Options)
 }
 
-const channelAtStart = "the Channel server's limits are set at the start"
+// change is one that has been prepared: one of the two is called. Either may be nil.
+type change struct {
+	commit func() error
+	undo   func()
+}
+
+// parts are all that a reload has to do with, but for the loops.
+func (s *Server) parts() []part {
+	all := []part{s.program.Log}
+	for _, one := range s.services {
+		all = append(all, one)
+	}
+	return all
+}
 
 // Reload reads the settings again and puts in force what can change without
 // losing a session; it opens the log file and the token file again in any case.
-// Where a setting is wrong, nothing changes: the error wraps control.ErrSettings.
+// Where anything is wrong, nothing changes: the error wraps control.ErrSettings.
+// What it says has changed is read back from what runs.
 func (s *Server) Reload(ctx context.Context) (done control.Reloaded, err error) {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
@@ -59,130 +55,117 @@ func (s *Server) Reload(ctx context.Context) (done control.Reloaded, err error) 
 		return done, unchanged(err)
 	}
 	old := s.Options()
-	next := wanted
-	why := keepFixed(&next, old)
-	fixed, err := s.reconfigureLoops(ctx, next, old)
-	if errors.Is(err, control.ErrSettings) {
-		return done, err
+	next, fixed := keepFixed(wanted, old)
+	if err := next.Validate(); err != nil { // with what has to stay
+		return done, unchanged(err)
 	}
-	note(&done, err)
-	for field, reason := range fixed {
-		why[field] = reason
-		copyField(&next, &old, field)
+	problems, err := s.putInForce(ctx, next, old)
+	if err != nil {
+		return done, unchanged(err)
 	}
-	note(&done, s.program.Log.Change(next))
-	for _, one := range s.services {
-		note(&done, one.reload(next))
+	report(&done, old, s.Options(), wanted, fixed)
+	for _, one := range settings.Split(problems) {
+		done.Problems = append(done.Problems, one.Error())
 	}
-	s.mu.Lock()
-	s.options = next
-	s.mu.Unlock()
-	list(&done, old, wanted, why)
-	s.log.Info("reloaded", "changed", flags(done.Changed), "need_restart", flags(done.NeedRestart), "problems", done.Problems)
+	s.log.Info("reloaded",
+		"changed", flags(done.Changed), "need_restart", flags(done.NeedRestart), "problems", done.Problems)
 	return done, nil
 }
 
 // unchanged says of each of the errors that nothing was changed.
 func unchanged(err error) error {
-	return errors.Join(append(split(err), control.ErrSettings)...)
+	return errors.Join(append(settings.Split(err), control.ErrSettings)...)
 }
 
-// keepFixed puts into next what must stay as it is in old, and says why by field.
-func keepFixed(next *Options, old Options) map[string]string {
-	why := make(map[string]string)
-	for field, reason := range needRestart {
-		if written(field, *next) != written(field, old) {
-			why[field] = reason
-			copyField(next, &old, field)
+// keepFixed is wanted with all that cannot change as it is in old, and why, by setting.
+func keepFixed(wanted, old Options) (next Options, fixed map[string]string) {
+	next, fixed = wanted, make(map[string]string)
+	for _, one := range settings.All() {
+		if why := one.Fixed(old, wanted); why != "" {
+			fixed[one.Name] = why
+			one.Copy(&next, &old)
 		}
 	}
-	return why
+	return next, fixed
 }
 
-// reconfigureLoops has the loops take what they can of next. The result is what
-// they cannot, by field, with the reason.
-func (s *Server) reconfigureLoops(ctx context.Context, next, old Options) (fixed map[string]string, err error) {
+// putInForce prepares everything first. After an error nothing has changed; the
+// problems are of what could not be done after all.
+func (s *Server) putInForce(ctx context.Context, next, old Options) (problems, err error) {
+	var changes []change
+	for _, one := range s.parts() {
+		c, failed := one.prepare(next)
+		changes, err = append(changes, c), errors.Join(err, failed)
+	}
 	conns := s.maxConnections()
 	if next.MaxConns != old.MaxConns {
 		conns = s.settleConns(next)
 	}
-	settings := next.loopOptions(conns)
-	settings.Loops = s.loops // what 0 means now may be something else
-	fixed = make(map[string]string)
-	err = s.engine.Reconfigure(ctx, settings)
-	var others []error
-	for _, one := range split(err) {
-		refused, ok := errors.AsType[*loop.OptionError](one)
-		switch {
-		case !ok:
-			others = append(others, one)
-		case strings.HasPrefix(refused.Reason, "wants "):
-			// It cannot live with what has to stay as it is.
-			return nil, unchanged(inFlags(err))
-		default:
-			fixed[refused.Field] = refused.Reason
-		}
-	}
-	s.mu.Lock()
-	s.maxConns = conns
-	s.mu.Unlock()
-	return fixed, errors.Join(others...)
-}
-
-// split is what err was joined from.
-func split(err error) []error {
 	if err == nil {
-		return nil
+		problems, err = s.reconfigureLoops(ctx, next, conns)
 	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
+	for _, c := range changes {
+		switch {
+		case err == nil && c.commit != nil:
+			problems = errors.Join(problems, c.commit())
+		case err != nil && c.undo != nil:
+			c.undo()
+		}
 	}
-	var all []error
-	for _, one := range joined.Unwrap() {
-		all = append(all, split(one)...)
+	if err != nil {
+		return nil, err
 	}
-	return all
+	running := s.running(next, old, conns)
+	s.mu.Lock()
+	s.options = running
+	s.maxConns = s.engine.Options().MaxConns
+	s.mu.Unlock()
+	return problems, nil
 }
 
-// list names what is different in wanted: what changed, and what waits for a
-// restart, which are the fields in why.
-func list(done *control.Reloaded, old, wanted Options, why map[string]string) {
-	for field := range reflect.TypeFor[Options]().Fields() {
-		c := control.Change{Flag: "--" + field.Tag.Get("name"), From: written(field.Name, old), To: written(field.Name, wanted)}
-		if c.From == c.To {
-			continue
-		}
-		if _, secret := field.Tag.Lookup("secret"); secret {
-			c.From, c.To = hidden(c.From), hidden(c.To)
-		}
-		if reason, kept := why[field.Name]; kept {
-			c.Why = reason
-			done.NeedRestart = append(done.NeedRestart, c)
-		} else {
+// reconfigureLoops has the loops take next. A loop that did not say in time that it
+// has is a problem: it takes it when it gets to it.
+func (s *Server) reconfigureLoops(ctx context.Context, next Options, conns int) (problem, err error) {
+	engine := loopOptions(next, conns)
+	engine.Loops = s.loops // what 0 means now may be something else
+	err = s.engine.Reconfigure(ctx, engine)
+	if _, refused := errors.AsType[*loop.OptionError](err); refused {
+		return nil, err
+	}
+	return err, nil
+}
+
+// running is what is in force, as those say that have it. What 0 leaves to the
+// machine is 0 here: next and old know whether it was.
+func (s *Server) running(next, old Options, conns int) Options {
+	o := old
+	o.Engine = s.engine.Options()
+	o.Loops, o.MaxConns, o.Drain = old.Loops, old.MaxConns, o.CloseLimit
+	if s.engine.Options().MaxConns == conns {
+		o.MaxConns = next.MaxConns
+	}
+	for _, one := range s.parts() {
+		one.running(&o)
+	}
+	return o
+}
+
+// report names what changed from old to what is running, and what was wanted and
+// has to wait for a restart.
+func report(done *control.Reloaded, old, running, wanted Options, fixed map[string]string) {
+	for _, one := range settings.All() {
+		c := control.Change{Flag: settings.Flag(one.Name), From: one.Text(old)}
+		switch {
+		case !one.Same(old, running):
+			c.To = one.Text(running)
 			done.Changed = append(done.Changed, c)
+		case fixed[one.Name] != "":
+			c.To, c.Why = one.Text(wanted), fixed[one.Name]
+			done.NeedRestart = append(done.NeedRestart, c)
+		case !one.Same(running, wanted):
+			done.Problems = append(done.Problems, c.Flag+": could not be changed")
 		}
 	}
-}
-
-func hidden(value string) string {
-	if value == "" {
-		return ""
-	}
-	return "(secret)"
-}
-
-// written is a field's value as it is typed.
-func written(field string, o Options) string {
-	value := reflect.ValueOf(o).FieldByName(field)
-	if texts, ok := reflect.TypeAssert[[]string](value); ok {
-		return strings.Join(texts, ",")
-	}
-	return fmt.Sprint(value.Interface())
-}
-
-func copyField(to, from *Options, field string) {
-	reflect.ValueOf(to).Elem().FieldByName(field).Set(reflect.ValueOf(from).Elem().FieldByName(field))
 }
 
 func flags(changes []control.Change) []string {
@@ -191,11 +174,4 @@ func flags(changes []control.Change) []string {
 		names = append(names, c.Flag)
 	}
 	return slices.Clip(names)
-}
-
-// note adds what did not work out.
-func note(done *control.Reloaded, err error) {
-	for _, one := range split(err) {
-		done.Problems = append(done.Problems, one.Error())
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,36 +13,38 @@ import (
 	"testing"
 
 	"groupcast/server/control"
+	"groupcast/server/monitor"
 	details "groupcast/server/problem"
+	"groupcast/server/settings"
 )
 
-// settings are what a reload finds, and a program that has them.
-type settings struct {
+// program is what a reload finds its settings in.
+type program struct {
 	mu  sync.Mutex
 	o   Options
 	err error
 }
 
-func (s *settings) set(change func(*Options)) {
+func (s *program) set(change func(*Options)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(&s.o)
 }
 
-func (s *settings) load() (Options, error) {
+func (s *program) load() (Options, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.o, s.err
 }
 
 // startReloadable starts a server whose settings a test can change.
-func startReloadable(t *testing.T, change func(*Options)) (*Server, *settings) {
+func startReloadable(t *testing.T, change func(*Options)) (*Server, *program) {
 	t.Helper()
 	return startProgram(t, Program{}, change)
 }
 
 // startProgram is startReloadable with more of a program.
-func startProgram(t *testing.T, p Program, change func(*Options)) (*Server, *settings) {
+func startProgram(t *testing.T, p Program, change func(*Options)) (*Server, *program) {
 	t.Helper()
 	o := DefaultOptions()
 	o.Listen, o.API, o.Control = []string{"127.0.0.1:0"}, []string{none}, filepath.Join(shortDir(t), "c")
@@ -53,7 +56,7 @@ func startProgram(t *testing.T, p Program, change func(*Options)) (*Server, *set
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := &settings{o: o}
+	all := &program{o: o}
 	p.Log, p.Load = log, all.load
 	s, err := p.Start(o)
 	if err != nil {
@@ -127,68 +130,166 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// Every setting is either taken or said to need a restart: none is passed over.
-func TestReloadKnowsEverySetting(t *testing.T) {
-	s, all := startReloadable(t, nil)
-	want := DefaultOptions()
-	all.set(func(o *Options) {
-		// Everything, each in range.
-		o.Listen, o.SocketMode, o.Loops = []string{"127.0.0.1:2"}, 0o600, 3
-		o.MaxConns, o.MaxConnsPerIP, o.MaxHandshakes, o.MaxRefusals = 100, 5, 6, 7
-		o.HandshakeTimeout, o.MaxHeadBytes = o.HandshakeTimeout*2, o.MaxHeadBytes*2
-		o.MaxMessageBytes, o.MaxFragments, o.MaxBacklogBytes = o.MaxMessageBytes*2, 9, o.MaxBacklogBytes*2
-		o.CommandRate, o.CommandBurst = 5, 6
-		o.CloseRate *= 2
-		o.PingAfter, o.CloseAfter, o.CloseTimeout, o.SendBufferBytes = o.PingAfter*2, o.CloseAfter*2, o.CloseTimeout*2, o.SendBufferBytes*2
-		o.MaxGroupsPerSession, o.MaxGroupBytes, o.MaxGroups, o.MaxMembers = 8, 100, 9, 10
-		o.API, o.APIToken, o.Channel, o.ChannelJoin = []string{"127.0.0.1:3"}, "0123456789abcdef", []string{"127.0.0.1:4"}, "127.0.0.1:5"
-		o.Control, o.Drain, o.LogLevel, o.LogFormat, o.Pprof = "/x", o.Drain*2, "warn", "json", "127.0.0.1:6"
-		o.LogFile = filepath.Join(t.TempDir(), "log")
-		o.ChannelStall, o.ChannelJobMax, o.ChannelMaxSend = o.ChannelStall*2, o.ChannelJobMax*2, o.ChannelMaxSend*2
-		o.ChannelOpen, o.ChannelAllow, o.ChannelMaxChannels = true, []string{"10.0.0.0/8"}, 5
-		o.RingSlots, o.RingBytes = o.RingSlots*2, o.RingBytes*2
-		o.BatchMessages, o.BatchBytes, o.BatchMarks, o.FlushSlice = 1, 2, 3, 4
-		token := filepath.Join(t.TempDir(), "token")
-		if err := os.WriteFile(token, []byte("0123456789abcdef\n"), 0o600); err != nil {
-			t.Fatal(err)
+// otherwise is a value for a setting that is not its default.
+func otherwise(t *testing.T, one *settings.Setting, dir string) Options {
+	t.Helper()
+	if one.Name == "config" { // there is no such file to be read
+		o := DefaultOptions()
+		o.ConfigFile = "/x"
+		return o
+	}
+	given := map[string]string{
+		"listen": "127.0.0.1:2", "socket-mode": "0600", "api": "127.0.0.1:3", "api-token": "0123456789abcdef", "api-host": "push.example",
+		"pid-file": filepath.Join(dir, "pid"), "user": "nobody", "group": "nogroup", "channel-open": "true", "channel-allow": "10.0.0.0/8",
+		"channel": "127.0.0.1:4", "channel-join": "127.0.0.1:5", "control": "/x", "log-file": filepath.Join(dir, "log"),
+		"log-level": "warn", "log-format": "json", "pprof": "127.0.0.1:6", "api-token-file": filepath.Join(dir, "token"),
+		"ring-slots": "2048", "rate": "5", "api-max-batch": "2MiB", "channel-join-retry-min": "500ms", "max-conns-per-ip": "5", "max-members": "5",
+	}
+	for _, text := range []string{given[one.Name], "1" + one.Default(), "7", "7s"} {
+		if o, err := settings.Read(settings.Flags{one.Name: {text}}, nil); err == nil && !one.Same(o, DefaultOptions()) {
+			return o
 		}
-		o.APITokenFile = token
-	})
-	wanted, _ := all.load()
-	changed := make(map[string]bool)
-	for _, c := range list2(want, wanted) {
-		changed[c] = true
 	}
-	done, err := s.Reload(t.Context())
-	if err != nil || len(done.Problems) > 0 {
-		t.Fatalf("%+v, %v", done, err)
-	}
-	got := slices.Concat(flags(done.Changed), flags(done.NeedRestart))
-	if len(got) != len(changed) {
-		t.Errorf("%d settings are different, %d were reported", len(changed), len(got))
-	}
-	if fields := len(list2(Options{}, wanted)); len(got) != fields {
-		t.Errorf("this test changes %d settings of %d", len(got), fields)
-	}
-	t.Logf("need a restart: %v", flags(done.NeedRestart))
+	t.Fatalf("%s: no other value", one.Name)
+	return Options{}
 }
 
-// list2 are the flags that differ.
-func list2(a, b Options) []string {
-	var done control.Reloaded
-	list(&done, a, b, nil)
-	return flags(done.Changed)
+// Every setting does at a reload what the table says: it is in force, as those say
+// that have it, or it is said to need a restart.
+func TestReloadDoesWhatTheTableSays(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "token"), []byte("0123456789abcdef\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, all := startReloadable(t, nil)
+	first, _ := all.load()
+	for _, one := range settings.All() {
+		all.set(func(o *Options) {
+			*o = first
+			changed := otherwise(t, one, dir)
+			one.Copy(o, &changed)
+		})
+		wanted, _ := all.load()
+		done, err := s.Reload(t.Context())
+		if err != nil || len(done.Problems) > 0 {
+			t.Errorf("%s: %+v, %v", one.Name, done, err)
+			continue
+		}
+		now, other := done.Changed, done.NeedRestart
+		if one.Fixed(first, wanted) != "" {
+			now, other = other, now
+		}
+		if len(now) != 1 || len(other) != 0 || now[0].Flag != "--"+one.Name || now[0].From == now[0].To && !one.Secret {
+			t.Errorf("%s: %+v", one.Name, done)
+		}
+		if fixed := one.Fixed(first, wanted) != ""; one.Same(s.Options(), wanted) == fixed {
+			t.Errorf("%s: in force: %s, wanted: %s", one.Name, one.Text(s.Options()), one.Text(wanted))
+		}
+		all.set(func(o *Options) { *o = first })
+		if done, err := s.Reload(t.Context()); err != nil || len(done.Problems)+len(done.NeedRestart) > 0 || !one.Same(s.Options(), first) {
+			t.Errorf("%s, and back: %+v, %v", one.Name, done, err)
+		}
+	}
+}
+
+// What is in force is what the loops, the API and the log have, and not what they
+// were told.
+func TestOptionsAreReadBack(t *testing.T) {
+	s, all := startReloadable(t, nil)
+	engine := s.engine.Options()
+	engine.MaxGroups = 77
+	if err := s.engine.Reconfigure(t.Context(), engine); err != nil {
+		t.Fatal(err)
+	}
+	limits := s.api.Limits()
+	limits.MaxInFlight = 78
+	if err := s.api.SetLimits(limits); err != nil {
+		t.Fatal(err)
+	}
+	all.set(func(o *Options) { o.MaxGroups, o.MaxMessageBytes = 77, 100 })
+	done, err := s.Reload(t.Context())
+	if err != nil || !slices.Equal(flags(done.Changed), []string{"--max-message", "--max-groups"}) {
+		t.Errorf("%+v, %v", done, err)
+	}
+	if o := s.Options(); o.MaxGroups != 77 || s.engine.Options().MaxMessageBytes != 100 || s.api.Limits().MaxMessageBytes != 100 {
+		t.Errorf("%+v", o)
+	}
+}
+
+// A reload that cannot do all does nothing: it said of a token that it was in
+// force, although the tokens could not be read, and of the next reload that there
+// was nothing to do.
+func TestReloadIsAllOrNothing(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "tokens")
+	s, all := startReloadable(t, nil)
+	all.set(func(o *Options) {
+		o.APIToken, o.APITokenFile, o.MaxGroups, o.LogLevel = "0123456789abcdef", path, 5, "debug"
+		o.LogFile = filepath.Join(dir, "log")
+	})
+	done, err := s.Reload(t.Context())
+	if !errors.Is(err, control.ErrSettings) || len(done.Changed) > 0 {
+		t.Errorf("without the file of tokens: %+v, %v", done, err)
+	}
+	if o := s.Options(); o.MaxGroups == 5 || o.APIToken != "" || s.api.HasTokens() || s.log.Enabled(t.Context(), slog.LevelDebug) {
+		t.Errorf("something has changed: %+v", o)
+	}
+	if err := os.WriteFile(path, []byte("fedcba9876543210\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	done, err = s.Reload(t.Context())
+	want := []string{"--max-groups", "--api-token", "--api-token-file", "--log-file", "--log-level"}
+	if err != nil || len(done.Problems) > 0 || !slices.Equal(flags(done.Changed), want) {
+		t.Errorf("with it: %+v, %v", done, err)
+	}
+	if o := s.Options(); o.MaxGroups != 5 || !s.api.HasTokens() || !s.log.Enabled(t.Context(), slog.LevelDebug) {
+		t.Errorf("something has not changed: %+v", o)
+	}
+}
+
+// A proxy's name is known from a reload on.
+func TestReloadOfAPIHosts(t *testing.T) {
+	s, all := startReloadable(t, func(o *Options) { o.API = []string{"127.0.0.1:0"} })
+	ask := func() int {
+		t.Helper()
+		address := ""
+		for _, l := range s.listeners() {
+			if l.Kind == monitor.KindAPI {
+				address = l.Address
+			}
+		}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/v1/status", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = "Push.example:443"
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer http.DefaultClient.CloseIdleConnections()
+		defer answer.Body.Close()
+		return answer.StatusCode
+	}
+	if code := ask(); code != http.StatusForbidden {
+		t.Errorf("before: %d", code)
+	}
+	all.set(func(o *Options) { o.APIHosts = []string{"push.example"} })
+	done, err := s.Reload(t.Context())
+	if code := ask(); code != http.StatusOK || err != nil || !slices.Equal(flags(done.Changed), []string{"--api-host"}) {
+		t.Errorf("after: %d, %+v, %v", code, done, err)
+	}
 }
 
 // With one wrong setting, nothing changes, and the answer has a line for each.
 func TestReloadRefuses(t *testing.T) {
 	s, all := startReloadable(t, nil)
 	c := controlOf(t, s)
-	for name, change := range map[string]func(*settings){
-		"out of range": func(all *settings) { all.o.LogLevel, all.o.Drain = "loud", -1 },
-		"unreadable":   func(all *settings) { all.err = errors.New("x.yaml:3: unknown key") },
+	for name, change := range map[string]func(*program){
+		"out of range": func(all *program) { all.o.LogLevel, all.o.Drain = "loud", -1 },
+		"unreadable":   func(all *program) { all.err = errors.New("x.yaml:3: unknown key") },
 		// Fine in itself, and for a start; but the ring stays as it is.
-		"with what stays": func(all *settings) {
+		"with what stays": func(all *program) {
 			all.o.RingBytes, all.o.MaxMessageBytes, all.o.MaxBacklogBytes = 128<<20, 64<<20, 256<<20
 		},
 	} {
@@ -254,9 +355,8 @@ func TestReloadOpensTheLogAgain(t *testing.T) {
 	}
 	s.log.Info("after")
 	all.set(func(o *Options) { o.LogFile = filepath.Join(dir, "no", "log") })
-	done, err := s.Reload(t.Context())
-	if err != nil || len(done.Problems) != 1 || !strings.Contains(done.Problems[0], "--log-file") {
-		t.Errorf("%+v, %v", done, err)
+	if _, err := s.Reload(t.Context()); !errors.Is(err, control.ErrSettings) || !strings.Contains(err.Error(), "--log-file") {
+		t.Errorf("%v", err)
 	}
 	s.log.Info("still there")
 	for name, want := range map[string][]string{path + ".1": {"before", "between"}, path: {"after", "still there"}} {
@@ -284,9 +384,8 @@ func TestReloadReadsTokensAgain(t *testing.T) {
 	write("0123456789abcdef\n")
 	s, _ := startReloadable(t, func(o *Options) { o.API, o.APITokenFile = []string{"127.0.0.1:0"}, path })
 	write("# nothing\n")
-	done, err := s.Reload(t.Context())
-	if err != nil || len(done.Problems) != 1 || !strings.Contains(done.Problems[0], "--api-token-file") {
-		t.Errorf("%+v, %v", done, err)
+	if _, err := s.Reload(t.Context()); !errors.Is(err, control.ErrSettings) || !strings.Contains(err.Error(), "--api-token-file") {
+		t.Errorf("%v", err)
 	}
 	if !s.api.HasTokens() {
 		t.Error("an empty file has opened the API")
@@ -297,15 +396,25 @@ func TestReloadReadsTokensAgain(t *testing.T) {
 	}
 }
 
-// What a service could not do is said, and the rest done.
+// What a service cannot do keeps the others from doing it; what it could not do
+// after all is said, and the rest done.
 func TestReloadOfServices(t *testing.T) {
 	var told []string
 	s, all := startProgram(t, Program{more: func(s *Server) []service {
-		return []service{&fakeService{t, s, "a", func(what string) { told = append(told, what) }}}
+		record := func(what string) { told = append(told, what) }
+		return []service{&fakeService{t, s, "a", record}, &fakeService{t, s, "b", record}}
 	}}, nil)
-	all.set(func(o *Options) { o.MaxGroups = 13 })
+	all.set(func(o *Options) { o.MaxGroups, o.LogLevel = 13, "debug" })
+	_, err := s.Reload(t.Context())
+	if !errors.Is(err, control.ErrSettings) || !slices.Equal(told, []string{"prepare a", "prepare b", "undo a", "undo b"}) ||
+		s.Options().MaxGroups == 13 || s.log.Enabled(t.Context(), slog.LevelDebug) {
+		t.Errorf("%q, %v", told, err)
+	}
+	told = nil
+	all.set(func(o *Options) { o.MaxGroups = 14 })
 	done, err := s.Reload(t.Context())
-	if err != nil || !slices.Equal(told, []string{"reload a"}) || !slices.Equal(done.Problems, []string{"no luck"}) || len(done.Changed) != 1 {
-		t.Errorf("%v, %+v, %v", told, done, err)
+	if err != nil || !slices.Equal(told, []string{"prepare a", "prepare b", "commit a", "commit b"}) ||
+		!slices.Equal(done.Problems, []string{"no luck", "no luck"}) || len(done.Changed) != 2 || s.Options().MaxGroups != 14 {
+		t.Errorf("%q, %+v, %v", told, done, err)
 	}
 }

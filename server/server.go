@@ -73,7 +73,7 @@ func (p Program) Start(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		program: p, options: o, log: p.Log.Logger, maxFiles: files, startedAt: time.Now(), loops: o.loops(),
+		program: p, options: o, log: p.Log.Logger, maxFiles: files, startedAt: time.Now(), loops: loops(o),
 		failed: make(chan error, len(o.Listen)),
 		stops:  make(chan control.Stop, 1),
 		node:   workerman.NewNode(),
@@ -103,7 +103,7 @@ func (s *Server) open() error {
 	// find before any goroutine runs.
 	o := s.options
 	var err error
-	if s.doors, err = openDoors("--listen", o.Listen, o.SocketMode); err != nil {
+	if s.doors, err = openDoors("listen", o.Listen, o.SocketMode); err != nil {
 		return err
 	}
 	if o.Pprof != "" {
@@ -111,10 +111,10 @@ func (s *Server) open() error {
 			return err
 		}
 	}
-	settings := o.loopOptions(s.maxConns)
-	settings.Logger = s.log
-	if s.engine, err = loop.New(settings); err != nil {
-		return fmt.Errorf("start the loops: %w", inFlags(err))
+	engine := loopOptions(o, s.maxConns)
+	engine.Logger = s.log
+	if s.engine, err = loop.New(engine); err != nil {
+		return fmt.Errorf("start the loops: %w", err)
 	}
 	s.monitor = monitor.New(s.engine, s.monitorInfo())
 	if s.api, err = s.newAPI(); err != nil {
@@ -128,7 +128,7 @@ func (s *Server) open() error {
 	}
 	if o.PIDFile != "" {
 		if s.pidFile, err = lockfile.WritePID(o.PIDFile); err != nil {
-			return &OptionError{"--pid-file", err.Error()}
+			return fmt.Errorf("--pid-file: %w", err)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -9,17 +9,17 @@ import (
 
 	"groupcast/server/door"
 	"groupcast/server/monitor"
+	"groupcast/server/settings"
 )
 
 // service is a door for backends: it runs beside the WebSocket listeners and has
 // listeners of its own. The server's goroutine calls drain, flush and close, in
-// this order and once each (after a failed start, close alone); reload and
+// this order and once each (after a failed start, close alone); a reload and
 // listeners may be called by others at any time before close.
 type service interface {
 	// listeners are shown to the operator; an outgoing connection has none.
 	listeners() []monitor.Listener
-	// reload takes what of o may change while it runs.
-	reload(o Options) error
+	part
 	// drain is told when the server begins to go away: from now on it is not
 	// ready, and takes nobody new where that makes sense. It does not wait.
 	// Publications need not be refused: the loops do that.
@@ -72,11 +72,11 @@ func (s *Server) closeServices() error {
 }
 
 // openDoors opens a listener at each of addresses, or none of them.
-func openDoors(flag string, addresses []string, mode FileMode) (doors []*door.Door, err error) {
+func openDoors(setting string, addresses []string, mode FileMode) (doors []*door.Door, err error) {
 	for _, text := range addresses {
 		a, err := door.Parse(text)
 		if err != nil {
-			return nil, errors.Join(&OptionError{flag, err.Error()}, shutAll(doors))
+			return nil, errors.Join(fmt.Errorf("%s: %w", settings.Flag(setting), err), shutAll(doors))
 		}
 		d, err := door.Open(a, fs.FileMode(mode))
 		if err != nil {

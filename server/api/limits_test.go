@@ -87,20 +87,6 @@ func TestContract(t *testing.T) {
 	if len(rows) > 0 {
 		t.Errorf("WIRE.md has nothing about %q", rows)
 	}
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range []string{
-		fmt.Sprintf("| body of a message / of a batch | %s / %s, %s items |", kib(l.MaxMessageBytes), kib(l.MaxBatchBytes), grouped(l.MaxBatchItems)),
-		fmt.Sprintf("| waiting for room in a full ring | %.0f s, then 503 |", l.PublishTimeout.Seconds()),
-		fmt.Sprintf("| requests at a time / connections, all listeners together | %s / %s, and %d for health and metrics |",
-			grouped(l.MaxInFlight), grouped(l.MaxConns), ReservedConns),
-	} {
-		if !strings.Contains(string(readme), row) {
-			t.Errorf("README.md has no row %s", row)
-		}
-	}
 }
 
 // kib writes a size as people do.

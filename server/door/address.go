@@ -17,24 +17,30 @@ type Address struct {
 // MaxUnixPath is sun_path of Linux less its final zero byte.
 const MaxUnixPath = 107
 
-// Parse reads HOST:PORT, :PORT or unix:/PATH. Its errors say what an address looks like
-// and name the value.
+// AddressError says what an address looks like, and what was given.
+type AddressError struct{ Wants, Got string }
+
+func (e *AddressError) Error() string { return "wants " + e.Wants + ", got " + e.Got }
+
+// Parse reads HOST:PORT, :PORT or unix:/PATH. The error is an *AddressError.
 func Parse(text string) (Address, error) {
 	if path, isUnix := strings.CutPrefix(text, "unix:"); isUnix {
 		switch {
 		case path == "":
-			return Address{}, fmt.Errorf("wants a path behind unix:, got %q", text)
+			return Address{}, &AddressError{"a path behind unix:", strconv.Quote(text)}
 		case len(path) > MaxUnixPath:
-			return Address{}, fmt.Errorf("wants a socket path of at most %d bytes, got %d in %q", MaxUnixPath, len(path), text)
+			return Address{}, &AddressError{
+				fmt.Sprintf("a socket path of at most %d bytes", MaxUnixPath), fmt.Sprintf("%d in %q", len(path), text),
+			}
 		}
 		return Address{"unix", path}, nil
 	}
 	_, port, err := net.SplitHostPort(text)
 	if err != nil {
-		return Address{}, fmt.Errorf("wants HOST:PORT, :PORT or unix:/PATH, got %q", text)
+		return Address{}, &AddressError{"HOST:PORT, :PORT or unix:/PATH", strconv.Quote(text)}
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return Address{}, fmt.Errorf("wants a port from 0 to 65535, got %q", text)
+		return Address{}, &AddressError{"a port from 0 to 65535", strconv.Quote(text)}
 	}
 	return Address{"tcp", text}, nil
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
+	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -14,9 +14,10 @@ import (
 	"github.com/alecthomas/kong"
 
 	"groupcast/server"
+	"groupcast/server/settings"
 )
 
-// cli is the command line. The settings themselves are server.Options.
+// cli is the command line.
 type cli struct {
 	Start       startFlags       `cmd:"" help:"Run the server until it is stopped."`
 	Stop        stopFlags        `cmd:"" help:"Stop a running server, and wait until it is gone."`
@@ -32,10 +33,13 @@ type cli struct {
 }
 
 type startFlags struct {
-	Options settings   `embed:""`
-	Config  configFile `name:"config" group:"process" placeholder:"FILE" help:"YAML file with any of these flags as its keys."`
-	Daemon  bool       `name:"daemon" short:"d" env:"-" group:"process" help:"Run in the background. The command ends when the server is up, or has failed."`
-	Check   bool       `name:"check" env:"-" group:"process" help:"Check the settings, and the files and addresses that they name. Starts nothing; an address that is in use is no mistake."`
+	Settings    kong.Plugins `embed:""` // one flag for each setting; see flags.go
+	Daemon      bool         `name:"daemon" short:"d" env:"-" help:"Run in the background. The command ends when the server is up, or has failed."`
+	Check       bool         `name:"check" env:"-" help:"Check the settings, and the files and addresses that they name. Starts nothing; an address that is in use is no mistake."`
+	PrintConfig bool         `name:"print-config" env:"-" help:"Print a configuration file with every default and what it means, and start nothing."`
+	HelpAll     helpAll      `name:"help-all" env:"-" help:"Show every setting there is, and not only the usual ones."`
+
+	Options server.Options `kong:"-"` // what the settings say
 }
 
 // where is the part of a command line that says which server is meant.
@@ -86,36 +90,24 @@ type publishFlags struct {
 	Message string `arg:"" help:"The message; - is standard input, as it is, to its end."`
 }
 
-// settings are the options without their methods: kong would call Validate, and
-// put all that is wrong into one line.
-type settings server.Options
-
 const (
 	envPrefix   = "GROUPCAST"
 	description = "A self-hosted WebSocket push server: clients join groups, and whatever is sent to a group reaches every member."
-	startDetail = `Every flag is an environment variable too, and a key of the --config file: --max-message, GROUPCAST_MAX_MESSAGE, max-message. A flag beats the environment, the environment beats the file, the file beats the default.
+	startDetail = `Every setting is a flag, an environment variable and a key of the --config file: --max-message, GROUPCAST_MAX_MESSAGE, max-message. A flag beats the environment, the environment beats the file, the file beats the default.
 
 SIZE is in bytes, or 64KiB, 1MiB, 1GiB (K, M and G mean the same). TIME is 500ms, 5s, 1m30s. A limit that is hit never loses anything in silence: a session is told by a close code or an error.`
 )
 
-var groups = []kong.Group{
-	{Key: "listen", Title: "Listening:"},
-	{Key: "conns", Title: "Limits of connections:"},
-	{Key: "sessions", Title: "Limits of one session:"},
-	{Key: "groups", Title: "Limits of groups:"},
-	{Key: "backends", Title: "Backends:"},
-	{Key: "process", Title: "Process:"},
-	{Key: "tuning", Title: "Tuning (the defaults are measured; leave them alone without a benchmark):"},
-}
-
 // parse reads the command line, the environment and the configuration file.
 func parse(args []string, stdout, stderr io.Writer) (*cli, error) {
-	c := &cli{Start: startFlags{Options: settings(server.DefaultOptions())}}
+	c := &cli{}
+	table := newSettingFlags(asKongWrites(args))
+	c.Start.Settings = kong.Plugins{table.plugin()}
 	parser, err := newParser(c, stdout, stderr)
 	if err != nil {
 		return nil, err
 	}
-	ctx, err := parser.Parse(asKongWrites(args))
+	ctx, err := parser.Parse(table.args)
 	if c.helped {
 		return c, nil
 	}
@@ -123,10 +115,13 @@ func parse(args []string, stdout, stderr io.Writer) (*cli, error) {
 		err = wrapped.Unwrap() // what is around it says nothing more
 	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(append(table.errs, err)...)
 	}
 	c.command, _, _ = strings.Cut(ctx.Command(), " ")
-	return c, nil
+	if c.command == "start" && !c.Start.PrintConfig {
+		c.Start.Options, err = settings.Read(table.given(), os.Environ())
+	}
+	return c, errors.Join(append(table.errs, settings.Split(err)...)...)
 }
 
 // asKongWrites has the usual ways to ask for help and version mean what kong knows.
@@ -148,14 +143,12 @@ func newParser(c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
 	parser, err := kong.New(c,
 		kong.Name("groupcast"),
 		kong.Description(description),
-		kong.ExplicitGroups(groups),
+		kong.ExplicitGroups(groups()),
 		kong.DefaultEnvars(envPrefix),
-		kong.PostBuild(takeDefaults),
 		kong.PostBuild(describeStart),
-		kong.ValueFormatter(describeFlag),
+		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }),
 		kong.TypeMapper(reflect.TypeFor[string](), kong.MapperFunc(verbatim)),
 		kong.TypeMapper(reflect.TypeFor[int](), number(strconv.Atoi, "a whole number")),
-		kong.TypeMapper(reflect.TypeFor[float64](), number(parseFloat, "a number")),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), number(time.ParseDuration, "a time with its unit (500ms, 5s, 1m30s)")),
 		kong.Writers(stdout, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{
@@ -188,7 +181,7 @@ func verbatim(ctx *kong.DecodeContext, target reflect.Value) error {
 }
 
 // number reads one kind of value; its error says what is wanted, as those of
-// server.Options do, where kong's own would say what was expected by Go.
+// the settings do, where kong's own would say what was expected by Go.
 func number[T any](parse func(string) (T, error), wanted string) kong.MapperFunc {
 	return func(ctx *kong.DecodeContext, target reflect.Value) error {
 		var text string
@@ -204,41 +197,6 @@ func number[T any](parse func(string) (T, error), wanted string) kong.MapperFunc
 	}
 }
 
-// parseFloat takes neither NaN nor infinity: no limit means either.
-func parseFloat(text string) (float64, error) {
-	f, err := strconv.ParseFloat(text, 64)
-	if err == nil && (math.IsNaN(f) || math.IsInf(f, 0)) {
-		err = strconv.ErrRange
-	}
-	return f, err
-}
-
-// takeDefaults makes each flag's default what its field holds now, so that
-// server.DefaultOptions is the only place where defaults are written.
-func takeDefaults(k *kong.Kong) error {
-	for _, command := range k.Model.Children {
-		if command.Name != "start" {
-			continue
-		}
-		for _, flag := range command.Flags {
-			if flag.IsBool() {
-				continue
-			}
-			text := defaultText(flag.Target)
-			flag.Default, flag.HasDefault = text, text != ""
-		}
-	}
-	return nil
-}
-
-// defaultText writes a value the way its flag is written.
-func defaultText(value reflect.Value) string {
-	if list, ok := reflect.TypeAssert[[]string](value); ok {
-		return strings.Join(list, ",")
-	}
-	return fmt.Sprint(value.Interface())
-}
-
 func describeStart(k *kong.Kong) error {
 	for _, command := range k.Model.Children {
 		if command.Name == "start" {
@@ -246,14 +204,6 @@ func describeStart(k *kong.Kong) error {
 		}
 	}
 	return nil
-}
-
-// describeFlag is a flag's help with its default behind it.
-func describeFlag(value *kong.Value) string {
-	if !value.HasDefault || value.Default == "0" || value.Default == "" {
-		return value.Help
-	}
-	return strings.TrimSuffix(value.Help, ".") + " (default " + value.Default + ")."
 }
 
 // oneLine keeps a message that others wrote (a YAML parser, say) from being

@@ -392,7 +392,7 @@ func TestRestartInTheForeground(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, errs := command(t, env, "restart")
-	if code != exitRefused || out != "" || !strings.Contains(errs, "groupcast: --drain: c.yaml:1: wants a time") || !strings.Contains(errs, "groupcast: not restarted") {
+	if code != exitRefused || out != "" || !strings.Contains(errs, "groupcast: --drain (c.yaml:1): wants a time") || !strings.Contains(errs, "groupcast: not restarted") {
 		t.Errorf("exit %d, %q, %q", code, out, errs)
 	}
 	if err := session.ping("1"); err != nil {
@@ -454,7 +454,7 @@ func TestReload(t *testing.T) {
 	}
 	write("max-message: 1KiB\nmax-groups: 9\nring-slots: 2048\nlog-level: debug\n")
 	want := "Reloaded. In force now:\n  --max-message from 2KiB to 1KiB\n  --log-level from info to debug\n" +
-		"As before, until a restart:\n  --ring-slots from 1024 to 2048: is a size that is built in at the start\n"
+		"As before, until a restart:\n  --ring-slots from 1024 to 2048: it is a size that is built in at the start\n"
 	if out := must(t, env, "reload"); out != want { // --max-groups was a flag, which beats the file
 		t.Errorf("got %q", out)
 	}

@@ -111,7 +111,7 @@ func TestDaemonThatCannotStart(t *testing.T) {
 	for want, args := range map[string][]string{
 		"groupcast: listen on " + taken.Addr().String() + ": address already in use": {"--listen", taken.Addr().String()},
 		"groupcast: --log-file: open /nowhere/log: no such file or directory":        {"--listen=127.0.0.1:0", "--log-file=/nowhere/log"},
-		"groupcast: --loops: wants 1 to 256, got 300":                                {"--loops=300"},
+		"groupcast: --loops: wants 0 to 256, got 300":                                {"--loops=300"},
 	} {
 		p := launch(t, env, append([]string{"start", "-d"}, args...)...)
 		if code := p.exit(); code != exitRefused || p.out.String() != "" || !strings.HasPrefix(p.line(), want) {

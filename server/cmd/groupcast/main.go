@@ -9,7 +9,7 @@
 //
 // # Reading order
 //
-//   - main.go, cli.go, config.go: what was asked for
+//   - main.go, cli.go, flags.go: what was asked for
 //   - start.go, processors.go: the server's life; daemon.go: in the background
 //   - connect.go: which running server is meant
 //   - stop.go, restart.go, resources.go, reload.go, publish.go: telling it something

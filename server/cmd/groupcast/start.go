@@ -18,13 +18,17 @@ import (
 	"groupcast/loop"
 	"groupcast/server"
 	"groupcast/server/control"
+	"groupcast/server/settings"
 )
 
 // start runs the server until a signal, a request or a failure ends it. args are
 // those that the flags were read from.
 func start(flags startFlags, args []string, stdout, stderr io.Writer) int {
-	o := server.Options(flags.Options)
-	if flags.Check {
+	o := flags.Options
+	switch {
+	case flags.PrintConfig:
+		return printConfig(stdout, stderr)
+	case flags.Check:
 		return check(o, stdout, stderr)
 	}
 	report := takeReport()
@@ -65,7 +69,7 @@ func start(flags startFlags, args []string, stdout, stderr io.Writer) int {
 const runningVariable = "GROUPCAST_INTERNAL_RUNNING"
 
 // check says whether a server could be started with o, as far as that can be
-// known without starting it.
+// known without starting it. Settings that are wrong have been told of.
 func check(o server.Options, stdout, stderr io.Writer) int {
 	var running *server.Running
 	if text := os.Getenv(runningVariable); text != "" {
@@ -85,22 +89,27 @@ func check(o server.Options, stdout, stderr io.Writer) int {
 	return exitStopped
 }
 
+func printConfig(stdout, stderr io.Writer) int {
+	if err := settings.WriteConfig(stdout); err != nil {
+		complain(stderr, err)
+		return exitRefused
+	}
+	return exitStopped
+}
+
 // startServer starts the server with all that it has to know of this program.
 func startServer(flags startFlags, args []string, daemon bool, stderr io.Writer) (*server.Server, *server.Log, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return nil, nil, err
 	}
-	o := server.Options(flags.Options)
-	if err := o.Validate(); err != nil { // before a log file is made
-		return nil, nil, err
-	}
+	o := flags.Options
 	log, err := server.OpenLog(o, stderr)
 	if err != nil {
 		return nil, nil, err
 	}
 	s, err := server.Program{
-		ConfigFile: string(flags.Config),
+		ConfigFile: o.ConfigFile,
 		Daemon:     daemon,
 		Command:    control.Command{Args: append([]string{os.Args[0]}, args...), Env: os.Environ(), Dir: dir, Resources: ownResources()},
 		Log:        log,
@@ -109,7 +118,7 @@ func startServer(flags startFlags, args []string, daemon bool, stderr io.Writer)
 			if err != nil {
 				return o, err
 			}
-			return server.Options(again.Start.Options), nil
+			return again.Start.Options, nil
 		},
 	}.Start(o)
 	if err != nil {

@@ -38,10 +38,10 @@ func TestRefusals(t *testing.T) {
 		"unknown flag":    {args: []string{"start", "--nonsense"}, want: "groupcast: unknown flag --nonsense"},
 		"unknown command": {args: []string{"strt"}, want: `groupcast: unexpected argument strt, did you mean one of "start", "stop"?`},
 		"bad value":       {args: []string{"start", "--max-message", "64KB"}, want: "groupcast: --max-message: wants bytes"},
-		"no value":        {args: []string{"start", "--loops"}, want: "groupcast: --loops: wants a whole number"},
+		"no value":        {args: []string{"start", "--loops"}, want: "groupcast: --loops: wants a value"},
 		"no text":         {args: []string{"start", "--log-file"}, want: "groupcast: --log-file: wants a value"},
-		"out of range":    {args: []string{"start", "--loops=257"}, want: "groupcast: --loops: wants 1 to 256, got 257"},
-		"environment":     {args: []string{"start"}, env: []string{"GROUPCAST_DRAIN=10"}, want: "groupcast: --drain: wants a time with its unit"},
+		"out of range":    {args: []string{"start", "--loops=257"}, want: "groupcast: --loops: wants 0 to 256, got 257"},
+		"environment":     {args: []string{"start"}, env: []string{"GROUPCAST_DRAIN=10"}, want: "groupcast: --drain (GROUPCAST_DRAIN): wants a time with its unit"},
 		"no config":       {args: []string{"start", "--config=/nowhere"}, want: "groupcast: --config: open /nowhere: no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,7 +1,6 @@
-package server
+package settings
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -23,8 +22,10 @@ var byteUnits = []struct {
 	{1 << 10, "KiB", "K"},
 }
 
-// ParseByteSize reads a size; the error says what is wanted and what was got.
-func ParseByteSize(text string) (ByteSize, error) {
+const wantsByteSize = "bytes, plain or in KiB, MiB or GiB (64KiB, 1MiB, 16M)"
+
+// parseByteSize reads a size; it is false where text is none.
+func parseByteSize(text string) (ByteSize, bool) {
 	digits, unit := strings.TrimSpace(text), ByteSize(1)
 	for _, u := range byteUnits {
 		rest, found := strings.CutSuffix(digits, u.long)
@@ -39,18 +40,9 @@ func ParseByteSize(text string) (ByteSize, error) {
 	// ParseUint takes no sign and, in base 10, no underscores.
 	n, err := strconv.ParseUint(digits, 10, 63)
 	if err != nil || n > uint64(math.MaxInt/int(unit)) {
-		return 0, fmt.Errorf("wants bytes, plain or in KiB, MiB or GiB (64KiB, 1MiB, 16M), got %q", text)
+		return 0, false
 	}
-	return ByteSize(n) * unit, nil
-}
-
-// UnmarshalText is ParseByteSize for flag and file decoders.
-func (b *ByteSize) UnmarshalText(text []byte) error {
-	n, err := ParseByteSize(string(text))
-	if err == nil {
-		*b = n
-	}
-	return err
+	return ByteSize(n) * unit, true
 }
 
 // String is exact: the largest unit that divides the size, or plain bytes.

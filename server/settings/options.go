@@ -1,0 +1,71 @@
+package settings
+
+import (
+	"time"
+
+	"groupcast/loop"
+	"groupcast/server/api"
+	"groupcast/server/workerman"
+)
+
+// Engine names loop.Options inside of Options.
+type Engine = loop.Options
+
+// Options are everything that an operator can set. What a package below takes is
+// kept in that package's own struct, which the row of the setting points into:
+// nothing is copied from one struct to the other. The rest is the process's own.
+//
+// Of Engine, the process itself fills in Logger, OnMessage and CloseLimit; of the
+// others their Logger, the messages' size and the address to join. They are no settings.
+type Options struct {
+	Engine // Loops and MaxConns may be 0: the machine's choice
+
+	ConfigFile string
+
+	Listen     []string
+	SocketMode FileMode
+
+	API          []string // empty: the default address, if that is to be had
+	APIToken     string
+	APITokenFile string
+	APIHosts     []string
+	APILimits    api.Limits // MaxBatchBytes may be 0: what MaxMessageBytes asks for
+	APIServer    api.ServerOptions
+
+	Channel       []string
+	ChannelOpen   bool // other machines may reach it
+	ChannelServer workerman.Options
+	ChannelJoin   string
+	ChannelClient workerman.ClientOptions
+
+	Control   string
+	Drain     time.Duration
+	PIDFile   string
+	User      string
+	Group     string
+	LogFile   string
+	LogLevel  string
+	LogFormat string
+	Pprof     string
+}
+
+// Defaults are the limits of the wire contract: of a package below, what its own
+// function says, of the rest, and where 0 is the machine's choice, what the rows say.
+func Defaults() Options {
+	o := Options{
+		Engine:        loop.DefaultOptions(),
+		APILimits:     api.DefaultLimits(),
+		APIServer:     api.DefaultServerOptions(),
+		ChannelServer: workerman.DefaultOptions(),
+		ChannelClient: workerman.DefaultClientOptions(),
+	}
+	for _, s := range all {
+		if s.Preset == "" {
+			continue
+		}
+		if w := s.read(&o, []string{s.Preset}); w != nil {
+			panic(s.Name + ": the default wants " + w.wants)
+		}
+	}
+	return o
+}
