@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"time"
 
 	"groupcast/server/api"
 	"groupcast/server/door"
@@ -190,13 +189,10 @@ func (a *apiService) drain() { a.api.SetDraining() }
 
 func (a *apiService) flush(context.Context) error { return nil }
 
-// apiCloseWithin is how long an answer that is being written may still take.
-const apiCloseWithin = 500 * time.Millisecond
-
 func (a *apiService) close() error {
 	var errs []error
 	for _, h := range a.servers {
-		ctx, cancel := context.WithTimeout(context.Background(), apiCloseWithin)
+		ctx, cancel := context.WithTimeout(context.Background(), a.inForce.APICloseTimeout)
 		if err := h.Shutdown(ctx); err != nil {
 			errs = append(errs, h.Close())
 		}

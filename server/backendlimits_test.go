@@ -91,3 +91,43 @@ func TestChannelSettingsAreInForce(t *testing.T) {
 		t.Errorf("the second connection: %d, %v", n, err)
 	}
 }
+
+// A request that has begun when the server ends has --api-close-timeout to end.
+func TestAPICloseTimeout(t *testing.T) {
+	s := startServer(t, func(o *Options) { o.API, o.APICloseTimeout = []string{"127.0.0.1:0"}, 3*time.Second })
+	for _, one := range s.services {
+		if a, ok := one.(*apiService); ok {
+			if a.inForce.APICloseTimeout != 3*time.Second {
+				t.Errorf("in force: %s", a.inForce.APICloseTimeout)
+			}
+			a.inForce.APICloseTimeout = patience // a busy machine may need more than can be set
+		}
+	}
+	late := dialRaw(t, addressOf(t, s, monitor.KindAPI))
+	head := "POST /v1/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+	if _, err := io.WriteString(late, head); err != nil {
+		t.Fatal(err)
+	}
+	// The server asks for the body: from here on it is at work.
+	answers := bufio.NewReader(late)
+	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close() }()
+	select {
+	case err := <-closed:
+		t.Fatalf("closed under a request: %v", err)
+	case <-time.After(time.Second): // more than by default
+	}
+	if _, err := io.WriteString(late, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(answers)
+	if err != nil || !strings.Contains(string(text), "HTTP/1.1 ") {
+		t.Errorf("%q, %v", text, err)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}

@@ -25,12 +25,13 @@ type Options struct {
 	Listen     []string
 	SocketMode FileMode
 
-	API          []string // empty: the default address, if that is to be had
-	APIToken     string
-	APITokenFile string
-	APIHosts     []string
-	APILimits    api.Limits // MaxBatchBytes may be 0: what MaxMessageBytes asks for
-	APIServer    api.ServerOptions
+	API             []string // empty: the default address, if that is to be had
+	APIToken        string
+	APITokenFile    string
+	APIHosts        []string
+	APICloseTimeout time.Duration
+	APILimits       api.Limits // MaxBatchBytes may be 0: what MaxMessageBytes asks for
+	APIServer       api.ServerOptions
 
 	Channel       []string
 	ChannelOpen   bool // other machines may reach it

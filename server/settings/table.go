@@ -24,6 +24,9 @@ const (
 	// maxDrain keeps a typing error ("10h" for "10s") from making a process that
 	// cannot be stopped politely.
 	maxDrain = time.Hour
+	// maxClose comes after --drain, and has to be over before the program takes the
+	// end for one that hangs.
+	maxClose = 3 * time.Second
 )
 
 // Groups are all settings: one row for each. checks.go has what two of them have
@@ -330,6 +333,11 @@ var Groups = []Group{
 			Name: "api-idle-timeout", Shown: Rare, Reload: taken,
 			value: span(func(o *Options) *time.Duration { return &o.APIServer.IdleTimeout }, shortWait, day),
 			Help:  "How long a connection waits for its next request.",
+		},
+		{
+			Name: "api-close-timeout", Shown: Rare, Reload: taken, Preset: "500ms",
+			value: span(func(o *Options) *time.Duration { return &o.APICloseTimeout }, 0, maxClose),
+			Help:  "How long the answers that are being written when the server ends may still take.",
 		},
 	}},
 	{"channel-limits", "Limits of the Channel server, and of the connection to another one", []Setting{

@@ -73,13 +73,13 @@ func TestEveryFlagIsComplete(t *testing.T) {
 // What the command line, the environment and the file say arrives in the options.
 func TestStartReadsAll(t *testing.T) {
 	t.Setenv("GROUPCAST_LISTEN", "127.0.0.1:1,unix:/x")
-	c, err := in(t, "start", "--config", writeConfig(t, "max-groups: 7\nloops: 3\n"), "--loops", "5", "--api=none", "--channel", "unix:/c", "--channel=:2206")
+	c, err := in(t, "start", "--config", writeConfig(t, "max-groups: 7\nloops: 3\n"), "--loops", "5", "--api=none", "--channel", "unix:/c", "--channel=:2206", "--channel-open")
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := c.Start.Options
 	if !slices.Equal(o.Listen, []string{"127.0.0.1:1", "unix:/x"}) || o.MaxGroups != 7 || o.Loops != 5 ||
-		!slices.Equal(o.API, []string{"none"}) || !slices.Equal(o.Channel, []string{"unix:/c", ":2206"}) {
+		!slices.Equal(o.API, []string{"none"}) || !o.ChannelOpen || !slices.Equal(o.Channel, []string{"unix:/c", ":2206"}) {
 		t.Errorf("%+v", o)
 	}
 }

@@ -62,7 +62,7 @@ func TestRestartThatWouldFail(t *testing.T) {
 		"directory":    {func() error { return os.Rename(at("work"), at("gone")) }, func() error { return os.Rename(at("gone"), at("work")) }, "no such file"},
 		"port":         {func() error { write("c.yaml", "channel: "+taken.Addr().String()); return nil }, nil, "listen on " + taken.Addr().String() + ": address already in use: pid " + itoa(os.Getpid())},
 		"other socket": {func() error { write("c.yaml", "channel: unix:"+at("other")); return nil }, nil, "listen on unix:" + at("other") + ": address already in use"},
-		"address":      {func() error { write("c.yaml", "channel: 203.0.113.1:1"); return nil }, nil, "listen on 203.0.113.1:1: cannot assign requested address"},
+		"address":      {func() error { write("c.yaml", "channel: 203.0.113.1:1\nchannel-open: true"); return nil }, nil, "listen on 203.0.113.1:1: cannot assign requested address"},
 		"user":         {func() error { write("c.yaml", "user: nobody-of-that-name"); return nil }, nil, "--user: wants a user of this machine"},
 		"pprof":        {func() error { write("c.yaml", "pprof: "+taken.Addr().String()); return nil }, nil, "listen on " + taken.Addr().String() + ": address already in use"},
 	} {
