@@ -1,0 +1,69 @@
+package door
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Networks are addresses that are trusted to say who their clients are.
+type Networks []netip.Prefix
+
+// ParseNetworks reads addresses and CIDRs. The error says which one is wrong.
+func ParseNetworks(texts []string) (Networks, error) {
+	var n Networks
+	for _, text := range texts {
+		if !strings.Contains(text, "/") {
+			a, err := netip.ParseAddr(text)
+			if err != nil || a.Zone() != "" {
+				return nil, fmt.Errorf("wants an IP address or a CIDR, got %q", text)
+			}
+			n = append(n, netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		switch {
+		case err != nil || p.Addr().Is4In6():
+			return nil, fmt.Errorf("wants an IP address or a CIDR, got %q", text)
+		case p != p.Masked():
+			// A slip that trusts more than was meant, or less.
+			return nil, fmt.Errorf("wants a CIDR without bits behind its length, %s, got %q", p.Masked(), text)
+		}
+		n = append(n, p)
+	}
+	return n, nil
+}
+
+// Contain reports whether a is in one of the networks. An IPv4 address may be written as
+// IPv6.
+func (n Networks) Contain(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	return slices.ContainsFunc(n, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// LimitKey is what limits for each address count a by: an IPv4 address is its own, of an
+// IPv6 address the first bits are, since the holder of one has that whole network (a
+// customer mostly has 64). bits from 1 to 128.
+func LimitKey(a netip.Addr, bits int) netip.Prefix {
+	a = a.Unmap().WithZone("")
+	if a.Is4() {
+		bits = a.BitLen()
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{} // no address: a unix socket's peer
+	}
+	return p
+}
+
+// addrPort is the IP address and port of a; not valid for a unix socket's.
+func addrPort(a net.Addr) netip.AddrPort {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	p := tcp.AddrPort()
+	return netip.AddrPortFrom(p.Addr().Unmap().WithZone(""), p.Port())
+}
