@@ -1,17 +1,72 @@
 // Package door is how the server listens: addresses as they are written, listeners on TCP
-// and on unix sockets, and the life of a socket's file. All that listens goes through it
-// (WebSocket, HTTP API, Channel server, control socket, profiles), so that what a listener
-// is and what an address looks like is said once.
+// and on unix sockets, the life of a socket's file, and what stands between accepting a
+// connection and the first byte of a protocol. All that listens goes through it (WebSocket,
+// HTTP API, Channel server, control socket, profiles), so that what a listener is, what an
+// address looks like and who a client is, is said once.
 //
 // # Reading order
 //
-//	address.go     HOST:PORT, :PORT or unix:/PATH
-//	door.go        opening and shutting; reasons for the operator
-//	unixsocket.go  a socket's file: stale ones, its mode, whose it is
+//	address.go       HOST:PORT, :PORT or unix:/PATH
+//	door.go          opening and shutting; reasons for the operator
+//	unixsocket.go    a socket's file: stale ones, its mode, whose it is
+//	road.go          accept -> [rate] -> [PROXY header] -> [TLS] -> Then: bounded, one deadline
+//	ratelimit.go     how often, for each address and in all
+//	trusted.go       networks that are trusted; what of an address counts
+//	proxyheader.go   the PROXY protocol, versions 1 and 2
+//	forwarded.go     X-Forwarded-For and Forwarded
+//	tls.go           handshakes
+//	handshakes.go    how they end, counted
+//	certificates.go  certificates from files, which may be replaced
+//	certpair.go      a certificate and its key; when they have changed
+//	origin.go        which pages' scripts may connect
 //
-// # Room for what comes
+// Package acme, below, gets certificates from an authority.
 //
-// What stands between accepting and the first byte of a protocol belongs here and is
-// written once: TLS with its certificates, the PROXY protocol's header, sockets that a
-// process was handed. A Door then hands out connections to which that has happened.
+// # The road of a connection
+//
+// With nothing configured a connection goes from accept to its loop at once. What can block
+// never runs on a loop: a Road gives the connection a goroutine, of which there is a bounded
+// number, and one deadline for all steps together, reading the request's head and checking a
+// token included (Then). A client that stops anywhere in between holds one place and one
+// goroutine until that deadline; 10,000 of them hold MaxPending.
+//
+// Limits for each address ask for the client's address. Behind a proxy that is known only
+// once the header is read, so there the rate is asked for behind it, and the places bound
+// what comes before.
+//
+// At the road's end the connection is not encrypted by anything that blocks any more:
+// tlsconn.Conn.Session is for a loop, its Conn (a *tls.Conn) for net/http.
+//
+// # Decision, 2026-11-25: certificates are looked at, not watched
+//
+// Every so often each file is looked at (two stat calls a pair): time, size and inode. Rejected:
+// fsnotify. Certificates are replaced by renaming, by turning symbolic links (Kubernetes,
+// certbot) and over network file systems; for the first two the directories of every link in
+// the chain would have to be watched, and on the last nothing is reported. What a poll
+// costs is nothing, and seconds do not matter.
+//
+// A new pair that cannot be used leaves the old one in force and is tried again until it can,
+// because a key that is written after its certificate makes every replacement look broken
+// for a moment. An expired one counts as broken.
+//
+// # Decision, 2026-11-25: a name that no certificate is for gets the default one
+//
+// Clients by IP address and health checks send no name or another one, and a browser that
+// asks for the wrong name sees for itself that the certificate is another's. Where that is
+// too much, RefuseUnknownNames answers with the alert unrecognized_name.
+//
+// # Decision, 2026-11-25: one tls.Config for ever
+//
+// Certificates change behind GetCertificate, nothing else does. Then Go makes a new key for
+// session tickets every day and takes old ones for a week. Rejected: a new Config for each
+// change by GetConfigForClient, which rotates keys only if it falls back to the first Config's,
+// a subtlety; and keys of our own, which want to be as well kept as certificates. So tickets do
+// not survive a restart, and the authorities of client certificates are read once.
+//
+// # Decision, 2026-11-25: strict PROXY headers
+//
+// A trusted address has to send a header and every other one must not, so that nobody can
+// choose his own address and no misconfigured proxy hides its clients. The header's end is
+// found here, in a bounded buffer, and go-proxyproto parses it: its own reader refuses a
+// version 1 header in two packets, and its Conn is no syscall.Conn, so a loop cannot take it.
 package door
