@@ -27,6 +27,9 @@ GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 K6_VERSION       := v1.8.1
 K6               := $(BIN)/k6-$(K6_VERSION)
 BENCHSTAT        := $(BIN)/benchstat
+# A certificate authority for tests; server/door/acme/pebble_test.go has the version, too.
+PEBBLE_VERSION   := v2.10.1
+PEBBLE           := $(BIN)/pebble-$(PEBBLE_VERSION)
 
 # A command with the server beside it, on ports that are free: $(call beside,COMMAND),
 # which says $$port, and $$api for its API. The server is ended by its own pid, whatever
@@ -218,7 +221,7 @@ DEBIAN := chromium:chromium wrk:wrk php:php-cli nginx:libnginx-mod-nchan /usr/sh
 	/usr/lib/python3/dist-packages/websockets:python3-websockets
 
 .PHONY: test-deps
-test-deps: ## Chromium, wrk, PHP, nginx, and WebSocket for Node and Python, from Debian's packages
+test-deps: $(PEBBLE) ## Chromium, wrk, PHP, nginx, WebSocket for Node and Python, from Debian's packages; pebble
 	@missing=(); for pair in $(DEBIAN); do \
 		[ -e $${pair%%:*} ] || command -v $${pair%%:*} >/dev/null || missing+=("$${pair##*:}"); \
 	done; \
@@ -251,6 +254,10 @@ $(GOLANGCI):
 $(K6):
 	GOBIN=$(BIN) go install go.k6.io/k6@$(K6_VERSION)
 	mv $(BIN)/k6 $@
+
+$(PEBBLE):
+	GOBIN=$(BIN) go install github.com/letsencrypt/pebble/v2/cmd/pebble@$(PEBBLE_VERSION)
+	mv $(BIN)/pebble $@
 
 $(BENCHSTAT):
 	GOBIN=$(BIN) go install golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da

@@ -192,8 +192,8 @@ func TestRoadFull(t *testing.T) {
 	if got := s.Counters(); got.Full != 1 || got.Arrived != 0 {
 		t.Errorf("counted %+v", got)
 	}
-	good := tls.Client(&ahead{Conn: s.dial(), first: "PROXY UNKNOWN\r\n"}, &tls.Config{RootCAs: a.Pool, ServerName: "a.test"})
-	echoes(t, good, "hello")
+	good := &ahead{Conn: s.dial(), first: "PROXY UNKNOWN\r\n"}
+	echoes(t, tls.Client(good, &tls.Config{RootCAs: a.Pool, ServerName: "a.test"}), "hello")
 }
 
 // The rate is the client's own, not the proxy's.
