@@ -36,9 +36,9 @@ type TLSOptions struct {
 // Issuer has certificates that it gets from an authority: acme.Issuer.
 type Issuer interface {
 	// Certificate is the one for the client that says hello; nil if there is none (yet). It
-	// never waits. challenge reports that it is no certificate for clients, but the answer
-	// to the authority's question whether the name is ours.
-	Certificate(hello *tls.ClientHelloInfo) (cert *tls.Certificate, challenge bool)
+	// never waits. To a client that speaks Protocol alone it is the answer to the
+	// authority's question whether the name is ours, and to nobody else.
+	Certificate(hello *tls.ClientHelloInfo) *tls.Certificate
 	// Protocol is the authority's ALPN protocol for challenges.
 	Protocol() string
 }
@@ -113,8 +113,7 @@ func (t *TLS) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) 
 		byDefault = cert
 	}
 	if t.options.Issuer != nil {
-		cert, challenge := t.options.Issuer.Certificate(hello)
-		if cert != nil && challenge == wantsChallenge {
+		if cert := t.options.Issuer.Certificate(hello); cert != nil {
 			return cert, nil
 		}
 	}

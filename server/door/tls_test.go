@@ -500,6 +500,68 @@ func (l *oneConn) Accept() (net.Conn, error) {
 func (l *oneConn) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
 func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }
 
+// fakeIssuer has a certificate and an answer to challenges.
+type fakeIssuer struct{ cert, answer *tls.Certificate }
+
+func (f *fakeIssuer) Protocol() string { return "acme-tls/1" }
+
+func (f *fakeIssuer) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
+	if len(hello.SupportedProtos) == 1 && hello.SupportedProtos[0] == f.Protocol() {
+		return f.answer
+	}
+	return f.cert
+}
+
+// An authority gets its answer, also for a name that a file is for, and nothing behind it. A
+// client gets the file's certificate, else the issuer's, and never the answer.
+func TestIssuer(t *testing.T) {
+	a := newAuthority(t)
+	pair := func(name string, names ...string) *tls.Certificate {
+		return load(t, a.write(name, names...)).table.Load().certs[0]
+	}
+	issuer := &fakeIssuer{pair("issued", "issued.test"), pair("answer", "answer.test")}
+	s := serve(t, TLSOptions{Certificates: load(t, a.write("file", "file.test")), Issuer: issuer})
+	for _, c := range []struct {
+		name      string
+		protocols []string
+		want      string
+	}{
+		{"file.test", nil, "file.test"},
+		{"issued.test", []string{"h2", "http/1.1"}, "issued.test"},
+		{"issued.test", []string{"http/1.1", "acme-tls/1"}, "issued.test"},
+		{"file.test", []string{"acme-tls/1"}, "answer.test"},
+		{"issued.test", []string{"acme-tls/1"}, "answer.test"},
+	} {
+		raw, err := net.Dial("tcp", s.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn := tls.Client(raw, &tls.Config{ServerName: c.name, NextProtos: c.protocols, InsecureSkipVerify: true})
+		err = errors.Join(conn.SetDeadline(time.Now().Add(patience)), conn.Handshake())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := conn.ConnectionState().PeerCertificates[0].DNSNames[0]; got != c.want {
+			t.Errorf("%s %v: got %s", c.name, c.protocols, got)
+		}
+		if c.want == "answer.test" {
+			if n, err := conn.Read(make([]byte, 1)); n != 0 || err == nil {
+				t.Errorf("behind the answer: %d, %v", n, err)
+			}
+			if err := next(t, s.errors); !errors.Is(err, ErrChallenge) {
+				t.Errorf("the handshake: %v", err)
+			}
+		}
+		_ = conn.Close()
+	}
+	issuer.cert, issuer.answer = nil, nil
+	s = serve(t, TLSOptions{Issuer: issuer})
+	if _, err := s.dial(&tls.Config{ServerName: "file.test", InsecureSkipVerify: true}); err == nil {
+		t.Error("without any certificate")
+	}
+	s.counted(t, map[string]uint64{"unknown_name": 1})
+}
+
 func TestTLSOptionErrors(t *testing.T) {
 	a := newAuthority(t)
 	certificates := load(t, a.write("default", "a.test"))

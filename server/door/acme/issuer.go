@@ -195,19 +195,19 @@ func (i *Issuer) Protocol() string { return acme.ALPNProto }
 
 // Certificate is the one for the client that says hello, or the answer to the authority's
 // challenge; nil if there is none. It waits for nothing but, for a challenge, the disk.
-func (i *Issuer) Certificate(hello *tls.ClientHelloInfo) (cert *tls.Certificate, challenge bool) {
+func (i *Issuer) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
 	e := i.certs[strings.ToLower(hello.ServerName)]
 	if e == nil {
-		return nil, false
+		return nil
 	}
 	if len(hello.SupportedProtos) != 1 || hello.SupportedProtos[0] != acme.ALPNProto {
-		return e.cert.Load(), false
+		return e.cert.Load()
 	}
 	cert, err := i.manager.GetCertificate(hello)
 	if err != nil {
-		return nil, true // none is asked for
+		return nil // none is asked for
 	}
-	return cert, true
+	return cert
 }
 
 // Infos are the certificates that are there, in the order of the names.
