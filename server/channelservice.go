@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"groupcast/server/control"
 	"groupcast/server/door"
 	"groupcast/server/monitor"
 	"groupcast/server/settings"
@@ -117,6 +118,40 @@ func (j *joinService) close() error                  { return j.client.Close() }
 // the client counts what it did not forward.
 func (j *joinService) flush(ctx context.Context) error { return j.client.Flush(ctx) }
 
+// channelControl is the Channel server as the control socket asks it; nil without one.
+func (s *Server) channelControl() control.Channel {
+	if server := s.channel.Load(); server != nil {
+		return channelControl{server}
+	}
+	return nil
+}
+
+type channelControl struct{ server *workerman.Server }
+
+func (c channelControl) PurgeQueue(name string) (messages int, ok bool) {
+	return c.server.PurgeQueue(name)
+}
+
+func (c channelControl) Queues(limit int) (list []control.Queue, all int) {
+	queues, all := c.server.Queues(limit)
+	for _, q := range queues {
+		list = append(list, control.Queue{
+			Name: q.Name, Messages: q.Messages, Bytes: q.Bytes, Watchers: q.Watchers, Consumers: q.Consumers, OldestSeconds: q.Oldest.Seconds(),
+		})
+	}
+	return list, all
+}
+
+func (c channelControl) Connections() (list []control.ChannelConnection) {
+	for _, one := range c.server.Connections() {
+		list = append(list, control.ChannelConnection{
+			Kind: monitor.KindChannel, Peer: one.Peer, Name: one.Name, Channels: one.Channels, QueuedBytes: one.QueuedBytes,
+			IdleSeconds: one.Idle.Seconds(), AgeSeconds: one.Age.Seconds(), Busy: one.Busy,
+		})
+	}
+	return list
+}
+
 // channelStatus is what `status` shows of the Channel server; nil without one.
 func (s *Server) channelStatus() *monitor.Channel {
 	st := s.channelStats()
@@ -130,6 +165,11 @@ func (s *Server) channelStatus() *monitor.Channel {
 		EventsOut:     st.EventsOut,
 		Dropped:       st.EventsDropped + st.QueueDropped + st.Bridge.Dropped,
 		Queued:        st.QueuedMessages,
+	}
+	for cause, n := range st.QueueLost.All() {
+		if cause != "purged" { // which the operator did
+			out.Dropped += n
+		}
 	}
 	for _, n := range st.Bad.All() {
 		out.BadFrames += n

@@ -93,6 +93,7 @@ func (s *Server) process() control.Process {
 		Command: func() control.Command { return s.program.Command },
 		Stop:    s.requestStop,
 		Reload:  s.Reload,
+		Channel: s.channelControl,
 	}
 }
 

@@ -32,6 +32,9 @@
 //	GET  /control/v1/command  how it was started, with its whole environment: what restart needs
 //	POST /control/v1/stop     {"graceful":false,"code":1001}; answered before anything ends
 //	POST /control/v1/reload   reads the settings again; answers with what changed
+//	GET  /control/v1/channel/queues         the Channel server's queues, ?limit= of them
+//	DELETE /control/v1/channel/queues?name= throws the messages of one away
+//	GET  /control/v1/channel/connections    who is at the Channel server
 //	     everything else      the API
 //
 // # Decisions

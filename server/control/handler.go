@@ -28,6 +28,7 @@ func Handler(p Process, api http.Handler) http.Handler {
 	})
 	mux.HandleFunc("POST /control/v1/stop", func(w http.ResponseWriter, r *http.Request) { stop(p, w, r) })
 	mux.HandleFunc("POST /control/v1/reload", func(w http.ResponseWriter, r *http.Request) { reload(p, w, r) })
+	handleChannel(mux, p.Channel)
 	missing := func(w http.ResponseWriter, _ *http.Request) {
 		fail(w, http.StatusNotFound, errors.New("there is nothing at this path"))
 	}

@@ -20,6 +20,8 @@ type Process struct {
 	Stop func(Stop) error
 	// Reload reads the settings again. An error that wraps ErrSettings is theirs.
 	Reload func(context.Context) (Reloaded, error)
+	// Channel is the Channel server; nil, or a function that returns nil, without one.
+	Channel func() Channel
 }
 
 // Info says which server this is.

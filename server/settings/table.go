@@ -437,6 +437,11 @@ var Groups = []Group{
 			Help:  "Bytes in all queues. More are dropped.",
 		},
 		{
+			Name: "channel-queue-age", Shown: Rare, Reload: taken,
+			value: span(func(o *Options) *time.Duration { return &o.ChannelServer.QueueTimeout }, shortWait, 365*day),
+			Help:  "How long a message waits in a queue that nobody watches. Then it is thrown away.",
+		},
+		{
 			Name: "channel-ping-timeout", Shown: Rare, Reload: taken,
 			value: span(func(o *Options) *time.Duration { return &o.ChannelServer.PingTimeout }, shortWait, day),
 			Help:  "Silence after which a connection that has pinged once is closed.",

@@ -16,7 +16,7 @@ import (
 const readBytes = 8 << 10
 
 // conn is one connection to a Server: a goroutine that reads and one that writes.
-// Owner: the reading goroutine; subs, watches and node belong to the hub, silent to
+// Owner: the reading goroutine; subs, watches, maker and node belong to the hub, silent to
 // the Server.
 type conn struct {
 	server  *Server
@@ -45,6 +45,7 @@ type conn struct {
 
 	subs    map[string]*subscription
 	watches map[string]*watch
+	maker   *maker // nil before it has made a queue
 	node    string // the groupcast at the other end, if it says so
 }
 

@@ -9,7 +9,8 @@
 //   - server.go: listening, connections coming and going, the orderly end
 //   - conn.go: one connection; what each message does
 //   - silent.go, halves.go: what strangers may hold
-//   - hub.go: who subscribes to what, and the queues
+//   - hub.go: who subscribes to what
+//   - queue.go, makers.go: the queues
 //   - frame.go, outbox.go: what waits for all connections, and for one
 //   - linger.go: the end of a connection that loses nothing
 //   - bridge.go, relay.go: between events and the groups' messages
@@ -123,6 +124,13 @@
 // another consumer; Workerman's loses it. A queue that is full refuses new
 // messages instead of forgetting old ones: who enqueues jobs expects the first
 // one to be done first.
+//
+// 2026-11-25: where the queues are full together, the largest loses its last messages
+// to the others, and the connection that made most queues its last queue. Refusing
+// the next one let one connection shut the queues for everybody by 65,536 names.
+// Queues count for the connection that made them, also when that is gone, and not
+// for an address: PHP programs of one machine have one. Jobs that nobody comes for
+// age, and the log tells of them before they are gone.
 //
 // 2026-11-23: publishLoop passes over a subscriber without room, if another has some.
 //

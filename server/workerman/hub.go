@@ -1,10 +1,6 @@
 package workerman
 
 import (
-	"container/list"
-	"fmt"
-	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,6 +21,8 @@ type hub struct {
 	// them once more does. It does not wait either, and does not come back to the hub.
 	budget  *budget
 	relieve func()
+	// complain logs, at most every so often.
+	complain func(text string, args ...any)
 
 	mu            sync.Mutex
 	topics        map[string]*topic
@@ -33,6 +31,9 @@ type hub struct {
 	watches       int // of all queues
 	queuedBytes   int
 	queued        int
+	makers        makers
+	largest       *queue    // when it was last looked for; it has no bytes once it is gone
+	searched      time.Time // when that was
 	count         HubCounters
 }
 
@@ -65,7 +66,8 @@ type subscription struct {
 func newHub(o *Options, node *Node, onBad func(peer string, why workerman.Reason)) *hub {
 	return &hub{
 		opt: o, node: node, onBad: onBad, budget: &budget{limit: int64(o.MaxSendBytes)}, relieve: func() {},
-		topics: make(map[string]*topic), queues: make(map[string]*queue),
+		complain: func(string, ...any) {},
+		topics:   make(map[string]*topic), queues: make(map[string]*queue),
 	}
 }
 
@@ -249,205 +251,4 @@ func (h *hub) drop(c *conn) {
 	if c.node != "" {
 		h.node.leave(c.node)
 	}
-}
-
-// queueOverhead is what a queue counts for a message beside its bytes.
-const queueOverhead = 64
-
-// queue holds messages until a watcher asks for one.
-type queue struct {
-	// channel is the name in the form of whoever named the queue first.
-	channel  workerman.Channel
-	messages list.List // of frame
-	bytes    int
-	watchers int
-	// consumers are the watches with a credit, in the order in which it was given.
-	consumers list.List
-}
-
-// watch is one connection's of one queue.
-type watch struct {
-	conn  *conn
-	queue *queue
-	// credit says that one message is wanted; place is where it stands among
-	// the consumers, nil while it waits for room in its connection's outbox.
-	credit bool
-	place  *list.Element
-}
-
-// queueOf returns the queue of that name and makes it if there is none, nil if
-// there may be no more; the caller holds mu.
-func (h *hub) queueOf(ch workerman.Channel) *queue {
-	q := h.queues[string(ch.Name)]
-	if q == nil && h.nameOK(ch) {
-		if len(h.queues) >= h.opt.MaxQueues {
-			h.count.Limited[limitQueues]++
-			return nil
-		}
-		q = &queue{channel: workerman.Channel{Name: append([]byte(nil), ch.Name...), IsInt: ch.IsInt}}
-		h.queues[string(ch.Name)] = q
-	}
-	return q
-}
-
-// tidy removes the queue once it is empty and unwatched.
-func (h *hub) tidy(q *queue) {
-	if q.watchers == 0 && q.messages.Len() == 0 {
-		delete(h.queues, string(q.channel.Name))
-	}
-}
-
-func (h *hub) watch(c *conn, channels []workerman.Channel) (refused int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, ch := range channels {
-		if c.watches[string(ch.Name)] != nil {
-			continue
-		}
-		if !h.mayAdd(c) {
-			refused++
-			continue
-		}
-		q := h.queueOf(ch)
-		if q == nil {
-			refused++
-			continue
-		}
-		c.watches[string(ch.Name)] = &watch{conn: c, queue: q}
-		q.watchers++
-		h.watches++
-	}
-	return refused
-}
-
-func (h *hub) unwatch(c *conn, channels []workerman.Channel) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, ch := range channels {
-		h.removeWatch(c, string(ch.Name))
-	}
-}
-
-func (h *hub) removeWatch(c *conn, name string) {
-	w := c.watches[name]
-	if w == nil {
-		return
-	}
-	delete(c.watches, name)
-	if w.place != nil {
-		w.queue.consumers.Remove(w.place)
-	}
-	w.queue.watchers--
-	h.watches--
-	h.tidy(w.queue)
-}
-
-// enqueue puts a message into the queue, or hands it to whoever waits for one.
-// Where it does not fit it is dropped: what was there first stays.
-func (h *hub) enqueue(from *conn, ch workerman.Channel, d workerman.Data) (refused bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	q := h.queueOf(ch)
-	if q == nil {
-		return true
-	}
-	size := len(d.Bytes) + queueOverhead
-	if q.messages.Len() >= h.opt.MaxQueueMessages || q.bytes+size > h.opt.MaxQueueBytes || h.queuedBytes+size > h.opt.MaxAllQueueBytes {
-		h.count.QueueDropped++
-		h.tidy(q)
-		return true
-	}
-	e := h.newEvent(workerman.TypeQueue, q.channel, &shipment{data: d})
-	frame := e.frame()
-	if e.tooLong {
-		h.onBad(from.peer, workerman.ReasonFrameLong)
-		h.tidy(q)
-		return false
-	}
-	h.count.Enqueued++
-	q.messages.PushBack(frame)
-	h.account(q, 1, frame.size()+queueOverhead)
-	h.dispatch(q)
-	return false
-}
-
-func (h *hub) account(q *queue, messages, bytes int) {
-	q.bytes += bytes
-	h.queuedBytes += bytes
-	h.queued += messages
-}
-
-// reserve gives c one credit on each queue that it watches. A job that it had is
-// done: PHP's client asks for the next one then.
-func (h *hub) reserve(c *conn) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	c.job.Store(0)
-	for _, w := range c.watches {
-		if !w.credit {
-			w.credit = true
-			w.place = w.queue.consumers.PushBack(w)
-		}
-		h.dispatch(w.queue)
-	}
-}
-
-// dispatch hands messages to consumers while there are both. A consumer whose
-// outbox is full keeps its credit and steps aside until it has room: a job that
-// nobody has begun is not lost to a slow worker.
-func (h *hub) dispatch(q *queue) {
-	for q.messages.Len() > 0 && q.consumers.Len() > 0 {
-		first := q.consumers.Front()
-		w := first.Value.(*watch)
-		message := q.messages.Front()
-		frame := message.Value.(frame)
-		q.consumers.Remove(first)
-		w.place = nil
-		if !w.conn.out.offerOrTell(frame) {
-			continue
-		}
-		w.conn.job.Store(time.Now().UnixNano())
-		w.credit = false
-		q.messages.Remove(message)
-		h.account(q, -1, -frame.size()-queueOverhead)
-		h.count.Dequeued++
-	}
-	h.tidy(q)
-	h.keepBudget()
-}
-
-// hasRoom puts c back among the consumers that it stepped aside from.
-func (h *hub) hasRoom(c *conn) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, w := range c.watches {
-		if w.credit && w.place == nil {
-			w.place = w.queue.consumers.PushBack(w)
-			h.dispatch(w.queue)
-		}
-	}
-}
-
-// maxNamedQueues is how many queues a log record names.
-const maxNamedQueues = 20
-
-// logQueues tells of the jobs that are lost with the process: queues are in memory.
-func (h *hub) logQueues(log *slog.Logger) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.queued == 0 {
-		return
-	}
-	names := make([]string, 0, maxNamedQueues+1)
-	for name, q := range h.queues {
-		if q.messages.Len() == 0 {
-			continue
-		}
-		if len(names) == maxNamedQueues {
-			names = append(names, "...")
-			break
-		}
-		names = append(names, fmt.Sprintf("%s (%d)", name, q.messages.Len()))
-	}
-	log.Warn("channel: jobs that nobody has taken are lost: queues are in memory", "jobs", h.queued, "queues", strings.Join(names, ", "))
 }

@@ -191,4 +191,23 @@ func checkCounts(t *rapid.T, h *hub, m *model) {
 		t.Fatalf("%d subscriptions, %d watches, %d queued in %d queues, %d bytes; want %d, %d, %d in %d", h.subscriptions, h.watches, h.queued,
 			len(h.queues), h.queuedBytes, subs, watches, queued, len(m.queues))
 	}
+	// The makers have exactly the queues that nobody watches.
+	made := make(map[*maker]int)
+	for _, q := range h.queues {
+		if (q.place == nil) != (q.watchers > 0) {
+			t.Fatalf("%s has %d watchers, and its maker's place is %v", q.channel.Name, q.watchers, q.place)
+		}
+		if q.place != nil {
+			made[q.maker]++
+		}
+	}
+	most := 0
+	for m, n := range made {
+		if most = max(most, n); m.queues.Len() != n {
+			t.Fatalf("a maker has %d of %d", m.queues.Len(), n)
+		}
+	}
+	if m := h.makers.most(); (m == nil) != (most == 0) || m != nil && m.queues.Len() != most {
+		t.Fatalf("the most is %d, not %v", most, m)
+	}
 }

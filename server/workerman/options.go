@@ -72,12 +72,19 @@ type Options struct {
 	// IdleTimeout nor StallTimeout closes it.
 	JobTimeout time.Duration
 
-	// MaxQueues bounds the queues.
+	// MaxQueues bounds the queues. When it is reached, the connection that made most
+	// of those that nobody watches loses one to the next; where none made more than
+	// another, the next is refused.
 	MaxQueues int
-	// MaxQueueMessages and MaxQueueBytes bound what waits in one queue, and
-	// MaxAllQueueBytes in all of them; what comes then is dropped. Each message
-	// counts some bytes beside its own.
-	MaxQueueMessages, MaxQueueBytes, MaxAllQueueBytes int
+	// MaxQueueMessages and MaxQueueBytes bound what waits in one queue; what comes
+	// then is dropped. Each message counts some bytes beside its own.
+	MaxQueueMessages, MaxQueueBytes int
+	// MaxAllQueueBytes bounds what waits in all queues. Beyond it the largest one
+	// loses what came last; what comes for the largest is dropped.
+	MaxAllQueueBytes int
+	// QueueTimeout is how long a message waits in a queue that nobody watches, then
+	// it is thrown away.
+	QueueTimeout time.Duration
 
 	// PingTimeout is the silence after which a connection that has pinged once is
 	// closed: Workerman's clients ping every 55 s.
@@ -99,6 +106,9 @@ type Options struct {
 	// Logger receives what an operator should know; nil is slog.Default.
 	Logger *slog.Logger
 }
+
+// maxQueueAge bounds QueueTimeout.
+const maxQueueAge = 365 * 24 * time.Hour
 
 // DefaultOptions are the limits of the wire contract.
 func DefaultOptions() Options {
@@ -124,6 +134,7 @@ func DefaultOptions() Options {
 		MaxQueueMessages:    100_000,
 		MaxQueueBytes:       64 << 20,
 		MaxAllQueueBytes:    256 << 20,
+		QueueTimeout:        24 * time.Hour,
 		PingTimeout:         3 * 55 * time.Second,
 		FirstTimeout:        5 * time.Minute,
 		PublishTimeout:      5 * time.Second,
@@ -237,6 +248,8 @@ func (o Options) Validate() error {
 	c.between(o.MaxQueueMessages, 1, gib, "MaxQueueMessages")
 	c.between(o.MaxQueueBytes, 1, 1<<40, "MaxQueueBytes")
 	c.between(o.MaxAllQueueBytes, 1, 1<<40, "MaxAllQueueBytes")
+	c.wants(o.QueueTimeout >= minTimeout && o.QueueTimeout <= maxQueueAge, "QueueTimeout", "wants %s to %s, got %s",
+		minTimeout, maxQueueAge, o.QueueTimeout)
 	c.lasts(o.PingTimeout, minTimeout, "PingTimeout")
 	c.lasts(o.IdleTimeout, 0, "IdleTimeout")
 	c.lasts(o.FirstTimeout, 0, "FirstTimeout")

@@ -68,12 +68,34 @@ func NewServer(o Options, node *Node, broker Broker) (*Server, error) {
 	s.ration = ration.New(s.log)
 	s.halves.limit = o.MaxPartialBytes
 	s.hub = newHub(&s.opt, node, s.bad)
-	s.hub.relieve = s.relieve
+	s.hub.relieve, s.hub.complain = s.relieve, s.ration.Warn
+	go s.sweep()
 	if broker != nil {
 		s.bridge = newBridge(&s.opt, node, s.hub, broker, s.log)
 		go s.bridge.run()
 	}
 	return s, nil
+}
+
+// sweepParts is how often in QueueTimeout queues are looked at, but at least once
+// in sweepAtLeast.
+const (
+	sweepParts   = 4
+	sweepAtLeast = time.Minute
+)
+
+// sweep has queues age, until the server is closed.
+func (s *Server) sweep() {
+	ticker := time.NewTicker(min(max(s.opt.QueueTimeout/sweepParts, time.Millisecond), sweepAtLeast))
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			s.hub.sweep(now)
+		case <-s.closed:
+			return
+		}
+	}
 }
 
 // Serve accepts connections from ln until ln or the server is closed; then it

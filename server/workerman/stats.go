@@ -56,7 +56,8 @@ type HubCounters struct {
 	Enqueued      uint64      `metric:"channel_enqueued_messages_total" help:"Messages put into queues."`
 	Dequeued      uint64      `metric:"channel_dequeued_messages_total" help:"Messages taken from queues."`
 	// A queue, or all together, were full.
-	QueueDropped uint64 `metric:"channel_queue_dropped_messages_total" help:"Messages that found their queue full."`
+	QueueDropped uint64     `metric:"channel_queue_dropped_messages_total" help:"Messages that found their queue full."`
+	QueueLost    lossCounts `metric:"channel_queue_lost_messages_total{cause}" help:"Messages thrown away after they were put into a queue: aged, crowded (another had to have room), or purged."`
 }
 
 // BridgeStats is how the bridge between a Server and the groups is doing.
@@ -126,6 +127,7 @@ type (
 	closedCounts  [closings]atomic.Uint64
 	refusalCounts [refusals]atomic.Uint64
 	limitCounts   [limits]uint64
+	lossCounts    [losses]uint64
 )
 
 // All are those of the types that a server can be sent.
@@ -149,10 +151,15 @@ func (c *refusalCounts) All() iter.Seq2[string, uint64] {
 }
 
 // All are the counts by limit.
-func (c limitCounts) All() iter.Seq2[string, uint64] {
+func (c limitCounts) All() iter.Seq2[string, uint64] { return named(c[:], limitNames[:]) }
+
+// All are the counts by why messages were thrown away.
+func (c lossCounts) All() iter.Seq2[string, uint64] { return named(c[:], lossNames[:]) }
+
+func named(values []uint64, names []string) iter.Seq2[string, uint64] {
 	return func(yield func(string, uint64) bool) {
-		for i, n := range c {
-			if !yield(limitNames[i], n) {
+		for i, n := range values {
+			if !yield(names[i], n) {
 				return
 			}
 		}

@@ -24,7 +24,8 @@ type cli struct {
 	Restart     restartFlags     `cmd:"" help:"Stop a running server and start it again, as it was started."`
 	Reload      reloadFlags      `cmd:"" help:"Have a running server read its configuration file again."`
 	Status      statusFlags      `cmd:"" help:"Show how a running server is doing."`
-	Connections connectionsFlags `cmd:"" help:"List the sessions of a running server."`
+	Connections connectionsFlags `cmd:"" help:"List the sessions of a running server, and the connections to its Channel server."`
+	Queues      queuesFlags      `cmd:"" help:"List or empty the queues of a running Channel server."`
 	Publish     publishFlags     `cmd:"" help:"Send a message to a group of a running server."`
 	Version     struct{}         `cmd:"" help:"Print the version."`
 
@@ -79,8 +80,16 @@ type statusFlags struct {
 type connectionsFlags struct {
 	where `embed:""`
 
-	Limit int  `name:"limit" env:"-" placeholder:"N" help:"List that many sessions, at most. 0 is all."`
-	JSON  bool `name:"json" env:"-" help:"Print JSON, for scripts: one line for each session."`
+	Limit int  `name:"limit" env:"-" placeholder:"N" help:"List that many, at most. 0 is all."`
+	JSON  bool `name:"json" env:"-" help:"Print JSON, for scripts: one line for each session and connection."`
+}
+
+type queuesFlags struct {
+	where `embed:""`
+
+	Purge []string `name:"purge" env:"-" placeholder:"QUEUE" help:"Throw the messages of this queue away. Repeat it for several."`
+	Limit int      `name:"limit" env:"-" default:"1000" placeholder:"N" help:"List that many queues, at most: those that hold most. 1 to 1000."`
+	JSON  bool     `name:"json" env:"-" help:"Print JSON, for scripts: one line for each queue."`
 }
 
 type publishFlags struct {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -54,6 +55,8 @@ var clientCommands = [][]string{
 	{"status", "--json"},
 	{"status", "-d"},
 	{"connections"},
+	{"queues"},
+	{"queues", "--purge", "q"},
 	{"stop"},
 	{"stop", "-g"},
 	{"restart"},
@@ -175,6 +178,78 @@ func TestConnections(t *testing.T) {
 		if got := strings.Count(must(t, env, "connections", "--json", "--limit", strconv.Itoa(limit)), "\n"); got != min(limit, n) {
 			t.Errorf("--limit %d: %d", limit, got)
 		}
+	}
+}
+
+// php is a connection to the Channel server.
+func php(t *testing.T, address string, bodies ...string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	for _, body := range bodies {
+		if _, err := c.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body)+4)), body...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+// TestChannel: the Channel server's connections and queues are listed, and a queue is emptied.
+func TestChannel(t *testing.T) {
+	t.Parallel()
+	_, env := place(t)
+	p := launch(t, env, "start", "--listen=127.0.0.1:0", "--loops=1", "--channel=127.0.0.1:0")
+	p.ready()
+	var s monitor.Status
+	if err := json.Unmarshal([]byte(must(t, env, "status", "--json")), &s); err != nil {
+		t.Fatal(err)
+	}
+	address := ""
+	for _, l := range s.Listeners {
+		if l.Kind == monitor.KindChannel {
+			address = l.Address
+		}
+	}
+	if text := must(t, env, "queues"); strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, "queue") {
+		t.Errorf("no queues:\n%s", text)
+	}
+	first := php(t, address, `a:2:{s:4:"type";s:9:"subscribe";s:8:"channels";a:2:{i:0;s:1:"a";i:1;s:1:"b";}}`)
+	second := php(t, address, `a:3:{s:4:"type";s:7:"enqueue";s:8:"channels";a:2:{i:0;s:4:"mail";i:1;s:2:"`+"\x1b["+`";}s:4:"data";i:1;}`)
+	p.until("both queues", func() bool { return strings.Count(must(t, env, "queues", "--json"), `"messages":1`) == 2 })
+	if text := must(t, env, "queues"); !strings.Contains(text, "mail") || !strings.Contains(text, `\x1b[`) || strings.Contains(text, "\x1b") {
+		t.Errorf("got\n%q", text)
+	}
+	if text := must(t, env, "queues", "--limit=1"); !strings.HasSuffix(text, "and 1 more (--limit)\n") {
+		t.Errorf("got\n%s", text)
+	}
+	p.until("both connections", func() bool {
+		text := must(t, env, "connections")
+		return strings.Contains(text, first.LocalAddr().String()+"  -            2") && strings.Contains(text, second.LocalAddr().String()+"  -            0")
+	})
+	if text := must(t, env, "connections", "--json"); strings.Count(text, `"kind":"channel"`) != 2 {
+		t.Errorf("got\n%s", text)
+	}
+	if text := must(t, env, "connections", "--json", "--limit=1"); strings.Count(text, "\n") != 1 {
+		t.Errorf("got\n%s", text)
+	}
+	if text := must(t, env, "queues", "--purge", "mail"); text != "mail: 1 message thrown away\n" {
+		t.Errorf("%q", text)
+	}
+	if code, _, errs := command(t, env, "queues", "--purge", "mail"); code != exitRefused || errs != "groupcast: there is no queue \"mail\"\n" {
+		t.Errorf("exit %d, %q", code, errs)
+	}
+}
+
+// TestQueuesWithoutChannel says why there are none.
+func TestQueuesWithoutChannel(t *testing.T) {
+	t.Parallel()
+	_, env := place(t)
+	launch(t, env, "start", "--listen=127.0.0.1:0", "--loops=1").ready()
+	if code, _, errs := command(t, env, "queues"); code != exitRefused || errs != "groupcast: this server has no Channel server (--channel)\n" {
+		t.Errorf("exit %d, %q", code, errs)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // connections lists sessions, page by page: the first are printed before the
-// last are asked for.
+// last are asked for. The connections to the Channel server are behind them.
 func connections(ctx context.Context, flags connectionsFlags, stdout io.Writer) error {
 	if flags.Limit < 0 {
 		return fmt.Errorf("--limit: wants 0 or more, got %d", flags.Limit)
@@ -42,10 +42,74 @@ func connections(ctx context.Context, flags connectionsFlags, stdout io.Writer) 
 			return err
 		}
 		after = next
-		if next == "" || flags.Limit > 0 && list.printed >= flags.Limit {
+		if flags.Limit > 0 && list.printed >= flags.Limit {
 			return nil
 		}
+		if next == "" {
+			return channelConnections(ctx, client, flags, list.printed, stdout)
+		}
 	}
+}
+
+// channelConnections lists the connections to the Channel server, if there are any;
+// printed is how many lines of the limit are used up.
+func channelConnections(ctx context.Context, client *control.Client, flags connectionsFlags, printed int, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	list, raw, err := client.ChannelConnections(ctx)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	if flags.Limit > 0 {
+		most := min(len(list), flags.Limit-printed)
+		list, raw = list[:most], raw[:most]
+	}
+	text := ""
+	if flags.JSON {
+		for _, one := range raw {
+			text += jsonLine(one)
+		}
+	} else {
+		text = "\n" + channelTable(paperOf(stdout), list)
+	}
+	_, err = io.WriteString(stdout, text)
+	return err
+}
+
+var channelColumns = []column{
+	{title: "channel", least: 8},
+	{title: "name", rank: 5},
+	{title: "channels", right: true, rank: 2},
+	{title: "queued", right: true, rank: 1},
+	{title: "idle", right: true, rank: 3},
+	{title: "age", right: true, rank: 4},
+	{title: "state"},
+}
+
+// channelTable is one row for each connection to the Channel server.
+func channelTable(p paper, list []control.ChannelConnection) string {
+	rows := make([][]cell, len(list))
+	for i, c := range list {
+		state := cell{"open", green}
+		if c.Busy {
+			state = cell{"busy", plain}
+		}
+		name := "-"
+		if c.Name != "" {
+			name = printable(c.Name)
+		}
+		rows[i] = []cell{
+			{text: printable(c.Peer)}, {text: name}, {text: thousands(c.Channels)}, {text: size(c.QueuedBytes)},
+			{text: span(seconds(c.IdleSeconds))}, {text: span(seconds(c.AgeSeconds))}, state,
+		}
+	}
+	var b strings.Builder
+	widths := p.arrange(channelColumns, rows, nil)
+	p.writeHead(&b, channelColumns, widths)
+	for _, row := range rows {
+		p.writeRow(&b, channelColumns, widths, row)
+	}
+	return b.String()
 }
 
 func askSessions(ctx context.Context, client *control.Client, after string, limit int) ([]control.Session, string, error) {

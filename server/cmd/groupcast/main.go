@@ -3,7 +3,7 @@
 //
 //	groupcast start [-d] [flags]
 //	groupcast stop [-g] | restart [-g] [-d] | reload
-//	groupcast status [-d] | connections
+//	groupcast status [-d] | connections | queues
 //	groupcast publish GROUP MESSAGE
 //	groupcast version | help [COMMAND]
 //
@@ -13,7 +13,7 @@
 //   - start.go, processors.go: the server's life; daemon.go: in the background
 //   - connect.go: which running server is meant
 //   - stop.go, restart.go, resources.go, reload.go, publish.go: telling it something
-//   - status.go, statusview.go, screen.go, connections.go: looking at it
+//   - status.go, statusview.go, screen.go, connections.go, queues.go: looking at it
 //   - table.go, text.go: how that is written
 package main
 
@@ -88,6 +88,8 @@ func (c *cli) run(stdout, stderr io.Writer) error {
 		return status(ctx, c.Status, stdout)
 	case "connections":
 		return connections(ctx, c.Connections, stdout)
+	case "queues":
+		return queues(ctx, c.Queues, stdout)
 	case "publish":
 		return publish(ctx, c.Publish, os.Stdin, stdout)
 	case "version":
