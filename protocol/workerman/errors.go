@@ -54,12 +54,12 @@ type Error struct {
 func (e *Error) Error() string { return "channel: " + e.text }
 
 var (
-	errFrameShort      = &Error{ReasonFrameShort, "frame length below its own 4 bytes"}
-	errFrameLong       = &Error{ReasonFrameLong, "frame over the limit"}
-	errSyntax          = &Error{ReasonSyntax, "not what serialize() writes"}
-	errObject          = &Error{ReasonObject, "objects are refused"}
-	errReference       = &Error{ReasonReference, "a back reference that leads out of data"}
-	errDepth           = &Error{ReasonDepth, "nested too deeply"}
-	errType            = &Error{ReasonType, "not an array with a known type"}
-	errChannels        = &Error{ReasonChannels, "the channels are missing, or not strings and integers"}
+	errFrameShort = &Error{ReasonFrameShort, "frame length below its own 4 bytes"}
+	errFrameLong  = &Error{ReasonFrameLong, "frame over the limit"}
+	errSyntax     = &Error{ReasonSyntax, "not what serialize() writes"}
+	errObject     = &Error{ReasonObject, "objects are refused"}
+	errReference  = &Error{ReasonReference, "a back reference that leads out of data"}
+	errDepth      = &Error{ReasonDepth, "nested too deeply"}
+	errType       = &Error{ReasonType, "not an array with a known type"}
+	errChannels   = &Error{ReasonChannels, "the channels are missing, or not strings and integers"}
 )

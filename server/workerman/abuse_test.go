@@ -159,7 +159,7 @@ func TestSharedFrame(t *testing.T) {
 	go func() { served <- s.Serve(g) }()
 	t.Cleanup(func() {
 		_ = ln.Close()
-		<-served
+		_ = <-served
 	})
 	channels := make([]string, subscribers)
 	slow := make([]*peer, subscribers)
@@ -251,7 +251,7 @@ func gated(t *testing.T, s *testServer, channel string) (p *peer, open func()) {
 	go func() { served <- s.Serve(g) }()
 	t.Cleanup(func() {
 		_ = ln.Close()
-		<-served
+		_ = <-served
 	})
 	p = dial(t, ln.Addr().String())
 	p.send(about("subscribe", channel))

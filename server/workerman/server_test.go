@@ -602,7 +602,7 @@ func TestAllow(t *testing.T) {
 			var log logBuffer
 			s := startServer(t, NewNode(), nil, func(o *Options) {
 				o.Logger = log.logger()
-				for _, n := range strings.Fields(networks) {
+				for n := range strings.FieldsSeq(networks) {
 					o.Allow = append(o.Allow, netip.MustParsePrefix(n))
 				}
 			})

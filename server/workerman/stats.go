@@ -178,8 +178,10 @@ func all(values []atomic.Uint64, label func(int) string) iter.Seq2[string, uint6
 
 // Stats returns the server's counters and gauges.
 func (s *Server) Stats() Stats {
-	st := Stats{Counters: &s.count, Peers: s.node.Peers(), PartialBytes: s.halves.bytes(), SendBytes: int(s.hub.budget.used.Load()),
-		BytesUndelivered: uint64(s.undelivered.bytes.Load())}
+	st := Stats{
+		Counters: &s.count, Peers: s.node.Peers(), PartialBytes: s.halves.bytes(), SendBytes: int(s.hub.budget.used.Load()),
+		BytesUndelivered: uint64(s.undelivered.bytes.Load()),
+	}
 	s.mu.Lock()
 	st.Conns = len(s.conns)
 	s.mu.Unlock()

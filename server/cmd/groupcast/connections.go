@@ -99,8 +99,13 @@ func channelTable(p paper, list []control.ChannelConnection) string {
 			name = printable(c.Name)
 		}
 		rows[i] = []cell{
-			{text: printable(c.Peer)}, {text: name}, {text: thousands(c.Channels)}, {text: size(c.QueuedBytes)},
-			{text: span(seconds(c.IdleSeconds))}, {text: span(seconds(c.AgeSeconds))}, state,
+			{text: printable(c.Peer)},
+			{text: name},
+			{text: thousands(c.Channels)},
+			{text: size(c.QueuedBytes)},
+			{text: span(seconds(c.IdleSeconds))},
+			{text: span(seconds(c.AgeSeconds))},
+			state,
 		}
 	}
 	var b strings.Builder
