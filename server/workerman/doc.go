@@ -143,6 +143,11 @@
 // frames of 10 MiB and 4,096 connections a limit for each would be 40 GiB. The same
 // holds for what waits to be sent (MaxSendBytes, since 2026-11-25).
 //
+// 2026-11-25: a fuzzer speaks to the Server over connections in memory, half of which
+// never read, in whole frames, half frames and no frames; it holds the Server to its
+// limits at each step and its gauges to zero at the end. Its first find was a queue
+// that was charged for less than it kept.
+//
 // 2026-11-25: FirstTimeout is minutes, not seconds. A PHP script without an event
 // loop may connect long before its first publish, and its write to a closed socket
 // succeeds. Against strangers who fill all places the shares help, not the deadline.

@@ -86,13 +86,23 @@ type event struct {
 	tooLong bool
 }
 
+func (e *event) message() workerman.Message {
+	return workerman.Message{Type: e.typ, Channels: []workerman.Channel{e.channel}, Data: e.data.data}
+}
+
+// maxSize is what the frame has at most, not much more than it will have.
+func (e *event) maxSize() int {
+	m := e.message()
+	return m.MaxLen()
+}
+
 // frame is the message encoded; none if it is longer than frames may be, which
 // back references with longer numbers can make of one that just was not.
 func (e *event) frame() frame {
 	if !e.made.isNone() || e.tooLong {
 		return e.made
 	}
-	m := workerman.Message{Type: e.typ, Channels: []workerman.Channel{e.channel}, Data: e.data.data}
+	m := e.message()
 	if e.data.many && len(m.Data.Bytes) >= shareBytes {
 		if e.data.tail == nil {
 			e.data.tail = &body{bytes: m.AppendTail(make([]byte, 0, m.MaxLen())), budget: e.budget}

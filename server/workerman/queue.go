@@ -177,13 +177,13 @@ func (h *hub) enqueue(from *conn, ch workerman.Channel, d workerman.Data) (refus
 	if q == nil {
 		return true
 	}
-	size := len(d.Bytes) + queueOverhead
+	e := h.newEvent(workerman.TypeQueue, q.channel, &shipment{data: d})
+	size := e.maxSize() + queueOverhead // what is refused is not encoded
 	if q.messages.Len() >= h.opt.MaxQueueMessages || q.bytes+size > h.opt.MaxQueueBytes || !h.roomFor(q, size) {
 		h.count.QueueDropped++
 		h.tidy(q)
 		return true
 	}
-	e := h.newEvent(workerman.TypeQueue, q.channel, &shipment{data: d})
 	frame := e.frame()
 	if e.tooLong {
 		h.onBad(from.peer, workerman.ReasonFrameLong)
