@@ -63,7 +63,7 @@ echo: ## Build and run a server that echoes every message, for conformance suite
 	exec $(BIN)/echoserver $(ARGS)
 
 .PHONY: test
-test: test-deps race single plot-test ## What every change must pass, with all that it needs
+test: test-deps race single secured plot-test ## What every change must pass, with all that it needs
 	@echo "all tests passed; those that take longer: make test-all"
 
 .PHONY: test-all
@@ -83,6 +83,15 @@ race: ## All tests with the race detector
 single: ## The loops' tests on one processor, where a missing wake-up hangs
 	@# -count=1: the test cache does not know of GOMAXPROCS.
 	GOMAXPROCS=1 go test -count=1 $(QUICK) -timeout $(TIMEOUT) ./loop/...
+
+# What these look at is what the other side of a connection counts or the kernel holds, or
+# they bring connections of their own.
+PLAIN := TestChurn|TestNothingIsReadBehindTheEnd|TestDrainMissesNoLateSession|TestAllLoopsBusy|TestCloseWhileLoopsAreBusy
+PLAIN := $(PLAIN)|TestServeSurvivesTransientErrors|TestAdmitWithBytes|TestIdentity|TestTooLargeOnceEncoded|TestOriginalPage|TestEnvelope
+
+.PHONY: secured
+secured: ## The loops' tests once more, over TLS
+	GROUPCAST_TEST_TLS=1 go test -count=1 $(QUICK) -timeout $(TIMEOUT) -skip '$(PLAIN)' ./loop/
 
 .PHONY: peers-test
 peers-test: ## Every peer that is there speaks as the comparisons want it

@@ -22,7 +22,7 @@ import (
 // Running out of descriptors or memory ends nothing: accepting pauses and goes
 // on. Any other error of ln is returned.
 func (e *Engine) Serve(ln net.Listener) error {
-	if err := e.prepare(ln); err != nil {
+	if err := e.Prepare(ln); err != nil {
 		return err
 	}
 	if !e.begin() {
@@ -50,7 +50,7 @@ func (e *Engine) Serve(ln net.Listener) error {
 		case err != nil:
 			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
 		}
-		e.admit(c, nil, nil)
+		e.admit(&Admission{Conn: c})
 		if err := e.enrolTrouble(); err != nil {
 			a.Pause(err)
 		} else {
@@ -69,10 +69,10 @@ func (e *Engine) begin() bool {
 	return !e.closed
 }
 
-// prepare sets on the listener what accepted TCP connections inherit from it,
+// Prepare sets on the listener what accepted TCP connections inherit from it,
 // which costs nothing a connection. Those that came before keep the kernel's
 // default, and so do unix sockets, whose default is small.
-func (e *Engine) prepare(ln net.Listener) error {
+func (e *Engine) Prepare(ln net.Listener) error {
 	conn, ok := ln.(syscall.Conn)
 	if !ok || e.options().SendBufferBytes == 0 {
 		return nil
@@ -91,35 +91,32 @@ func (e *Engine) prepare(ln net.Listener) error {
 	return nil
 }
 
-// Admit takes a connection that was accepted elsewhere. read is what has been read of c
-// already (behind a PROXY header say): the loop takes it for the connection's first
-// bytes, and keeps it. who is who its peer is known to be, nil for the anonymous; see
-// Identify. c must be a *net.TCPConn or a *net.UnixConn, and belongs to the engine from
-// here on: where a limit forbids it, it is refused like any other. The error is ErrClosed.
-func (e *Engine) Admit(c net.Conn, read []byte, who *Identity) error {
+// Admit takes a connection, which belongs to the engine from here on: where a limit
+// forbids it, it is refused like any other. The error is ErrClosed.
+func (e *Engine) Admit(a Admission) error {
 	if !e.begin() {
-		_ = c.Close()
+		_ = a.Conn.Close()
 		return ErrClosed
 	}
 	defer e.serving.Done()
-	e.admit(c, read, who)
+	e.admit(&a)
 	return nil
 }
 
-// admit checks the limits, before any loop is touched, and hands c to a loop.
-func (e *Engine) admit(c net.Conn, read []byte, who *Identity) {
+// admit checks the limits, before any loop is touched, and hands the connection to a loop.
+func (e *Engine) admit(a *Admission) {
 	if full := e.reserve(); full != nil {
 		full.Add(1)
-		e.refuse(c, true)
+		e.refuse(a, true)
 		return
 	}
-	if !e.shared.EnterAddress(c.RemoteAddr()) {
+	if !e.shared.EnterAddress(a.remote()) {
 		e.unreserve()
 		e.refusedPerIP.Add(1)
-		e.refuse(c, false)
+		e.refuse(a, false)
 		return
 	}
-	e.enrol(c, read, who)
+	e.enrol(a)
 }
 
 const retryAfterSeconds = 5
@@ -132,10 +129,19 @@ var unavailable = protocol.AppendUnavailable(nil, retryAfterSeconds, protocol.Pl
 // the kernel's queue instead of in our descriptors: right where nobody could
 // come in anyway. Where it is only this client that may not, it is closed
 // without an answer, since its refusals must not keep the others out.
-func (e *Engine) refuse(c net.Conn, pause bool) {
+func (e *Engine) refuse(a *Admission, pause bool) {
 	var stopped <-chan struct{}
 	if pause {
 		stopped = e.stopped
 	}
-	e.refuser.Refuse(c, unavailable, stopped)
+	answer := unavailable
+	if a.TLS != nil {
+		sealed, err := a.TLS.Seal(nil, unavailable)
+		if err != nil {
+			_ = a.Conn.Close()
+			return
+		}
+		answer = a.TLS.CloseNotify(sealed)
+	}
+	e.refuser.Refuse(a.Conn, answer, stopped)
 }

@@ -32,6 +32,7 @@
 //	publish.go                the way in for goroutines outside the loops
 //	engine.go                 what an engine is made of
 //	enroller.go               the way in to one loop
+//	admission.go              what is known of a connection that was accepted elsewhere
 //	names.go                  what callers meet of the rooms behind
 //	gnetlog.go                gnet's log as one of ours
 //

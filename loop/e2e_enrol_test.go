@@ -188,7 +188,7 @@ func TestAdmitWithBytes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := e.Admit(c, slices.Clone(all[:n]), nil); err != nil {
+		if err := e.Admit(Admission{Conn: c, Read: slices.Clone(all[:n])}); err != nil {
 			t.Fatal(err)
 		}
 		w.write(all[n:])
@@ -234,7 +234,7 @@ func TestIdentity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Admit(c, nil, alice); err != nil {
+	if err := e.Admit(Admission{Conn: c, Who: alice}); err != nil {
 		t.Fatal(err)
 	}
 	w.write([]byte(upgradeHead))

@@ -2,7 +2,6 @@ package loop
 
 import (
 	"fmt"
-	"net"
 	"testing"
 	"time"
 
@@ -22,7 +21,7 @@ func TestLeaving(t *testing.T) {
 		}},
 		{"reset", (*wire).reset},
 		{"half close", func(w *wire) {
-			_ = w.c.(*net.TCPConn).CloseWrite()
+			_ = w.c.(interface{ CloseWrite() error }).CloseWrite()
 			w.wantEOF()
 		}},
 		{"close in the middle of a frame", func(w *wire) {

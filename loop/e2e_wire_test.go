@@ -55,7 +55,7 @@ func serve(tb testing.TB, e *Engine, network, address string) (addr string) {
 		tb.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- e.Serve(ln) }()
+	go func() { served <- serveOn(e, ln) }()
 	tb.Cleanup(func() {
 		_ = ln.Close()
 		if err := <-served; err != nil {
@@ -140,6 +140,8 @@ type wire struct {
 	tb testing.TB
 	c  net.Conn
 	in *bufio.Reader
+
+	socket net.Conn // c, or what is below its TLS
 }
 
 // connect makes a TCP or unix connection and sends nothing yet.
@@ -159,7 +161,11 @@ func connectWith(tb testing.TB, dialer *net.Dialer, addr string) *wire {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = c.Close() })
-	return &wire{tb, c, bufio.NewReader(c)}
+	secured := c
+	if overTLS {
+		secured = clientTLS(tb, c)
+	}
+	return &wire{tb, secured, bufio.NewReader(secured), c}
 }
 
 // smallWindow is a dialer whose connections hold few unread bytes.
@@ -363,8 +369,8 @@ func (w *wire) wantEOF() {
 
 // reset ends the connection without any ceremony.
 func (w *wire) reset() {
-	_ = w.c.(*net.TCPConn).SetLinger(0)
-	_ = w.c.Close()
+	_ = w.socket.(*net.TCPConn).SetLinger(0)
+	_ = w.socket.Close()
 }
 
 // wantReset writes until the connection says that it has been reset.
@@ -417,7 +423,7 @@ func connectPair(tb testing.TB, e *Engine) *wire {
 	if !e.shared.EnterAddress(c.RemoteAddr()) {
 		tb.Fatal("no place for the address")
 	}
-	e.enrol(c, nil, nil)
+	e.enrol(&Admission{Conn: c})
 	return w
 }
 

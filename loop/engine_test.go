@@ -29,7 +29,7 @@ func startEngine(tb testing.TB, adapt func(*Options)) (*Engine, string) {
 		tb.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- e.Serve(ln) }()
+	go func() { served <- serveOn(e, ln) }()
 	tb.Cleanup(func() {
 		_ = ln.Close()
 		if err := <-served; err != nil {

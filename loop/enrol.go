@@ -15,15 +15,16 @@ import (
 // errNotTaken: epoll would not have it, for want of memory or by its own limit.
 var errNotTaken = errors.New("the event loop could not watch the connection")
 
-// enrol hands c, which has been counted, to the loop that has least to do, and with it
-// what has been read of it already and who its peer is. It waits if no loop has room.
-func (e *Engine) enrol(c net.Conn, read []byte, who *Identity) {
+// enrol hands a connection, which has been counted, to the loop that has least to do. It
+// waits if no loop has room.
+func (e *Engine) enrol(a *Admission) {
+	c := a.Conn
 	// gnet returns the zones' bytes to a pool that they did not come from.
 	clearZone(c.RemoteAddr())
 	clearZone(c.LocalAddr())
 	for waited := false; ; waited = true {
 		for _, n := range e.byLoad() {
-			if n.tryEnrol(c, read, who) {
+			if n.tryEnrol(a) {
 				if waited {
 					e.tellEnrolled() // there may be more room, and more acceptors that wait for it
 				}
@@ -33,7 +34,7 @@ func (e *Engine) enrol(c net.Conn, read []byte, who *Identity) {
 		select {
 		case <-e.enrolled:
 		case <-e.stopped:
-			e.shared.ExitAddress(c.RemoteAddr())
+			e.shared.ExitAddress(a.remote())
 			e.unreserve()
 			_ = c.Close()
 			return

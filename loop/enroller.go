@@ -50,7 +50,7 @@ func (n *enroller) lag() int {
 }
 
 // tryEnrol begins to hand c to the loop, unless too many are on their way there.
-func (n *enroller) tryEnrol(c net.Conn, read []byte, who *Identity) bool {
+func (n *enroller) tryEnrol(a *Admission) bool {
 	if n.waiting.Add(1) > MaxEnrolling {
 		n.waiting.Add(-1)
 		return false
@@ -58,12 +58,17 @@ func (n *enroller) tryEnrol(c net.Conn, read []byte, who *Identity) bool {
 	n.r.Conns.Add(1)
 	one := enrolment{
 		began:   int64(time.Since(n.start)),
-		session: reactor.NewSession(read, who),
-		addr:    c.RemoteAddr(),
+		session: reactor.NewSession(),
+		addr:    a.remote(),
 	}
-	taken, err := n.r.Loop().Enroll(gnet.NewContext(context.Background(), one.session), c)
+	// Most connections have nothing to tell but their session.
+	var about any = one.session
+	if a.Read != nil || a.Who != nil || a.TLS != nil || a.Remote != nil {
+		about = &reactor.Newcomer{Session: one.session, Read: a.Read, Who: a.Who, TLS: a.TLS, Remote: a.Remote}
+	}
+	taken, err := n.r.Loop().Enroll(gnet.NewContext(context.Background(), about), a.Conn)
 	if err != nil {
-		_ = c.Close()
+		_ = a.Conn.Close()
 		failed := make(chan gnet.RegisteredResult, 1)
 		failed <- gnet.RegisteredResult{Err: err}
 		taken = failed

@@ -22,11 +22,14 @@ func (e *Engine) OnTick() (time.Duration, gnet.Action) { return time.Hour, gnet.
 
 // OnOpen implements gnet.EventHandler: a connection has come to its loop.
 func (e *Engine) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
-	s, ok := c.Context().(*Session)
-	if !ok {
-		return nil, gnet.None // the control socket
+	switch n := c.Context().(type) {
+	case *Session:
+		return nil, e.byLoop[c.EventLoop()].Open(reactor.Newcomer{Session: n}, c)
+	case *reactor.Newcomer:
+		c.SetContext(n.Session)
+		return nil, e.byLoop[c.EventLoop()].Open(*n, c)
 	}
-	return nil, e.byLoop[c.EventLoop()].Open(s, c)
+	return nil, gnet.None // the control socket
 }
 
 // OnTraffic implements gnet.EventHandler. Everything is taken at once: what

@@ -32,7 +32,7 @@ func TestServeAfterClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := e.Admit(c, nil, nil); !errors.Is(err, ErrClosed) {
+	if err := e.Admit(Admission{Conn: c}); !errors.Is(err, ErrClosed) {
 		t.Errorf("Admit: %v, want ErrClosed", err)
 	}
 	if err := e.Serve(ln); !errors.Is(err, ErrClosed) {

@@ -41,6 +41,17 @@ func (f RequestFacts) Field(name string) (value []byte, count int) {
 	return value, count
 }
 
+// Fields yields the values of all header fields with that name, which is given in lower
+// case, without the space around them.
+func (f RequestFacts) Fields(name string) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		value, rest, ok := cutField(f.fields, name)
+		for ok && yield(value) {
+			value, rest, ok = cutField(rest, name)
+		}
+	}
+}
+
 // List yields the elements of all header fields with that name, which is given
 // in lower case, in their order: they are one list (RFC 9110, 5.3), such as
 // Sec-WebSocket-Protocol and X-Forwarded-For. Empty elements are left out. Lists

@@ -30,12 +30,19 @@ var (
 	notWebSocket  = answer{426, upgradeFields, "this is a WebSocket port: connect with ws:// or wss://\n"}
 	wrongVersion  = answer{426, upgradeFields, "this server speaks WebSocket version 13\n"}
 	timedOut      = answer{408, "", "the request took too long\n"}
+	forbidden     = answer{403, "", "pages of this origin may not connect here\n"}
 	tooLarge      = answer{431, "", "the request head is too large\n"}
 )
 
 // AppendTimeout appends a whole response 408: the request did not come in time.
 func AppendTimeout(dst []byte) []byte {
 	return timedOut.append(dst, false)
+}
+
+// AppendForbidden appends a whole response 403: the request comes from a page of another
+// site, which this server does not serve.
+func AppendForbidden(dst []byte) []byte {
+	return forbidden.append(dst, false)
 }
 
 // AppendTooLarge appends a whole response 431: the request head is over the

@@ -46,6 +46,7 @@ func (s *Server) newAPI() (*api.API, error) {
 		Stats:       s.monitor.Stats,
 		MaxConns:    s.maxConnections,
 		API:         func() api.Stats { return a.Stats() },
+		Doors:       s.roadStats,
 		Channel:     s.channelStats,
 		ChannelJoin: s.joinStats,
 		Build:       metrics.Build{Version: build.Version, Revision: build.Revision, Go: build.Go},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"groupcast/server/control"
 	"groupcast/server/door"
@@ -52,7 +53,7 @@ func (s *Server) openControl() error {
 // controlPath is where the socket is to be; "" for none.
 func (s *Server) controlPath() (path string, err error) {
 	wanted := s.options.Control
-	name := control.FileName(s.Addresses()[0])
+	name := control.FileName(strings.TrimPrefix(s.Addresses()[0], "tls:"))
 	switch {
 	case wanted == control.None:
 		return "", nil

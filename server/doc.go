@@ -4,6 +4,7 @@
 // # Reading order
 //
 //   - settings: the table of all settings; options.go: what becomes of them
+//   - road.go: TLS and the PROXY protocol, between accepting and a loop
 //   - door: addresses, listeners, unix sockets; who has a port
 //   - check.go: what can be known before a start
 //   - nofile.go: how many connections the machine allows

@@ -5,6 +5,7 @@ import (
 
 	"groupcast/loop"
 	"groupcast/server/api"
+	"groupcast/server/door"
 	"groupcast/server/settings"
 	"groupcast/server/workerman"
 )
@@ -26,7 +27,28 @@ func DefaultOptions() Options { return settings.Defaults() }
 func loopOptions(o Options, maxConns int) loop.Options {
 	engine := o.Engine
 	engine.Loops, engine.MaxConns, engine.CloseLimit = loops(o), maxConns, o.Drain
+	if origins, err := door.ParseOrigins(o.Origins); err == nil && !origins.All() { // they have been checked
+		engine.AllowOrigin = origins.Allow
+	}
 	return engine
+}
+
+// listenTo are the addresses of --listen: with a certificate, all of them have TLS, unless
+// one says of itself that it does.
+func listenTo(o Options) []string {
+	all := make([]string, len(o.Listen))
+	some := false
+	for i, text := range o.Listen {
+		a, err := door.Parse(text)
+		all[i], some = text, some || a.IsTLS()
+		if err == nil && o.HasTLS() {
+			all[i] = a.WithTLS().String()
+		}
+	}
+	if some {
+		return o.Listen
+	}
+	return all
 }
 
 // loops resolves 0 to one loop per usable CPU. GOMAXPROCS already knows of CPU

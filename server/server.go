@@ -40,8 +40,9 @@ type Server struct {
 	maxFiles  int
 	startedAt time.Time
 	failed    chan error
-	profiler  *profiler         // nil without --pprof
-	doors     []*door.Door      // in the order of --listen; set at the start, like services and control
+	profiler  *profiler    // nil without --pprof
+	doors     []*door.Door // in the order of --listen; set at the start, like services and control
+	roads     roads
 	services  []service         // in the order of their start
 	control   *controlDoor      // nil without one
 	pidFile   *lockfile.PIDFile // likewise
@@ -51,6 +52,8 @@ type Server struct {
 	endSampling context.CancelFunc // nil before it has begun
 	serving     sync.WaitGroup
 	closing     atomic.Bool // the doors are shut, or about to be
+
+	roadAcceptErrors atomic.Uint64
 
 	mu       sync.Mutex // guards options and maxConns
 	options  Options    // those in force
@@ -103,7 +106,10 @@ func (s *Server) open() error {
 	// find before any goroutine runs.
 	o := s.options
 	var err error
-	if s.doors, err = openDoors("listen", o.Listen, o.SocketMode); err != nil {
+	if s.doors, err = openDoors("listen", listenTo(o), o.SocketMode); err != nil {
+		return err
+	}
+	if err := s.openRoads(); err != nil {
 		return err
 	}
 	if o.Pprof != "" {
@@ -190,7 +196,12 @@ func (s *Server) Options() Options {
 // serve accepts at one door until it is shut. An end that nobody asked for is
 // reported: a server that looks alive behind a dead door helps nobody.
 func (s *Server) serve(d *door.Door) {
-	err := s.engine.Serve(d.Listener)
+	var err error
+	if road := s.roads.of(d); road != nil {
+		err = s.serveRoad(d, road)
+	} else {
+		err = s.engine.Serve(d.Listener)
+	}
 	if s.closing.Load() {
 		return
 	}
@@ -348,6 +359,7 @@ func (s *Server) end() error {
 		return nil
 	}
 	s.ended = true
+	s.roads.close()
 	err := errors.Join(s.closeServices(), s.stopProfiler())
 	if s.endSampling != nil {
 		s.endSampling()

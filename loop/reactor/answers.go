@@ -74,8 +74,8 @@ func (r *Reactor) describe(s *Session) SessionInfo {
 		Idle:         time.Duration(r.wheel.now-s.lastSeen) * r.every,
 		Age:          time.Duration(r.wheel.now-s.opened) * r.every,
 	}
-	if s.conn != nil && s.conn.RemoteAddr() != nil {
-		info.Remote = s.conn.RemoteAddr().String()
+	if s.conn != nil && s.remote() != nil {
+		info.Remote = s.remote().String()
 	}
 	return info
 }

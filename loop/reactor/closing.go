@@ -1,6 +1,8 @@
 package reactor
 
 import (
+	"errors"
+	"io"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -73,7 +75,9 @@ func (r *Reactor) startClosing(s *Session) {
 // finish runs when a closing session has nothing left to write.
 func (r *Reactor) finish(s *Session) {
 	if s.is(flagPeerClosed) {
-		r.doom(s)
+		if !s.pending() { // else unblock comes back
+			r.doom(s)
+		}
 		return
 	}
 	if !s.is(flagFinSent) {
@@ -186,4 +190,17 @@ func (r *Reactor) reap() {
 			_ = r.el.Close(s.conn) // an error here is about a descriptor that is gone
 		}
 	}
+}
+
+// endSecured ends a session whose peer has ended TLS, once all in front of that has been
+// looked at: what it ends with close_notify is as good as the end of a connection.
+func (r *Reactor) endSecured(s *Session) {
+	t := r.secured[s]
+	if t == nil || t.err == nil || s.state == stateDead {
+		return
+	}
+	if !errors.Is(t.err, io.EOF) {
+		r.stats.TLSErrors++
+	}
+	r.doom(s)
 }

@@ -37,11 +37,13 @@ type Stats struct {
 	CloseFrames   uint64 `metric:"frames_received_total{opcode=close}"`
 	Upgrades      uint64 `metric:"upgrades_total" help:"Handshakes that became sessions."`
 	// Heads answered with anything but 101.
-	HandshakeErrors  uint64      `metric:"handshake_failures_total{cause=refused}" help:"Handshakes that did not: refused (no proper upgrade), or expired."`
-	HandshakeExpired uint64      `metric:"handshake_failures_total{cause=expired}" also:"limit_hits_total{limit=handshake_timeout}"`
-	Errors           ErrorCounts `metric:"command_errors_total{code}" also:"limit_hits_total{limit=rate}" only:"rate_limited" help:"Commands answered with an error."`
-	Panics           uint64      `metric:"session_ends_total{cause=panic}" also:"panics_total{where=loop}"`
-	Deferred         uint64      `metric:"deferred_commands_total" help:"Commands and answers that waited behind a send of their session."`
+	HandshakeErrors  uint64 `metric:"handshake_failures_total{cause=refused}" help:"Handshakes that did not: refused (no proper upgrade), or expired."`
+	HandshakeExpired uint64 `metric:"handshake_failures_total{cause=expired}" also:"limit_hits_total{limit=handshake_timeout}"`
+	// By AllowOrigin.
+	OriginRefused uint64      `metric:"handshake_failures_total{cause=origin}"`
+	Errors        ErrorCounts `metric:"command_errors_total{code}" also:"limit_hits_total{limit=rate}" only:"rate_limited" help:"Commands answered with an error."`
+	Panics        uint64      `metric:"session_ends_total{cause=panic}" also:"panics_total{where=loop}"`
+	Deferred      uint64      `metric:"deferred_commands_total" help:"Commands and answers that waited behind a send of their session."`
 
 	// Broadcast.
 	Published  uint64 `metric:"published_messages_total{source=session}" help:"Publications: by sessions, or from outside the loops (API, bridges), where one for several groups counts once."`
@@ -68,6 +70,8 @@ type Stats struct {
 	Writes      uint64 `metric:"writes_total" help:"Writes to sockets."`
 	BytesOut    uint64 `metric:"sent_bytes_total{reactor}" help:"Bytes sent to clients."`
 	WriteErrors uint64 `metric:"write_errors_total" help:"Writes that failed: the client was gone."`
+	// The peer ended TLS otherwise than by close_notify, or sent what is not TLS.
+	TLSErrors   uint64 `metric:"tls_broken_sessions_total" help:"Sessions over TLS whose peer broke it off, or sent what is not TLS."`
 	Blocked     uint64 `metric:"writes_blocked_total" help:"Writes of which the kernel did not take everything."`
 	SlowReaders uint64 `metric:"session_ends_total{cause=slow_reader}" also:"limit_hits_total{limit=max_backlog}" help:"Sessions ended by the server: slow_reader, idle, close_timeout, rate, kicked, panic."`
 	Pings       uint64 `metric:"pings_sent_total" help:"Pings sent to silent sessions."`

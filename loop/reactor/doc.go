@@ -25,10 +25,11 @@
 //	acked.go       how far a peer has come
 //	outbound.go    a session's queue
 //	members.go     joins and leaves
-//	transport.go   how bytes get out and in, by kind of session
+//	transports.go  the kinds of transport, and what a session asks of its own
+//	transport_tls.go transport.go   how bytes get out and in, over TLS and in any case
 //	ticks.go       time in ticks
 //	reactor.go     a loop's world; waking, yielding
-//	batch.go groups.go wheel.go progress.go outbox.go  what it is made of
+//	batch.go groups.go wheel.go progress.go outbox.go secured.go  what it is made of
 //	writable_*.go  news of room in a full socket
 //	shared.go      what several loops count and know together
 //	options.go     limits and sizes
@@ -109,6 +110,17 @@
 // protocol is one more entry of dialects and a file of its own; the handshake chooses. An
 // encoding that nobody in a group wants costs the group three words and a message a
 // comparison.
+//
+// # TLS
+//
+// A session over TLS comes with its handshake done (Newcomer). What TLS needs of it lies in
+// the reactor's map of secured ones, so that a session without is no larger. Its queue is
+// encrypted when it is written: up to maxWriteBytes in as few records as they need, with
+// one call. What the kernel does not take of that is sealed and has to go out; it is the one
+// thing beside the queue that a slow reader holds, is one write at most, and is not in its
+// backlog. Dropping a queue acts on what is not sealed. How far a peer has come is told in
+// plain bytes but counted in encrypted ones, which are a few more: that it has everything
+// is exact, and that it goes on as well.
 //
 // # Time
 //

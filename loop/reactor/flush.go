@@ -109,4 +109,7 @@ func (r *Reactor) unblock(s *Session) {
 		s.set(flagDirty)
 		r.dirty = append(r.dirty, s)
 	}
+	if s.next == nil && s.state == stateClosing {
+		r.finish(s)
+	}
 }

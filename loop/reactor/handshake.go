@@ -37,6 +37,12 @@ func (r *Reactor) handshake(s *Session, b []byte) (rest []byte) {
 		r.dropHead(s)
 		return nil
 	}
+	if !r.allowsOrigin(result.Request) {
+		r.stats.OriginRefused++
+		r.respond(s, protocol.AppendForbidden(nil))
+		r.dropHead(s)
+		return nil
+	}
 	r.stats.Upgrades++
 	r.endHandshake(s)
 	s.state = stateOpen
@@ -48,6 +54,18 @@ func (r *Reactor) handshake(s *Session, b []byte) (rest []byte) {
 	rest = b[end-from:]
 	r.dropHead(s)
 	return rest
+}
+
+// allowsOrigin asks what the operator has set about the page that a request comes from.
+func (r *Reactor) allowsOrigin(f protocol.RequestFacts) bool {
+	if r.opt.AllowOrigin == nil {
+		return true
+	}
+	var origins []string
+	for value := range f.Fields("origin") {
+		origins = append(origins, string(value))
+	}
+	return r.opt.AllowOrigin(origins)
 }
 
 // respond answers plain HTTP and closes: flush, shut, wait for the peer's end.

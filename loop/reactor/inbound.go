@@ -29,6 +29,9 @@ func (r *Reactor) read(s *Session, b []byte) (action gnet.Action) {
 		r.stats.Writes += uint64(r.flush(s))
 		r.unlist(s)
 	}
+	if s.via == viaTLS {
+		r.endSecured(s)
+	}
 	r.port.WakeBroker()
 	if r.traffic++; r.traffic >= trafficBeforeTurn && !r.yielding && !r.port.Empty() {
 		r.turn()
@@ -61,8 +64,8 @@ func (r *Reactor) interpretBytes(s *Session, b []byte) {
 		}
 	}()
 	b = s.receive(b)
-	if s.is(flagDeaf) {
-		return
+	if len(b) == 0 || s.is(flagDeaf) {
+		return // a part of a TLS record says nothing yet
 	}
 	if s.state == stateHandshake {
 		b = r.handshake(s, b)

@@ -1,26 +1,45 @@
 package reactor
 
 import (
+	"net"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
+
+	"groupcast/loop/tlsconn"
 )
 
 // A session's birth and burial, and what gnet tells it in between.
 
-// NewSession is the session of a connection that is about to be opened. read is what
-// has been read of it already, which the session keeps until then; who is who its peer is
-// known to be, nil for the anonymous.
-func NewSession(read []byte, who *Identity) *Session {
-	s := &Session{who: who}
-	if len(read) > 0 {
-		s.head = &read
-	}
-	return s
+// Newcomer is a session with what is known of its connection before a loop takes it. Most
+// have nothing but themselves.
+// Owner: who makes it, until the loop opens it.
+type Newcomer struct {
+	Session *Session // made by NewSession
+	Read    []byte   // what has been read of it already; the loop keeps it
+	Who     *Identity
+	TLS     *tlsconn.Session // nil: the bytes are plain
+	// Remote is the client's address, where the connection's own is a proxy's. nil: it is
+	// the connection's.
+	Remote net.Addr
 }
 
-// Open takes in the session of a new connection. It is counted already.
-func (r *Reactor) Open(s *Session, c gnet.Conn) gnet.Action {
+// NewSession is the session of a connection that is about to be opened.
+func NewSession() *Session { return new(Session) }
+
+// Open takes in the session of a new connection, with what is known of it. It is counted
+// already.
+func (r *Reactor) Open(n Newcomer, c gnet.Conn) gnet.Action {
+	s := n.Session
+	s.who = n.Who
+	if n.TLS != nil {
+		s.via = viaTLS
+		r.secured[s] = &secured{tls: n.TLS}
+	}
+	if n.Remote != nil {
+		s.set(flagProxied)
+		r.remotes[s] = n.Remote
+	}
 	s.r, s.conn, s.fd, s.lastSeen, s.opened = r, c, int32(c.Fd()), r.wheel.now, r.wheel.now
 	s.lastSend = r.returned
 	r.sessions.add(s)
@@ -35,9 +54,8 @@ func (r *Reactor) Open(s *Session, c gnet.Conn) gnet.Action {
 		// that CloseSome has passed.
 		return gnet.Close
 	}
-	if read := s.head; read != nil {
-		s.head = nil
-		return r.read(s, *read)
+	if len(n.Read) > 0 || n.TLS != nil { // TLS may have brought more than its handshake
+		return r.read(s, n.Read)
 	}
 	return gnet.None
 }
@@ -78,7 +96,8 @@ func (r *Reactor) bury(s *Session) {
 		release(s)
 	}
 	r.stats.Closed++
-	r.shared.ExitAddress(s.conn.RemoteAddr())
+	r.shared.ExitAddress(s.remote())
+	delete(r.remotes, s)
 	r.shared.Conns.Add(-1)
 	r.Conns.Add(-1)
 }

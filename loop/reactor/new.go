@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"net"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
@@ -28,6 +29,8 @@ func New(shared *Shared, index int, o *Options) (*Reactor, error) {
 		write:    rawWrite,
 		unacked:  unackedBytes,
 		watched:  make(map[*Session]progress),
+		secured:  make(map[*Session]*secured),
+		remotes:  make(map[*Session]net.Addr),
 		chunks:   chunkPool{maxEach: maxFreeChunkBytes},
 		replies:  chunkPool{maxEach: maxFreeReplyBytes},
 		queues:   freeList[outQueue]{max: maxFreeQueues},

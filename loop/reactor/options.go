@@ -28,6 +28,9 @@ type Options struct {
 
 	// HandshakeTimeout is how long a connection may take from accept to upgrade.
 	HandshakeTimeout time.Duration
+	// AllowOrigin reports whether an upgrade with these Origin headers, none or several,
+	// may come in; nil lets all in. It runs on the loops: it must not wait.
+	AllowOrigin func(origins []string) bool
 	// PingAfter is the silence after which a session is pinged.
 	PingAfter time.Duration
 	// CloseAfter is the silence after which it is closed; larger than PingAfter.

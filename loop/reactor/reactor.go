@@ -3,6 +3,7 @@ package reactor
 import (
 	"context"
 	"fmt"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -79,6 +80,12 @@ type Reactor struct {
 	watch   func(s *Session) error
 	unacked func(fd int32) int
 	watched map[*Session]progress // see progress.go
+
+	// What only some sessions have: TLS, and an address that a proxy told.
+	secured map[*Session]*secured
+	remotes map[*Session]net.Addr
+	sealing []byte // scratch: what is encrypted
+	opened  []byte // scratch: what was decrypted
 
 	draining  bool          // publishes are refused
 	atBarrier bool          // the drain's barrier has been taken from the ring
@@ -172,4 +179,12 @@ func (r *Reactor) busy(f func()) {
 	began := r.clock()
 	f()
 	r.stats.BusyNanos += uint64(r.clock() - began)
+}
+
+// remote is the client's address.
+func (s *Session) remote() net.Addr {
+	if s.is(flagProxied) {
+		return s.r.remotes[s]
+	}
+	return s.conn.RemoteAddr()
 }

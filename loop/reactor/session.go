@@ -92,6 +92,7 @@ const (
 	flagHandshaking                          // counts for MaxHandshakes
 	flagExcluded                             // from the run that is being marked
 	flagDeaf                                 // what still comes is not looked at
+	flagProxied                              // its address is in the reactor's remotes
 )
 
 func (s *Session) is(f sessionFlags) bool { return s.flags&f != 0 }

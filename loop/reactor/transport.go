@@ -17,6 +17,9 @@ type transport struct {
 	// ready takes the news and reports whether send is to be tried again; if not, it has
 	// asked for more. A socket that is broken is tried, which says so. nil: always.
 	ready func(s *Session) bool
+	// pending reports whether the transport has bytes that it took and the socket has not:
+	// ready comes once they are gone. nil: never.
+	pending func(s *Session) bool
 	// unacked is how many of the bytes that were taken the peer's side has not acknowledged.
 	unacked func(s *Session) int
 	// receive returns what the peer meant by the bytes that came; nil: just these.
@@ -29,31 +32,7 @@ type transport struct {
 	release func(s *Session)
 }
 
-const viaPlain via = iota // the socket itself
-
-var transports = [...]transport{
-	viaPlain: {
-		send:      func(s *Session, b []byte) (int, unix.Errno) { return s.r.write(s.fd, b) },
-		await:     func(s *Session) error { return s.r.watch(s) },
-		unacked:   func(s *Session) int { return s.r.unacked(s.fd) },
-		halfClose: func(s *Session) error { return unix.Shutdown(int(s.fd), unix.SHUT_WR) },
-		reset: func(s *Session) {
-			_ = unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-		},
-	},
-}
-
-// ready reports whether what is queued for s is to be sent, now that there is news of its
-// socket.
-func (s *Session) ready() bool {
-	f := transports[s.via].ready
-	return f == nil || f(s)
-}
-
-// receive is what the peer meant by the bytes that gnet has read.
-func (s *Session) receive(b []byte) []byte {
-	if f := transports[s.via].receive; f != nil {
-		return f(s, b)
-	}
-	return b
+// resetSocket has the kernel drop what it holds for the peer, and say so.
+func resetSocket(s *Session) {
+	_ = unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 }

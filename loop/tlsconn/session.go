@@ -15,8 +15,11 @@ const keptBytes = 128
 // authenticates: header, explicit nonce, tag (TLS 1.2), or header, type, tag (1.3).
 const (
 	overheadBytes = 5 + 8 + 16
-	recordBytes   = 16 << 10
+	recordBytes   = MaxPlaintext
 )
+
+// MaxPlaintext is what one record holds at most.
+const MaxPlaintext = 16 << 10
 
 // SealedSize is how many bytes Seal appends for n bytes of plaintext at most, without what
 // Buffered counts and without the ciphers that have no AEAD.

@@ -10,7 +10,7 @@ import (
 // Address is where to listen or to connect: a TCP host and port, or a unix socket's path.
 // It is a value; the zero value is no address.
 type Address struct {
-	network string // "tcp" or "unix"
+	network string // "tcp", "tls" or "unix"
 	text    string // what net.Listen takes
 }
 
@@ -22,7 +22,7 @@ type AddressError struct{ Wants, Got string }
 
 func (e *AddressError) Error() string { return "wants " + e.Wants + ", got " + e.Got }
 
-// Parse reads HOST:PORT, :PORT or unix:/PATH. The error is an *AddressError.
+// Parse reads HOST:PORT, :PORT or unix:/PATH; tls: may stand in front of the first two. The error is an *AddressError.
 func Parse(text string) (Address, error) {
 	if path, isUnix := strings.CutPrefix(text, "unix:"); isUnix {
 		switch {
@@ -35,14 +35,18 @@ func Parse(text string) (Address, error) {
 		}
 		return Address{"unix", path}, nil
 	}
-	_, port, err := net.SplitHostPort(text)
+	bare, secured := strings.CutPrefix(text, "tls:")
+	_, port, err := net.SplitHostPort(bare)
 	if err != nil {
 		return Address{}, &AddressError{"HOST:PORT, :PORT or unix:/PATH", strconv.Quote(text)}
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return Address{}, &AddressError{"a port from 0 to 65535", strconv.Quote(text)}
 	}
-	return Address{"tcp", text}, nil
+	if secured {
+		return Address{"tls", bare}, nil
+	}
+	return Address{"tcp", bare}, nil
 }
 
 // Unix is the address of a unix socket's path. The caller sees to it that it is not too
@@ -50,7 +54,23 @@ func Parse(text string) (Address, error) {
 func Unix(path string) Address { return Address{"unix", path} }
 
 // Network is "tcp" or "unix", as package net has it.
-func (a Address) Network() string { return a.network }
+func (a Address) Network() string {
+	if a.network == "tls" {
+		return "tcp"
+	}
+	return a.network
+}
+
+// IsTLS reports whether connections to a are encrypted.
+func (a Address) IsTLS() bool { return a.network == "tls" }
+
+// WithTLS is a TCP address with TLS; a unix socket stays what it is.
+func (a Address) WithTLS() Address {
+	if a.network == "tcp" {
+		a.network = "tls"
+	}
+	return a
+}
 
 // Text is what package net takes with Network: host and port, or the path.
 func (a Address) Text() string { return a.text }
@@ -78,25 +98,25 @@ func (a Address) HasHost() bool { return a.IsUnix() || !strings.HasPrefix(a.text
 // AnyPort reports whether the kernel chooses the port: only then may an address
 // be asked for twice.
 func (a Address) AnyPort() bool {
-	return a.network == "tcp" && strings.HasSuffix(a.text, ":0")
+	return !a.IsUnix() && strings.HasSuffix(a.text, ":0")
 }
 
 // family is the network to listen on. An IPv4 address means IPv4 only: for Go,
 // 0.0.0.0 would be every address of both. No host, and [::], are both.
 func (a Address) family() string {
-	if a.network == "tcp" {
+	if !a.IsUnix() {
 		host, _, err := net.SplitHostPort(a.text)
 		if ip := net.ParseIP(host); err == nil && ip.To4() != nil {
 			return "tcp4"
 		}
 	}
-	return a.network
+	return a.Network()
 }
 
 // Family says which clients can come to a listener that is shown as text: IPv4, IPv6 or
 // IPv4+IPv6; - for a unix socket.
 func Family(text string) string {
-	host, _, err := net.SplitHostPort(text)
+	host, _, err := net.SplitHostPort(strings.TrimPrefix(text, "tls:"))
 	ip := net.ParseIP(host)
 	switch {
 	case err != nil || ip == nil:
@@ -111,8 +131,9 @@ func Family(text string) string {
 
 // String is the address as one writes it after --listen.
 func (a Address) String() string {
-	if a.network == "unix" {
-		return "unix:" + a.text
+	switch a.network {
+	case "unix", "tls":
+		return a.network + ":" + a.text
 	}
 	return a.text
 }

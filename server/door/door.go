@@ -77,12 +77,15 @@ func (d *Door) Bound() Address {
 	if d.address.IsUnix() {
 		return d.address
 	}
-	return Address{"tcp", d.Listener.Addr().String()}
+	return Address{d.address.network, d.Listener.Addr().String()}
 }
 
 // Ended notes that accepting ended by itself. It may be called by any goroutine, as may
 // IsOpen.
 func (d *Door) Ended() { d.closed.Store(true) }
+
+// IsTLS reports whether its connections are encrypted.
+func (d *Door) IsTLS() bool { return d.address.IsTLS() }
 
 // IsOpen reports whether the door takes connections.
 func (d *Door) IsOpen() bool { return !d.closed.Load() }

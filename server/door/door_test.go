@@ -25,6 +25,8 @@ func TestParse(t *testing.T) {
 		":0":                   {"tcp", ":0"},
 		"[::1]:8080":           {"tcp", "[::1]:8080"},
 		"localhost:65535":      {"tcp", "localhost:65535"},
+		"tls::443":             {"tls", ":443"},
+		"tls:[::1]:443":        {"tls", "[::1]:443"},
 		"unix:/run/g.sock":     {"unix", "/run/g.sock"},
 		"unix:g.sock":          {"unix", "g.sock"},
 		"unix:@groupcast-test": {"unix", "@groupcast-test"},

@@ -13,6 +13,7 @@ import (
 	"groupcast/loop"
 	"groupcast/loop/ration"
 	"groupcast/server/api"
+	"groupcast/server/door"
 	"groupcast/server/workerman"
 )
 
@@ -26,6 +27,8 @@ type Sources struct {
 	MaxConns func() int
 	// API is what the HTTP API counts.
 	API func() api.Stats
+	// Doors are the roads from listeners to loops, where there are any.
+	Doors func() *door.Stats
 	// Channel is the Workerman Channel server.
 	Channel func() *workerman.Stats
 	// ChannelJoin is the connection to somebody else's Channel server.
@@ -61,6 +64,7 @@ func (s Sources) list(r *reader) []source {
 		from(r, pointer(s.MaxConns, func(n int) settings { return settings{n} })),
 		from(r, pointer(s.Stats, same)),
 		from(r, pointer(s.API, same)),
+		from(r, s.Doors),
 		from(r, s.Channel),
 		from(r, s.ChannelJoin),
 	}

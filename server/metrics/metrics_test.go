@@ -30,6 +30,7 @@ import (
 	"groupcast/loop"
 	protocol "groupcast/protocol/workerman"
 	"groupcast/server/api"
+	"groupcast/server/door"
 	"groupcast/server/monitor"
 	"groupcast/server/workerman"
 )
@@ -40,6 +41,7 @@ var update = flag.Bool("update", false, "write the table in METRICS.md anew")
 type world struct {
 	stats   loop.Stats
 	api     api.Stats
+	doors   door.Stats
 	channel workerman.Stats
 	join    workerman.Status
 }
@@ -52,7 +54,8 @@ func newWorld() *world {
 			Silence:  make([]time.Duration, 2),
 			Sinks:    []loop.SinkStats{{Name: "channel"}},
 		},
-		api: api.Stats{Requests: []api.RequestCount{{Operation: "publish", Class: "2xx"}}, Counters: new(api.Counters)},
+		api:   api.Stats{Requests: []api.RequestCount{{Operation: "publish", Class: "2xx"}}, Counters: new(api.Counters)},
+		doors: door.Stats{TLSFailed: door.Counts{"timeout": 0}, Proxied: door.Counts{"client": 0}},
 		channel: workerman.Stats{
 			Counters: new(workerman.Counters),
 			Bridge:   workerman.BridgeStats{BridgeCounters: new(workerman.BridgeCounters)},
@@ -66,6 +69,7 @@ func (w *world) sources() Sources {
 		Stats:       func() loop.Stats { return w.stats },
 		MaxConns:    func() int { return 1000 },
 		API:         func() api.Stats { return w.api },
+		Doors:       func() *door.Stats { return &w.doors },
 		Channel:     func() *workerman.Stats { return &w.channel },
 		ChannelJoin: func() *workerman.Status { return &w.join },
 		Build:       Build{"1.2.3", "abc", "go1.26"},
@@ -274,6 +278,10 @@ func change(v reflect.Value, path []int) (name string) {
 		v.SetInt(v.Int() + 1)
 	case reflect.Uint64:
 		v.SetUint(v.Uint() + 1)
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			v.SetMapIndex(key, reflect.ValueOf(v.MapIndex(key).Uint()+1))
+		}
 	case reflect.Struct:
 		if n, ok := reflect.TypeAssert[*atomic.Uint64](v.Addr()); ok {
 			n.Add(1)

@@ -143,3 +143,20 @@ func ChannelReach(o Options, a door.Address) error {
 
 const wantsMeant = "--channel-open where other machines can reach it (the Channel protocol has no password), " +
 	"or 127.0.0.1, [::1] or unix:/PATH"
+
+// HasTLS reports whether there is a certificate, or will be.
+func (o *Options) HasTLS() bool { return len(o.TLSCert) > 0 || len(o.ACME) > 0 }
+
+func fileName(text string, _ []string) *wrong {
+	if text != "" {
+		return nil
+	}
+	return &wrong{"a file", `""`}
+}
+
+func originRule(text string, _ []string) *wrong {
+	if _, err := door.ParseOrigins([]string{text}); err != nil {
+		return &wrong{"https://HOST, https://*.HOST or none", strconv.Quote(text)}
+	}
+	return nil
+}

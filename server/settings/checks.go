@@ -29,6 +29,24 @@ var relations = []relation{
 		}
 		return &wrong{WantsToken, strconv.Quote(o.API[i])}
 	}},
+	{"tls-key", []string{"tls-cert"}, func(o *Options) *wrong {
+		if n := len(o.TLSKey); n == 0 || n == len(o.TLSCert) {
+			return nil
+		}
+		return &wrong{"one for each --tls-cert (" + strconv.Itoa(len(o.TLSCert)) + ")", strconv.Itoa(len(o.TLSKey))}
+	}},
+	{"api", nil, func(o *Options) *wrong { return noTLS(o.API) }},
+	{"channel", nil, func(o *Options) *wrong { return noTLS(o.Channel) }},
+	{"channel-join", nil, func(o *Options) *wrong { return noTLS([]string{o.ChannelJoin}) }},
+	{"pprof", nil, func(o *Options) *wrong { return noTLS([]string{o.Pprof}) }},
+	{"listen", []string{"tls-cert", "acme"}, func(o *Options) *wrong {
+		for _, text := range o.Listen {
+			if a, _ := address(text); a.IsTLS() && !o.HasTLS() {
+				return &wrong{"--tls-cert or --acme for what has tls: in front", strconv.Quote(text)}
+			}
+		}
+		return nil
+	}},
 	{"channel", []string{"channel-open"}, func(o *Options) *wrong {
 		for _, text := range o.Channel {
 			if a, _ := address(text); !o.ChannelOpen && !a.IsLoopback() {
@@ -67,6 +85,16 @@ var relations = []relation{
 		}
 		return &wrong{atLeast("channel-join-retry-min", low.String()), high.String()}
 	}},
+}
+
+// noTLS wants no address with TLS: only --listen has it.
+func noTLS(texts []string) *wrong {
+	for _, text := range texts {
+		if a, _ := address(text); a.IsTLS() {
+			return &wrong{"an address without tls:, which --listen alone has", strconv.Quote(text)}
+		}
+	}
+	return nil
 }
 
 func more(got time.Duration, other string, than time.Duration) *wrong {

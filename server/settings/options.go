@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"net/netip"
 	"time"
 
 	"groupcast/loop"
@@ -22,7 +23,19 @@ type Options struct {
 
 	ConfigFile string
 
-	Listen     []string
+	Listen    []string
+	TLSCert   []string // PEM files, each with its key at the same place in TLSKey
+	TLSKey    []string
+	TLSMin    string
+	ACME      []string // names
+	ACMEDir   string
+	ACMECA    string // an URL; empty: Let's Encrypt's
+	ACMERoots string
+	ACMEEmail string
+
+	Origins       []string
+	ProxyProtocol []netip.Prefix // who speaks it
+
 	SocketMode FileMode
 
 	API             []string // empty: the default address, if that is to be had

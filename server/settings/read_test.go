@@ -45,6 +45,9 @@ func TestEverySettingAndItsPrecedence(t *testing.T) {
 			path := file(t, yamlLine(s, first))
 			get := func(flags Flags, environ ...string) []string {
 				t.Helper()
+				if s.Name == "tls-key" {
+					environ = append(environ, "GROUPCAST_TLS_CERT=/x")
+				}
 				if s.Name == "api" {
 					environ = append(environ, "GROUPCAST_API_TOKEN_FILE=/x")
 				}

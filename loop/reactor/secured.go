@@ -1,0 +1,22 @@
+package reactor
+
+import (
+	"golang.org/x/sys/unix"
+
+	"groupcast/loop/tlsconn"
+)
+
+// secured is what a session over TLS has besides. The reactor keeps it beside the session,
+// so that one without TLS is no larger.
+//
+// Owner: the reactor's goroutine.
+type secured struct {
+	tls *tlsconn.Session
+	// sealed is what the kernel has not taken of the last write: it has been encrypted and
+	// can no more be changed or dropped. It is one write at most, maxWriteBytes and what
+	// encrypting adds, and is not a part of the session's backlog.
+	sealed []byte
+	fin    bool       // our half is to be shut behind it
+	err    error      // what the peer's side ended with
+	broken unix.Errno // what a write failed with that was nobody's send
+}

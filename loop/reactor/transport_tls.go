@@ -1,0 +1,138 @@
+package reactor
+
+import (
+	"golang.org/x/sys/unix"
+
+	"groupcast/loop/tlsconn"
+)
+
+// viaTLSTransport encrypts what the session's queue holds, in as few records as it needs, and
+// writes it with one call. What is sealed counts as taken: crypto/tls cannot take it back.
+var viaTLSTransport = transport{
+	send:      sendSealed,
+	await:     func(s *Session) error { return s.r.watch(s) },
+	ready:     sealedReady,
+	pending:   func(s *Session) bool { return len(s.r.secured[s].sealed) > 0 },
+	unacked:   func(s *Session) int { return s.r.unacked(s.fd) + len(s.r.secured[s].sealed) },
+	receive:   receiveSealed,
+	halfClose: halfCloseSealed,
+	reset:     resetSocket,
+	release:   func(s *Session) { delete(s.r.secured, s) },
+}
+
+// sendSealed encrypts b, all of it, unless the kernel has still to take what was sealed
+// before.
+func sendSealed(s *Session, b []byte) (n int, errno unix.Errno) {
+	t := s.r.secured[s]
+	if t.broken != 0 {
+		return 0, t.broken
+	}
+	if len(t.sealed) > 0 {
+		return 0, unix.EAGAIN
+	}
+	out, err := t.tls.Seal(s.r.sealing[:0], b)
+	s.r.sealing = out
+	if err != nil {
+		return 0, unix.EPIPE // the peer's side is broken, or ours was ended
+	}
+	return len(b), t.push(s, out)
+}
+
+// push writes out, keeps what the kernel does not take, and then asks for news of room.
+func (t *secured) push(s *Session, out []byte) unix.Errno {
+	if len(out) == 0 {
+		return 0
+	}
+	n, errno := s.r.write(s.fd, out)
+	switch {
+	case errno != 0 && errno != unix.EAGAIN:
+		return errno
+	case n == len(out):
+		return 0
+	}
+	t.sealed = append(t.sealed, out[max(n, 0):]...)
+	if err := s.r.watch(s); err != nil {
+		return unix.EIO
+	}
+	return 0
+}
+
+// sealedReady goes on with what the kernel had no room for. A socket that is broken is
+// ready, so that the next send says so.
+func sealedReady(s *Session) bool {
+	t := s.r.secured[s]
+	if t == nil {
+		return true // news for one that is gone
+	}
+	if len(t.sealed) > 0 {
+		n, errno := s.r.write(s.fd, t.sealed)
+		if errno != 0 && errno != unix.EAGAIN {
+			t.broken = errno
+			return true
+		}
+		if n = max(n, 0); n < len(t.sealed) {
+			t.sealed = t.sealed[n:]
+			if s.r.watch(s) == nil {
+				return false
+			}
+			t.broken = unix.EIO
+			return true
+		}
+		t.sealed = nil
+	}
+	if t.fin {
+		t.fin = false
+		_ = unix.Shutdown(int(s.fd), unix.SHUT_WR)
+	}
+	return true
+}
+
+// receiveSealed decrypts. What it returns is the reactor's, until the next call.
+func receiveSealed(s *Session, b []byte) []byte {
+	t, r := s.r.secured[s], s.r
+	t.tls.Feed(b)
+	plain := r.opened[:0]
+	for t.err == nil {
+		if cap(plain)-len(plain) < tlsconn.MaxPlaintext {
+			plain = append(make([]byte, 0, 2*cap(plain)+tlsconn.MaxPlaintext), plain...)
+		}
+		n, more, err := t.tls.Read(plain[len(plain):cap(plain)])
+		plain = plain[:len(plain)+n]
+		if t.err = err; !more {
+			break
+		}
+	}
+	r.opened = plain
+	if t.tls.Buffered() > 0 { // an answer to a KeyUpdate, or the alert that says what is wrong
+		r.answerSealed(s, t)
+	}
+	return plain
+}
+
+// answerSealed sends what TLS itself has to say.
+func (r *Reactor) answerSealed(s *Session, t *secured) {
+	if len(t.sealed) > 0 {
+		t.sealed = t.tls.Flush(t.sealed)
+		return
+	}
+	r.sealing = t.tls.Flush(r.sealing[:0])
+	t.broken = t.push(s, r.sealing)
+}
+
+// halfCloseSealed says goodbye in TLS, and shuts our half behind it.
+func halfCloseSealed(s *Session) error {
+	t := s.r.secured[s]
+	if len(t.sealed) > 0 {
+		t.sealed, t.fin = t.tls.CloseNotify(t.sealed), true
+		return nil
+	}
+	s.r.sealing = t.tls.CloseNotify(s.r.sealing[:0])
+	if errno := t.push(s, s.r.sealing); errno != 0 {
+		return errno
+	}
+	if len(t.sealed) > 0 {
+		t.fin = true
+		return nil
+	}
+	return unix.Shutdown(int(s.fd), unix.SHUT_WR)
+}
