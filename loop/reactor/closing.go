@@ -196,7 +196,7 @@ func (r *Reactor) reap() {
 // looked at: what it ends with close_notify is as good as the end of a connection.
 func (r *Reactor) endSecured(s *Session) {
 	t := r.secured[s]
-	if t == nil || t.err == nil || s.state == stateDead {
+	if t == nil || t.err == nil && t.broken == 0 || s.state == stateDead {
 		return
 	}
 	if !errors.Is(t.err, io.EOF) {

@@ -6,6 +6,10 @@ import (
 	"groupcast/loop/tlsconn"
 )
 
+// maxSealedBytes bounds what waits of a session outside of its queue: one write, and what TLS
+// has to say beside. A peer that makes it say more without reading is ended.
+const maxSealedBytes = 256 << 10
+
 // secured is what a session over TLS has besides. The reactor keeps it beside the session,
 // so that one without TLS is no larger.
 //

@@ -112,7 +112,10 @@ func receiveSealed(s *Session, b []byte) []byte {
 // answerSealed sends what TLS itself has to say.
 func (r *Reactor) answerSealed(s *Session, t *secured) {
 	if len(t.sealed) > 0 {
-		t.sealed = t.tls.Flush(t.sealed)
+		// A peer that asks for new keys and does not read makes the answers wait.
+		if t.sealed = t.tls.Flush(t.sealed); len(t.sealed) > maxSealedBytes {
+			t.broken = unix.ENOBUFS
+		}
 		return
 	}
 	r.sealing = t.tls.Flush(r.sealing[:0])
