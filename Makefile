@@ -62,6 +62,12 @@ echo: ## Build and run a server that echoes every message, for conformance suite
 	$(GOBUILD) -o $(BIN)/echoserver ./loop/internal/echoserver
 	exec $(BIN)/echoserver $(ARGS)
 
+.PHONY: check
+check: lint ## Lint, and the tests of the packages that have changed since the last commit
+	@packages=$$(git status --porcelain -uall | awk '{print $$NF}' | grep '\.go$$' | xargs -r -n1 dirname | sort -u | \
+		sed 's|^|./|' | grep -v '^./bench/p' || true); \
+	[ -z "$$packages" ] || go test $(QUICK) -timeout $(TIMEOUT) $$packages
+
 .PHONY: test
 test: test-deps race single secured plot-test ## What every change must pass, with all that it needs
 	@echo "all tests passed; those that take longer: make test-all"
