@@ -52,24 +52,31 @@ func (s *Server) Reload(ctx context.Context) (done control.Reloaded, err error) 
 		err = wanted.Validate()
 	}
 	if err != nil {
-		return done, unchanged(err)
+		return done, s.refuse(err)
 	}
 	old := s.Options()
 	next, fixed := keepFixed(wanted, old)
 	if err := next.Validate(); err != nil { // with what has to stay
-		return done, unchanged(err)
+		return done, s.refuse(err)
 	}
 	problems, err := s.putInForce(ctx, next, old)
 	if err != nil {
-		return done, unchanged(err)
+		return done, s.refuse(err)
 	}
 	report(&done, old, s.Options(), wanted, fixed)
 	for _, one := range settings.Split(problems) {
 		done.Problems = append(done.Problems, one.Error())
 	}
+	s.monitor.Reloaded(flags(done.Changed))
 	s.log.Info("reloaded",
 		"changed", flags(done.Changed), "need_restart", flags(done.NeedRestart), "problems", done.Problems)
 	return done, nil
+}
+
+// refuse is err as Reload returns it: nothing was changed.
+func (s *Server) refuse(err error) error {
+	s.monitor.ReloadRefused()
+	return unchanged(err)
 }
 
 // unchanged says of each of the errors that nothing was changed.

@@ -93,6 +93,10 @@ func TestReload(t *testing.T) {
 	if got := flags(done.NeedRestart); !slices.Equal(got, []string{"--listen", "--max-conns-per-ip", "--ring-slots"}) {
 		t.Errorf("need a restart: %v", got)
 	}
+	if e := s.monitor.History().Events; len(e) != 2 || e[0].Kind != monitor.EventReload ||
+		e[0].Cause != "--max-message --api-token --drain --log-level" {
+		t.Errorf("the history of it: %+v", e)
+	}
 	for _, change := range slices.Concat(done.Changed, done.NeedRestart) {
 		switch change.Flag {
 		case "--max-message":
@@ -318,6 +322,9 @@ func TestReloadRefuses(t *testing.T) {
 			}
 			if got := s.Options().MaxGroups; got == 5 {
 				t.Error("something has changed")
+			}
+			if e := s.monitor.History().Events; len(e) == 0 || e[0].Kind != monitor.EventReloadRefused {
+				t.Errorf("the history of it: %+v", e)
 			}
 		})
 	}

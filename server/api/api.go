@@ -28,11 +28,12 @@ type Engine interface {
 	Dissolve(ctx context.Context, name string) (left int, err error)
 }
 
-// Monitor is who knows how the server is doing without asking a loop: both
-// methods answer at once, from the last sample.
+// Monitor is who knows how the server is doing without asking a loop: its methods
+// answer at once, from the last samples.
 type Monitor interface {
 	Status() monitor.Status
 	Stats() loop.Stats
+	History() monitor.History
 }
 
 // Options are what an API is made of. Engine and Monitor are required.

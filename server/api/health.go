@@ -54,6 +54,10 @@ func (a *API) getStatus(context.Context, nothing) (monitor.Status, *problem) {
 	return a.monitor.Status(), nil
 }
 
+func (a *API) getHistory(context.Context, nothing) (monitor.History, *problem) {
+	return a.monitor.History(), nil
+}
+
 func (a *API) getMetrics(w http.ResponseWriter, r *http.Request) *problem {
 	if a.metrics == nil {
 		return problemf(http.StatusNotFound, codeNotFound, "this server has no metrics")

@@ -117,6 +117,20 @@ func (s sampler) Status() monitor.Status {
 	return monitor.Status{Version: "test", State: "ok", Connections: stats.Conns, Order: stats.Order, TakenAt: stats.Taken}
 }
 
+// History is one that has happened.
+func (s sampler) History() monitor.History { return aHistory(s.Stats().Taken) }
+
+func aHistory(at time.Time) monitor.History {
+	return monitor.History{
+		EverySeconds: 1,
+		Samples: monitor.Samples{
+			AtMillis: []int64{at.UnixMilli()}, Sessions: []int{1}, MessagesPerSecond: []float64{2}, DeliveriesPerSecond: []float64{4},
+			LatencyP50: []float64{0.001}, LatencyP99: []float64{0.002}, BacklogBytes: []int{5}, ResidentBytes: []int64{6}, CPUs: []float64{0.5},
+		},
+		Events: []monitor.Event{{Kind: monitor.EventRefused, Cause: "handshakes", From: at, To: at, Count: 3}},
+	}
+}
+
 // answer is a response, read.
 type answer struct {
 	t      *testing.T
@@ -389,11 +403,15 @@ type still struct{ stats loop.Stats }
 func (s *still) Stats() loop.Stats      { return s.stats }
 func (s *still) Status() monitor.Status { return monitor.Status{} }
 
+func (s *still) History() monitor.History { return aHistory(s.stats.Taken) }
+
 // ready is a monitor that has just heard of the loops.
 type ready struct{}
 
 func (ready) Stats() loop.Stats      { return loop.Stats{Taken: time.Now()} }
 func (ready) Status() monitor.Status { return monitor.Status{} }
+
+func (ready) History() monitor.History { return aHistory(time.Now()) }
 
 // fakeAPI is an API before a fake engine.
 func fakeAPI(t *testing.T, f *fake, change func(*Options)) *API {

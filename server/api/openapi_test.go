@@ -223,6 +223,7 @@ func TestDescribedStructs(t *testing.T) {
 	for name, value := range map[string]any{
 		"Accepted": accepted{}, "GroupsPage": groupsPage{}, "GroupInfo": loop.GroupInfo{}, "SessionsPage": sessionsPage{}, "SessionInfo": loop.SessionInfo{},
 		"Health": health{}, "Problem": problem{}, "FieldError": details.FieldError{}, "Status": monitor.Status{}, "Listener": monitor.Listener{},
+		"History": monitor.History{}, "Samples": monitor.Samples{}, "Event": monitor.Event{},
 		"Reactor": monitor.Reactor{}, "Group": monitor.Group{}, "Channel": monitor.Channel{}, "ChannelJoin": monitor.ChannelJoin{},
 	} {
 		s := schemas[name]

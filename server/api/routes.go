@@ -58,6 +58,7 @@ func (a *API) register() {
 	add("delete-session", "DELETE /v1/sessions/{session}", backend, doing(closingOf, a.deleteSession))
 
 	add("get-status", "GET /v1/status", backend, answering(nothingOf, a.getStatus))
+	add("get-history", "GET /v1/history", backend, answering(nothingOf, a.getHistory))
 	add("healthz", "GET /healthz", health, answering(nothingOf, a.healthz))
 	add("readyz", "GET /readyz", health, answering(nothingOf, a.readyz))
 	add("metrics", "GET /metrics", metrics, passing(a.getMetrics))

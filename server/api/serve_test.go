@@ -63,6 +63,7 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/openapi.json", 200, 200, "", ""},
 		{"GET", "/v1/status", 200, 200, "", ""},
 		{"HEAD", "/v1/status", 200, 200, "", ""},
+		{"GET", "/v1/history", 200, 200, "", ""},
 	} {
 		for a, status := range map[*API]int{with: test.with, without: test.without} {
 			got := ask(t, a.Handler(false), request(test.method, test.path, "", "Accept: text/csv"))

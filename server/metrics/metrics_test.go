@@ -541,6 +541,8 @@ type monitorOf struct{ stats func() loop.Stats }
 func (m monitorOf) Stats() loop.Stats      { return m.stats() }
 func (m monitorOf) Status() monitor.Status { return monitor.Status{} }
 
+func (m monitorOf) History() monitor.History { return monitor.History{} }
+
 // Scrapes can overlap.
 func TestConcurrentScrapes(t *testing.T) {
 	m, err := New(newWorld().sources())

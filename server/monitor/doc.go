@@ -6,6 +6,8 @@
 //   - status.go: the snapshot, as the API answers it
 //   - monitor.go: taking samples
 //   - rates.go: what two samples say about the time between them
+//   - history.go: the last two minutes, and what has happened
+//   - events.go: which counters and states are events
 //   - groups.go: the largest groups, looked at less often
 //   - process_*.go: what the system knows of this process
 //
@@ -27,4 +29,11 @@
 // 2026-11-23: the search for the largest groups looks at every group there is,
 // so it rests for a hundred times as long as it took: at most one per cent of
 // the time goes into it, however many groups there are.
+//
+// 2026-11-25: the last two minutes are kept here, and not in each page: who opens the
+// page because something has just happened wants to see it. An event is a counter that
+// rose between two samples, so nothing on the way of a message has to tell of it.
+//
+// 2026-11-25: the sum of all loops shows messages once. Each loop takes each message, so
+// that 120 a second were 240 with two loops.
 package monitor

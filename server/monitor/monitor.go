@@ -3,6 +3,7 @@ package monitor
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,6 +54,7 @@ type Monitor struct {
 	info   Info
 	last   atomic.Pointer[sample] // what it points to is never changed
 	top    atomic.Pointer[[]Group]
+	past   history
 
 	// Owner of the rest: Run's goroutine.
 	reactors []reactorState
@@ -67,7 +69,7 @@ type sample struct {
 
 // New makes a Monitor that knows nothing of the loops until Run has been called.
 func New(engine Engine, info Info) *Monitor {
-	m := &Monitor{engine: engine, info: info}
+	m := &Monitor{engine: engine, info: info, past: history{counted: make(map[counter]uint64)}}
 	m.top.Store(&[]Group{})
 	m.last.Store(&sample{status: m.status(&loop.Stats{Taken: info.StartedAt}, []Reactor{}, Reactor{Index: -1, State: StateOK})})
 	return m
@@ -80,6 +82,17 @@ func (m *Monitor) Status() Status { return m.last.Load().status }
 // it with its last answer. Before the first sample, Taken is zero. What they hold
 // is shared: read only.
 func (m *Monitor) Stats() loop.Stats { return m.last.Load().stats }
+
+// History is the last samples and events, the caller's own.
+func (m *Monitor) History() History { return m.past.answer() }
+
+// Reloaded records that the settings were read again, and which of them changed.
+func (m *Monitor) Reloaded(changed []string) {
+	m.past.tell(counter{EventReload, strings.Join(changed, " ")}, time.Now())
+}
+
+// ReloadRefused records that they were read again and not put in force.
+func (m *Monitor) ReloadRefused() { m.past.tell(counter{EventReloadRefused, ""}, time.Now()) }
 
 // Run takes samples until ctx ends.
 func (m *Monitor) Run(ctx context.Context) {
@@ -136,7 +149,9 @@ func (m *Monitor) publish(stats loop.Stats, err error) {
 	stats.Reactors = known
 	total := sumUp(latest, &stats)
 	m.addLatencies(&stats, latest, &total)
-	m.last.Store(&sample{status: m.status(&stats, latest, total), stats: stats})
+	now := &sample{status: m.status(&stats, latest, total), stats: stats}
+	m.past.add(now)
+	m.last.Store(now)
 }
 
 // status puts a snapshot together.

@@ -121,6 +121,10 @@ func TestRatesAreOfTheLastInterval(t *testing.T) {
 		if s.Total.Index != -1 || s.Total.Sessions != 7 || s.Total.Deliveries != 100 || s.Total.DeliveriesPerSecond != 100 || s.Total.Busy != 0.5 {
 			t.Errorf("total: %+v", s.Total)
 		}
+		// Both loops took the same 30 messages.
+		if s.Total.Messages != 30 || s.Total.MessagesPerSecond != 30 {
+			t.Errorf("total: %d messages, %v a second", s.Total.Messages, s.Total.MessagesPerSecond)
+		}
 		if s.State != StateOK || s.Connections != 7 || s.Order != 30 || s.UptimeSeconds != 1 {
 			t.Errorf("%+v", s)
 		}
@@ -423,7 +427,7 @@ func TestARealEngine(t *testing.T) {
 	go func() { m.Run(ctx); close(done) }()
 	ticker := time.NewTicker(time.Millisecond)
 	defer ticker.Stop()
-	for deadline := time.Now().Add(30 * time.Second); m.Status().Total.Messages < 2; <-ticker.C {
+	for deadline := time.Now().Add(30 * time.Second); m.Status().Total.Messages < 1; <-ticker.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("%+v", m.Status())
 		}

@@ -76,11 +76,13 @@ func shown(s *loop.ReactorStats) Reactor {
 	}
 }
 
-// sumUp is the row below the reactors. Its state is the worst of theirs.
+// sumUp is the row below the reactors. Its state is the worst of theirs. Deliveries add
+// up; messages do not: every reactor takes every one of them, so that the sum of what is
+// published would grow with the number of loops.
 func sumUp(reactors []Reactor, stats *loop.Stats) Reactor {
 	sum := stats.Sum()
 	total := shown(&sum)
-	total.Index, total.State = -1, StateOK
+	total.Index, total.State, total.Messages = -1, StateOK, 0
 	if stats.Draining {
 		total.State = StateDraining
 	}
@@ -90,7 +92,8 @@ func sumUp(reactors []Reactor, stats *loop.Stats) Reactor {
 			total.State = StateStalled
 		}
 		total.Busy += r.Busy / float64(len(reactors))
-		total.MessagesPerSecond += r.MessagesPerSecond
+		total.Messages = max(total.Messages, r.Messages)
+		total.MessagesPerSecond = max(total.MessagesPerSecond, r.MessagesPerSecond)
 		total.DeliveriesPerSecond += r.DeliveriesPerSecond
 		total.BytesInPerSecond += r.BytesInPerSecond
 		total.BytesOutPerSecond += r.BytesOutPerSecond

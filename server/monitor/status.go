@@ -38,7 +38,8 @@ type Status struct {
 
 	Reactors []Reactor `json:"reactors"`
 	// Total sums the reactors up: a group with members on three of them counts
-	// three times. Its latency is over all of them, its share of busy time the mean.
+	// three times. But a message counts once, though each of them takes it. Its latency
+	// is over all of them, its share of busy time the mean.
 	Total     Reactor `json:"total"`
 	TopGroups []Group `json:"top_groups"` // by members, looked at every few seconds
 
