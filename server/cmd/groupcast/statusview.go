@@ -119,7 +119,8 @@ func listenerTable(s monitor.Status) (columns []column, rows [][]cell) {
 	return columns, rows
 }
 
-// reactorTable has one row for each reactor, and their sum as its last.
+// reactorTable has one row for each reactor, and their sum as its last. An operator reads
+// "loop", and "behind" for sessions with a backlog: the slow readers are those closed for it.
 func reactorTable(s monitor.Status) (columns []column, rows [][]cell) {
 	columns = []column{
 		{title: "loop", right: true},
@@ -130,7 +131,7 @@ func reactorTable(s monitor.Status) (columns []column, rows [][]cell) {
 		{title: "msg/s", right: true, rank: 5},
 		{title: "deliv/s", right: true},
 		{title: "backlog", right: true, rank: 2},
-		{title: "slow", right: true, rank: 9},
+		{title: "behind", right: true, rank: 9},
 		{title: "ring", right: true, rank: 4},
 		{title: "p50", right: true, rank: 10},
 		{title: "p99", right: true, rank: 7},
