@@ -147,7 +147,7 @@ func TestDrainRefuses(t *testing.T) {
 	e, addr := start(t, func(o *Options) { o.CloseTimeout = time.Hour })
 	w, other := open(t, addr), open(t, addr) // the first on the first loop, the other on the other
 	unfinished := connect(t, addr)
-	waitStats(t, e, "all are there", func(s ReactorStats) bool { return s.Sessions == 3 })
+	waitFor(t, "all are there", func() bool { return listed(t, e) == 3 })
 	// The other loop stops once it drains, before it can get the barrier: so the
 	// drain waits for it, and the first one refuses what comes meanwhile.
 	late, stopped, goOn := e.reactors[1], make(chan struct{}), make(chan struct{})

@@ -19,7 +19,7 @@ func TestHeldLoop(t *testing.T) {
 	})
 	r := e.reactors[0]
 	early, leaving, member := connect(t, addr), open(t, addr), open(t, addr)
-	waitStats(t, e, "all are there", func(s ReactorStats) bool { return s.Sessions == 3 })
+	waitFor(t, "all are there", func() bool { return listed(t, e) == 3 })
 	id := sessionOf(t, e, leaving)
 	if err := e.CloseSession(t.Context(), id, ws.StatusPolicyViolation, ""); err != nil {
 		t.Fatal(err)

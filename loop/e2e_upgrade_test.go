@@ -173,9 +173,12 @@ func TestHeadLimit(t *testing.T) {
 	}
 	w := connect(t, addr)
 	w.write([]byte(headOf(2 * limit)[:limit])) // may still end in time
-	waitStats(t, e, "it is waited for", func(s ReactorStats) bool { return s.Sessions == 1 })
-	if n := e.shared.Handshakes.Load(); n != 1 {
-		t.Errorf("%d handshakes, want 1", n)
+	waitFor(t, "it is waited for", func() bool {
+		s, err := e.Stats(t.Context())
+		return err == nil && s.Conns == 1 && s.Handshakes == 1
+	})
+	if s := sum(t, e); s.Sessions != 0 {
+		t.Errorf("%d sessions, and none is upgraded", s.Sessions)
 	}
 }
 

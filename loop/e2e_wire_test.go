@@ -83,6 +83,18 @@ func waitStats(tb testing.TB, e *Engine, what string, ok func(ReactorStats) bool
 	waitFor(tb, what, func() bool { return ok(sum(tb, e)) })
 }
 
+// listed is how many connections the loops list, upgraded or not.
+func listed(tb testing.TB, e *Engine) int {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	all, _, err := e.Sessions(ctx, SessionID{}, 100)
+	if err != nil {
+		tb.Fatalf("list: %v", err)
+	}
+	return len(all)
+}
+
 // waitEmpty waits until nothing is left of any session.
 func waitEmpty(tb testing.TB, e *Engine) {
 	tb.Helper()

@@ -214,7 +214,6 @@ func (r *Reactor) Members(group string) int {
 // Snapshot is what has been counted so far, and the gauges.
 func (r *Reactor) Snapshot() Stats {
 	s := r.stats
-	s.Sessions = r.sessions.count
 	s.Groups = len(r.groups.byName)
 	s.Memberships = r.groups.memberships
 	s.Watched = len(r.watched)

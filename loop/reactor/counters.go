@@ -14,7 +14,7 @@ import (
 // the keys mean. So one more is one field here, and one increment.
 type Stats struct {
 	// Gauges.
-	Sessions        int `metric:"sessions{reactor}" help:"Connections of an event loop, upgraded or not."`
+	Sessions        int `metric:"sessions{reactor}" help:"Upgraded connections of an event loop."`
 	Groups          int `metric:"groups{reactor}" help:"Groups with members on an event loop; a group with members on several counts on each."`
 	Memberships     int `metric:"memberships{reactor}" help:"Members of all groups of an event loop: a session counts once for each of its groups."`
 	IngressLen      int `metric:"ring_messages{ring=ingress,reactor}" help:"Messages waiting in the ring from an event loop to the broker (ingress), or back (egress)."`

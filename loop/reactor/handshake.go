@@ -44,6 +44,8 @@ func (r *Reactor) handshake(s *Session, b []byte) (rest []byte) {
 		return nil
 	}
 	r.stats.Upgrades++
+	r.stats.Sessions++
+	s.set(flagUpgraded)
 	r.endHandshake(s)
 	s.state = stateOpen
 	s.mode = result.Mode

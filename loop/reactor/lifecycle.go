@@ -95,6 +95,10 @@ func (r *Reactor) bury(s *Session) {
 	if release := transports[s.via].release; release != nil {
 		release(s)
 	}
+	if s.is(flagUpgraded) {
+		s.clear(flagUpgraded)
+		r.stats.Sessions--
+	}
 	r.stats.Closed++
 	r.shared.ExitAddress(s.remote())
 	delete(r.remotes, s)

@@ -93,6 +93,7 @@ const (
 	flagExcluded                             // from the run that is being marked
 	flagDeaf                                 // what still comes is not looked at
 	flagProxied                              // its address is in the reactor's remotes
+	flagUpgraded                             // is in Stats.Sessions
 )
 
 func (s *Session) is(f sessionFlags) bool { return s.flags&f != 0 }
