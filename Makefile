@@ -31,6 +31,11 @@ BENCHSTAT        := $(BIN)/benchstat
 PEBBLE_VERSION   := v2.10.1
 PEBBLE           := $(BIN)/pebble-$(PEBBLE_VERSION)
 
+# What finds mistakes for screen readers: server/page/axe_test.go has the version, too.
+AXE_VERSION      := 4.14.1
+AXE_SHA256       := 29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
+AXE              := $(BIN)/axe-core-$(AXE_VERSION).js
+
 # A command with the server beside it, on ports that are free: $(call beside,COMMAND),
 # which says $$port, and $$api for its API. The server is ended by its own pid, whatever
 # becomes of the command.
@@ -236,7 +241,7 @@ DEBIAN := chromium:chromium wrk:wrk php:php-cli nginx:libnginx-mod-nchan /usr/sh
 	/usr/lib/python3/dist-packages/websockets:python3-websockets
 
 .PHONY: test-deps
-test-deps: $(PEBBLE) ## Chromium, wrk, PHP, nginx, WebSocket for Node and Python, from Debian's packages; pebble
+test-deps: $(PEBBLE) axe ## Chromium, wrk, PHP, nginx, WebSocket for Node and Python, from Debian's packages; pebble, axe-core
 	@missing=(); for pair in $(DEBIAN); do \
 		[ -e $${pair%%:*} ] || command -v $${pair%%:*} >/dev/null || missing+=("$${pair##*:}"); \
 	done; \
@@ -246,6 +251,20 @@ test-deps: $(PEBBLE) ## Chromium, wrk, PHP, nginx, WebSocket for Node and Python
 	else \
 		echo "MISSING: some tests are skipped; to run them: sudo apt-get install $${missing[*]}"; \
 	fi
+
+.PHONY: shots
+shots: ## Pictures of the page in every state, to look at: bin/shots
+	PAGE_SHOTS=$(BIN)/shots go test -count=1 $(QUICK) -run 'TestPage/shots' -timeout $(TIMEOUT) ./server/page
+	@echo "look at $(BIN)/shots"
+
+.PHONY: axe
+axe: ## axe-core, which looks at the page as screen readers do, from npm
+	@if [ -e $(AXE) ]; then :; \
+	elif command -v npm >/dev/null && mkdir -p $(BIN) && work=$$(mktemp -d) \
+		&& (cd $$work && npm pack --silent axe-core@$(AXE_VERSION) >/dev/null && tar -xzf axe-core-$(AXE_VERSION).tgz) \
+		&& echo "$(AXE_SHA256)  $$work/package/axe.min.js" | sha256sum --check --quiet; \
+	then mv $$work/package/axe.min.js $(AXE); rm -r $$work; \
+	else echo "NO AXE: the page is not looked at by axe-core; it comes by npm"; fi
 
 .PHONY: clean
 clean: ## Remove what was built

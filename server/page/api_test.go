@@ -5,17 +5,26 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp/kb"
 
+	"groupcast/loop"
 	"groupcast/server/api"
 	"groupcast/server/monitor"
 )
 
-// testWithAPI has everything real: the API with a token, the monitor, the loops.
-func testWithAPI(s scene) {
-	t := s.t
+const apiToken = "0123456789abcdef"
+
+// realAPI is the API with a token, the monitor and the loops, all of them real.
+type realAPI struct {
+	engine  *loop.Engine
+	ws, url string
+}
+
+func startReal(t *testing.T) realAPI {
+	t.Helper()
 	engine, addr := startEngine(t)
 	m := monitor.New(engine, monitor.Info{
 		Version: "real", Host: "here", StartedAt: time.Now(), CPUs: 2,
@@ -29,7 +38,7 @@ func testWithAPI(s scene) {
 	running.Go(func() { m.Run(ctx) })
 	t.Cleanup(func() { stop(); running.Wait() })
 	a, err := api.New(api.Options{
-		Engine: engine, Monitor: m, Limits: api.DefaultLimits(), Tokens: []string{"0123456789abcdef"},
+		Engine: engine, Monitor: m, Limits: api.DefaultLimits(), Tokens: []string{apiToken},
 		Logger: slog.New(slog.DiscardHandler), Page: Handler(),
 	})
 	if err != nil {
@@ -37,11 +46,21 @@ func testWithAPI(s scene) {
 	}
 	server := httptest.NewServer(a.Handler(true))
 	t.Cleanup(server.Close)
+	return realAPI{engine, addr, server.URL}
+}
 
-	p := openTab(t, s.browser, server.URL, "/v1/status")
+// openReal opens the page of a real API, and signs in.
+func openReal(s scene) (*tab, realAPI) {
+	r := startReal(s.t)
+	p := openTab(s.t, s.browser, r.url, "/v1/status", "/v1/history", "/v1/groups/")
 	p.until(`!document.getElementById("token-form").hidden`)
-	p.typeInto("#token", "0123456789abcdef"+kb.Enter)
+	p.typeInto("#token", apiToken+kb.Enter)
 	p.text("#about", "here · real")
+	return p, r
+}
+
+func testWithAPI(s scene) {
+	p, _ := openReal(s)
 	p.typeInto("#listen-group", "a/b ü"+kb.Enter)
 	p.text("#listen-state", "Listening to a/b ü")
 	p.typeInto("#publish-group", "a/b ü")
@@ -57,5 +76,5 @@ func testWithAPI(s scene) {
 	p.text("#publish-answer", "Published")
 	p.until(`document.querySelector('[data-now="sessions"]').textContent === "1"`)
 	p.text("#groups", "a/b ü")
-	p.until(`/^[1-9].* since the start/.test(document.querySelector("#chart-deliveries [data-hint]").textContent)`)
+	p.until(`[...document.querySelectorAll("#facts-order div")].some((d) => d.textContent.startsWith("Order") && /[1-9]$/.test(d.textContent))`)
 }

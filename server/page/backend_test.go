@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,10 +24,17 @@ type backend struct {
 
 	mu        sync.Mutex
 	status    monitor.Status
+	past      []monitor.Status // as they were, the oldest first
+	events    []monitor.Event  // newest first
 	asked     int
-	token     string // wanted, if not empty
-	gone      bool   // connections are cut without an answer
-	frozen    bool   // the status stays as it is
+	token     string                // wanted, if not empty
+	gone      bool                  // connections are cut without an answer
+	frozen    bool                  // the status stays as it is
+	held      bool                  // a status is answered 503
+	steady    bool                  // it is sampled each second, asked or not
+	idle      bool                  // nobody is there
+	backlog   int                   // a loop's, in bytes
+	fixed     func(*monitor.Status) // changes each status, where it is not nil
 	published []publication
 }
 
@@ -35,10 +44,12 @@ type publication struct{ path, body, authorization, origin string }
 // startBackend serves the page before a status that lists websocket.
 func startBackend(t *testing.T, websocket string) *backend {
 	t.Helper()
-	b := &backend{status: sampleStatus(websocket)}
+	b := &backend{status: sampleStatus(websocket), backlog: 40_000}
+	b.lived(5)
 	mux := http.NewServeMux()
 	mux.Handle("/", Handler())
 	mux.HandleFunc("GET /v1/status", b.answerStatus)
+	mux.HandleFunc("GET /v1/history", b.answerHistory)
 	mux.HandleFunc("POST /v1/", b.publish)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if b.isGone() {
@@ -70,25 +81,49 @@ func sampleStatus(websocket string) monitor.Status {
 	return s
 }
 
+// lived gives b a history of so many seconds.
+func (b *backend) lived(seconds int) {
+	now := time.Now()
+	b.past = nil
+	for ago := seconds; ago > 0; ago-- {
+		b.tick(now.Add(-time.Duration(ago) * time.Second))
+	}
+}
+
+// catchUp takes the samples of the seconds in which nothing was asked.
+func (b *backend) catchUp() {
+	for b.steady && time.Since(b.status.TakenAt) > 2*time.Second {
+		b.tick(b.status.TakenAt.Add(time.Second))
+	}
+}
+
 // tick changes all numbers, as a second of life does.
-func (b *backend) tick() {
+func (b *backend) tick(now time.Time) {
 	b.asked++
 	s := &b.status
-	wave := float64(b.asked%10) / 10
-	s.TakenAt = s.StartedAt.Add(27*time.Hour + time.Duration(b.asked)*time.Second)
+	wave := b.wave()
+	s.TakenAt = now
+	s.CPUSeconds += 0.4 + 0.8*wave
+	s.ResidentBytes = 123<<20 + int64(wave*4e6)
 	s.UptimeSeconds = s.TakenAt.Sub(s.StartedAt).Seconds()
-	s.Order += 120
+	if !b.idle {
+		s.Order += 120
+	}
 	s.Total = monitor.Reactor{Index: -1, State: s.State}
 	for i := range s.Reactors {
 		r := &s.Reactors[i]
 		r.Sessions = 2500 + 10*b.asked + i
+		if b.idle {
+			*r = monitor.Reactor{Index: i, State: r.State}
+			continue
+		}
 		r.Groups, r.Memberships = 100+i, 2600+i
 		r.Busy = 0.1 + 0.15*float64(i) + 0.2*wave
 		r.DeliveriesPerSecond = 12000 + 9000*wave + float64(100*i)
 		r.Deliveries += uint64(r.DeliveriesPerSecond)
 		r.BytesOutPerSecond, r.BytesInPerSecond = 90*r.DeliveriesPerSecond, 4096
 		r.RingDepth = b.asked % 5
-		r.BacklogBytes, r.BacklogSessions = int(wave*float64(40000*i)), i
+		r.BacklogBytes, r.BacklogSessions = int(wave*float64(b.backlog*i)), min(i, b.backlog)
 		r.LatencyP50, r.LatencyP99 = 0.0003+0.0001*wave, 0.0011+0.002*wave
 		t := &s.Total
 		t.Sessions += r.Sessions
@@ -104,7 +139,52 @@ func (b *backend) tick() {
 		t.BacklogSessions += r.BacklogSessions
 		t.LatencyP50, t.LatencyP99 = r.LatencyP50, r.LatencyP99
 	}
+	s.Total.Messages = s.Order
+	if !b.idle {
+		s.Total.MessagesPerSecond = 120
+	}
+	if b.fixed != nil {
+		b.fixed(s)
+	}
 	s.Connections = s.Total.Sessions
+	b.past = append(b.past, *s)
+	if n := len(b.past) - monitor.HistorySamples; n > 0 {
+		b.past = b.past[n:]
+	}
+}
+
+// wave is between 0 and 1, and changes with the seconds.
+func (b *backend) wave() float64 { return 0.5 + 0.5*math.Sin(float64(b.asked)/7) }
+
+func (b *backend) answerHistory(w http.ResponseWriter, r *http.Request) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.admit(w, r) {
+		return
+	}
+	b.catchUp()
+	h := monitor.History{EverySeconds: 1, Events: append([]monitor.Event{}, b.events...)}
+	for i := range b.past {
+		s := &b.past[i]
+		h.Samples.AtMillis = append(h.Samples.AtMillis, s.TakenAt.UnixMilli())
+		h.Samples.Sessions = append(h.Samples.Sessions, s.Total.Sessions)
+		h.Samples.MessagesPerSecond = append(h.Samples.MessagesPerSecond, s.Total.MessagesPerSecond)
+		h.Samples.DeliveriesPerSecond = append(h.Samples.DeliveriesPerSecond, s.Total.DeliveriesPerSecond)
+		h.Samples.LatencyP50 = append(h.Samples.LatencyP50, s.Total.LatencyP50)
+		h.Samples.LatencyP99 = append(h.Samples.LatencyP99, s.Total.LatencyP99)
+		h.Samples.BacklogBytes = append(h.Samples.BacklogBytes, s.Total.BacklogBytes)
+		h.Samples.ResidentBytes = append(h.Samples.ResidentBytes, s.ResidentBytes)
+		h.Samples.CPUs = append(h.Samples.CPUs, 0.4+0.1*float64(i%9))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(h) // the tests see what did not come
+}
+
+// happen adds an event of that many seconds ago.
+func (b *backend) happen(kind, cause string, count uint64, ago, lasted time.Duration) {
+	at := time.Now().Add(-ago)
+	b.events = append(b.events, monitor.Event{Kind: kind, Cause: cause, From: at, To: at.Add(lasted), Count: count})
+	slices.SortStableFunc(b.events, func(a, b monitor.Event) int { return b.To.Compare(a.To) })
 }
 
 // change does something to b between two answers.
@@ -120,14 +200,27 @@ func (b *backend) isGone() bool {
 	return b.gone
 }
 
+func (b *backend) isHeld() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.held
+}
+
 func (b *backend) answerStatus(w http.ResponseWriter, r *http.Request) {
+	if b.isHeld() {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte(`{"title":"Service Unavailable","detail":"not now"}`))
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.admit(w, r) {
 		return
 	}
 	if !b.frozen {
-		b.tick()
+		b.catchUp()
+		b.tick(time.Now())
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(b.status) // the tests see what did not come

@@ -7,12 +7,22 @@
 //
 //	page.go              the handler, and the headers that fence the page in
 //	files/index.html     all that is on the page
-//	files/main.js        a status once a second; tokens, theme, an absent server
+//	files/main.js        a status once a second, the history where it is due; tokens, an absent server
 //	files/api.js         requests
+//	files/past.js        the last two minutes, by the server's clock
 //	files/view.js        a status on the page
+//	files/facts.js       what is said of the server as a whole
+//	files/terms.js       the words of it, and what they mean
 //	files/chart.js       the charts
+//	files/events.js      what has happened, in words
 //	files/publish.js     the box that publishes
 //	files/listen.js      the box that joins a group over a WebSocket
+//	files/closecodes.js  why a WebSocket ended, in words
+//	files/groups.js      one group, and what can be done with it
+//	files/groupfield.js  fields for groups' names, of blanks and line breaks too
+//	files/sessions.js    sessions: found, looked at, closed
+//	files/dialog.js      asking first
+//	files/rows.js        tables that change without jumping
 //	files/format.js      numbers and names as people read them
 //	files/theme.js       the chosen theme, before the first paint
 //
@@ -39,6 +49,19 @@
 // whole API under a path. Files are not cached without asking (they have tags, so
 // asking is cheap): a page never runs with another version's script.
 //
-// 2026-11-23: the charts have their data in the page only, for two minutes. Whoever
-// wants history has Prometheus for it.
+// 2026-11-25: the charts have their data from the server's memory (GET /v1/history), so
+// that they are full at once: for who opens the page because something has just
+// happened, for a second viewer, and in a tab that was in the background. All times in
+// them are the server's, whose clock need not be that of the browser. Two minutes, and
+// no more: Prometheus is there for history.
+//
+// 2026-11-25: latency is on a logarithmic axis, which says so, from 100 us to 1 s. On a
+// linear one a single slow second makes all others a line at zero.
+//
+// 2026-11-25: while the API wants a token nothing is shown but the form. Empty charts
+// and boxes that do nothing looked like a server with nobody on it.
+//
+// 2026-11-25: what closes a session or empties a group asks before, in a dialog whose
+// first button is to leave it. A group's members are counted, not listed: the API has no
+// list of them, and to look for them would ask for every session there is.
 package page

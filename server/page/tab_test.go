@@ -138,12 +138,12 @@ func (p *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// eval answers what an expression of JavaScript is.
+// eval answers what an expression of JavaScript is, or what its promise comes to.
 func eval[T any](p *tab, expression string) T {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
 		p.t.Fatalf("%s: %v", expression, err)
 	}
@@ -173,7 +173,7 @@ func quoted(s string) string {
 // typeInto focuses an element and types.
 func (p *tab) typeInto(selector, text string) {
 	p.t.Helper()
-	p.until(fmt.Sprintf("document.querySelector(%s)?.disabled === false", quoted(selector)))
+	p.until(fmt.Sprintf("document.querySelector(%[1]s)?.disabled === false && document.querySelector(%[1]s).checkVisibility()", quoted(selector)))
 	eval[bool](p, fmt.Sprintf("{const e = document.querySelector(%s); e.focus(); e.select?.(); true}", quoted(selector)))
 	p.do(chromedp.KeyEvent(text))
 }

@@ -49,9 +49,17 @@ export async function request(method, path, { body, type: sent, patienceMs = 10_
   });
   const type = response.headers.get("Content-Type") ?? "";
   if (!response.ok) throw new Refusal(response.status, await problem(response, type));
+  if (response.status === 204) return null;
   if (!type.includes("json")) throw new Refusal(response.status, "the answer is not JSON: something between here and the server?");
   return response.json();
 }
+
+// isPathless says whether a path cannot hold a group's name: the browser would resolve
+// these, and the server does not match a single slash.
+export const isPathless = (group) => [".", "..", "/"].includes(group);
+
+// pathOf is a group's name as a part of a path.
+export const pathOf = (group) => encodeURIComponent(group.toWellFormed());
 
 async function problem(response, type) {
   if (type.includes("json")) {
@@ -68,11 +76,10 @@ async function problem(response, type) {
 
 // publish sends message to group, and answers the order that it was given.
 export async function publish(group, message) {
-  if (group === "." || group === "..") {
-    // A path cannot hold these names: the browser would resolve them.
+  if (isPathless(group)) {
     const answer = await request("POST", "v1/publish", { body: JSON.stringify({ groups: [group], message }), type: "application/json" });
     return answer.order;
   }
-  const answer = await request("POST", `v1/groups/${encodeURIComponent(group.toWellFormed())}/messages`, { body: message });
+  const answer = await request("POST", `v1/groups/${pathOf(group)}/messages`, { body: message });
   return answer.order;
 }

@@ -1,7 +1,9 @@
 // The box that joins a group over a WebSocket, as any client does, and lists what
 // arrives. It speaks the subprotocol groupcast.v1.
 
-import { clock, count, visible } from "./format.js";
+import { closeWords } from "./closecodes.js";
+import { clock, count, visible, visibleName } from "./format.js";
+import { groupOf, setGroup, startGroupField } from "./groupfield.js";
 
 const subprotocol = "groupcast.v1";
 const keep = 200; // entries in the list
@@ -14,17 +16,32 @@ export function startListen() {
   const $ = (id) => document.getElementById(id);
   const at = $("listen-at"), url = $("listen-url"), group = $("listen-group"), toggle = $("listen-toggle");
   const say = $("say-message"), sayButton = $("say-button");
-  const list = $("log");
+  const log = $("log"), list = log.firstElementChild;
 
   let wanted = null; // {url, group}, once somebody wants to listen
   let socket = null, joined = false, request = 0, retry = 0, attempts = 0, sooner = 0, pinger = 0;
-  let arrived = 0;
+  let arrived = 0, counter = 0;
   let waiting = []; // entries to be shown with the next frame
 
   const state = (text, kind = "") => {
     const s = $("listen-state");
     if (s.textContent !== text) s.textContent = text;
     s.dataset.kind = kind;
+    clearInterval(counter);
+    $("listen-countdown").textContent = "";
+  };
+
+  // countdown says how long it takes until the next attempt; it is not read aloud,
+  // second after second.
+  const countdown = (ms) => {
+    const until = Date.now() + ms;
+    const say = () => {
+      const left = Math.max(0, Math.ceil((until - Date.now()) / 1000));
+      $("listen-countdown").textContent = `Next attempt in ${count(left)} s.`;
+    };
+    clearInterval(counter);
+    counter = setInterval(say, 1000);
+    say();
   };
 
   const show = () => {
@@ -42,7 +59,7 @@ export function startListen() {
   };
 
   const flush = () => {
-    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 8;
+    const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 8;
     for (const { kind, text, when } of waiting) {
       const item = document.createElement("li");
       item.dataset.kind = kind;
@@ -58,7 +75,7 @@ export function startListen() {
     }
     waiting = [];
     while (list.childElementCount > keep) list.firstElementChild.remove();
-    if (atEnd) list.scrollTop = list.scrollHeight;
+    if (atEnd) log.scrollTop = log.scrollHeight;
     tally();
   };
 
@@ -96,11 +113,12 @@ export function startListen() {
       clearInterval(pinger);
       socket = null;
       joined = false;
-      const why = opened ? `The connection ended (${event.code}${event.reason ? ` ${visible(event.reason)}` : ""}).` : `No connection to ${wanted.url}.`;
+      const why = opened ? `The connection ended: ${closeWords(event.code, event.reason)}.` : `No connection to ${wanted.url}.`;
       if (opened) enter("note", why);
       const wait = sooner || Math.min(retryMostMs, retryMs * 2 ** Math.min(attempts++, 10));
       sooner = 0;
-      state(`${why} Trying again in ${count(Math.ceil(wait / 1000))} s.`, "bad");
+      state(`${why} It is tried again.`, "bad");
+      countdown(wait);
       retry = setTimeout(open, wait);
       show();
     };
@@ -122,8 +140,8 @@ export function startListen() {
         if (m.req_id !== join) break;
         joined = true;
         attempts = 0;
-        state(`Listening to ${visible(wanted.group)} at ${wanted.url}.`, "good");
-        enter("note", `Joined ${wanted.group}`);
+        state(`Listening to ${visibleName(wanted.group)} at ${wanted.url}.`, "good");
+        enter("note", `Joined ${visibleName(wanted.group)}`);
         show();
         break;
       case "error":
@@ -138,7 +156,7 @@ export function startListen() {
         break;
       case "bye":
         sooner = Math.min(Math.max(Number(m.reconnect_after_ms) || 0, 200), 60_000);
-        enter("note", `The server says goodbye (${m.code})`);
+        enter("note", `The server says goodbye: ${closeWords(m.code)}`);
         break;
       default:
         // Not a server that knows the subprotocol: what it sends is the message.
@@ -168,15 +186,24 @@ export function startListen() {
   $("listen").addEventListener("submit", (event) => {
     event.preventDefault();
     if (wanted) {
-      enter("note", `Left ${wanted.group}`);
+      enter("note", `Left ${visibleName(wanted.group)}`);
       stop("Not connected.");
       return;
     }
-    wanted = { url: at.value === "other" ? url.value.trim() : at.value, group: group.value };
+    begin();
+  });
+
+  const begin = () => {
+    const address = at.value === "other" ? url.value.trim() : at.value;
+    if (address === "") {
+      state("Where the server listens is not known yet: it has not answered.", "bad");
+      return;
+    }
+    wanted = { url: address, group: groupOf(group) };
     attempts = 0;
     open();
     show();
-  });
+  };
 
   $("say").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -193,7 +220,7 @@ export function startListen() {
   });
 
   const aloud = $("log-aloud");
-  aloud.addEventListener("change", () => list.setAttribute("aria-live", aloud.checked ? "polite" : "off"));
+  aloud.addEventListener("change", () => log.setAttribute("aria-live", aloud.checked ? "polite" : "off"));
 
   document.addEventListener("securitypolicyviolation", (event) => {
     if (!wanted || !event.effectiveDirective.startsWith("connect")) return;
@@ -201,20 +228,31 @@ export function startListen() {
       "Behind a proxy: it has to pass the Host header on.", "bad");
   });
 
+  startGroupField(group);
+
+  // join listens to another group, from elsewhere on the page.
+  const join = (name) => {
+    if (wanted) stop("Not connected.");
+    setGroup(group, name);
+    begin();
+    toggle.focus();
+  };
+
   let offered = "";
   // offer lists the WebSocket listeners of a status.
-  return function offer(listeners) {
+  const offer = (listeners) => {
     const doors = listeners.filter((l) => l.kind === "websocket").map(addressOf).filter((d) => d !== null);
     const key = JSON.stringify(doors);
     if (key === offered) return;
-    const first = offered === "";
     offered = key;
     const before = at.value;
     const other = at.lastElementChild;
     at.replaceChildren(...doors.map((d) => new Option(d.label, d.url)), other);
-    at.value = !first && [...at.options].some((o) => o.value === before) ? before : at.options[0].value;
+    const stays = before === "other" ? url.value !== "" || document.activeElement === url : doors.some((d) => d.url === before);
+    at.value = stays ? before : at.options[0].value;
     chooseOther();
   };
+  return { offer, join };
 }
 
 // addressOf is where a browser finds a listener: its port, on the host that this

@@ -2,6 +2,7 @@
 
 import { publish, Refusal } from "./api.js";
 import { count } from "./format.js";
+import { groupOf, startGroupField } from "./groupfield.js";
 
 export function startPublish(onUnauthorized) {
   const form = document.getElementById("publish");
@@ -9,6 +10,8 @@ export function startPublish(onUnauthorized) {
   const message = document.getElementById("publish-message");
   const answer = document.getElementById("publish-answer");
   const button = form.querySelector("button");
+
+  startGroupField(group);
 
   const say = (text, kind) => {
     answer.textContent = text;
@@ -27,7 +30,7 @@ export function startPublish(onUnauthorized) {
     // Not disabled: that would throw the focus away.
     button.setAttribute("aria-disabled", "true");
     try {
-      const order = await publish(group.value, message.value);
+      const order = await publish(groupOf(group), message.value);
       say(order === undefined ? "Published." : `Published as message ${count(order)}.`, "good");
       message.select();
     } catch (err) {

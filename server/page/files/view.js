@@ -1,44 +1,21 @@
 // A status on the page. Names in it come from strangers: they become text, never
 // markup.
 
+import { showChannel, showServer } from "./facts.js";
 import * as f from "./format.js";
+import { offerGroups } from "./groupfield.js";
+import { cell, rows, setText } from "./rows.js";
 
 const $ = (id) => document.getElementById(id);
 
-const cell = (tag, text, className = "") => {
-  const e = document.createElement(tag);
-  e.textContent = text;
-  if (className) e.className = className;
-  return e;
-};
-
-// setText touches the page only where something changed.
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-// rows makes body have one row for each list of cells; a cell is its text. Rows
-// stay where they are, so that nothing jumps under a reader's cursor.
-function rows(body, all, make) {
-  while (body.rows.length > all.length) body.rows[body.rows.length - 1].remove();
-  all.forEach((texts, i) => {
-    let row = body.rows[i];
-    if (!row) {
-      row = make();
-      body.append(row);
-    }
-    texts.forEach((text, j) => setText(row.cells[j].querySelector(".text") ?? row.cells[j], text));
-  });
-}
-
-const reactorCells = (r, name) => [
+const loopCells = (r, name) => [
   name, r.state, f.percent(r.busy), f.count(r.sessions), f.short(r.deliveries_per_second),
   f.count(r.ring_depth), f.bytes(r.backlog_bytes), f.seconds(r.latency_p99_seconds),
 ];
 
 const svgNS = "http://www.w3.org/2000/svg";
 
-function reactorRow() {
+function loopRow() {
   const row = document.createElement("tr");
   const name = cell("th", "");
   name.scope = "row";
@@ -56,52 +33,56 @@ function reactorRow() {
     bar.append(rect);
   }
   busy.append(bar, cell("span", "", "text"));
-  row.append(name, cell("td", "", "state"), busy, ...Array.from({ length: 5 }, () => cell("td", "", "n")));
+  row.append(name, cell("td", "", "state"), busy, ...["sessions", "deliveries", "ring", "backlog", "p99"].map((c) => cell("td", "", `n ${c}`)));
   return row;
 }
 
-function showReactors(status) {
-  const body = $("reactors").tBodies[0], foot = $("reactors").tFoot;
-  const reactors = status.reactors ?? [];
-  rows(body, reactors.map((r) => reactorCells(r, String(r.index))), reactorRow);
-  rows(foot, [reactorCells(status.total, "all")], reactorRow);
-  [...reactors, status.total].forEach((r, i) => {
-    const row = i < reactors.length ? body.rows[i] : foot.rows[0];
-    row.cells[1].dataset.state = r.state;
+function showLoops(status) {
+  const body = $("loops").tBodies[0], foot = $("loops").tFoot;
+  const loops = status.reactors ?? [];
+  rows(body, loops.map((r) => loopCells(r, String(r.index))), loopRow);
+  rows(foot, [loopCells(status.total, "all")], loopRow);
+  [...loops, status.total].forEach((r, i) => {
+    const row = i < loops.length ? body.rows[i] : foot.rows[0];
+    row.cells[1].dataset.state = row.dataset.state = r.state;
     row.querySelector(".fill").setAttribute("width", (100 * Math.min(1, Math.max(0, r.busy || 0))).toFixed(1));
+    for (const [c, v] of [[5, r.ring_depth], [6, r.backlog_bytes]]) row.cells[c].classList.toggle("quiet", v === 0);
   });
 }
 
-function groupRow() {
+let groups = []; // as they stand in the table
+
+function groupRow(openGroup) {
   const row = document.createElement("tr");
-  const name = cell("th", "", "name");
+  const name = cell("th", "");
   name.scope = "row";
-  name.append(cell("bdi", "", "text"));
+  const button = cell("button", "", "name link");
+  button.type = "button";
+  button.append(cell("bdi", "", "text"));
+  button.addEventListener("click", () => openGroup(groups[row.sectionRowIndex].name));
+  name.append(button);
   row.append(name, cell("td", "", "n"));
   return row;
 }
 
-let offered = "";
-
-function showGroups(status) {
-  const groups = status.top_groups ?? [];
-  rows($("groups").tBodies[0], groups.map((g) => [f.visible(g.name), f.count(g.members)]), groupRow);
+function showGroups(status, openGroup) {
+  groups = status.top_groups ?? [];
+  const body = $("groups").tBodies[0];
+  rows(body, groups.map((g) => [f.visibleName(g.name), f.count(g.members)]), () => groupRow(openGroup));
+  groups.forEach((g, i) => {
+    const button = body.rows[i].querySelector("button"), whole = f.visibleName(g.name);
+    if (button.title !== whole) button.title = whole;
+  });
+  $("groups").hidden = groups.length === 0;
   $("groups-empty").hidden = groups.length > 0;
-  const key = JSON.stringify(groups.map((g) => g.name));
-  if (key === offered) return;
-  offered = key;
-  $("group-names").replaceChildren(...groups.map((g) => {
-    const option = document.createElement("option");
-    option.value = g.name;
-    return option;
-  }));
+  offerGroups(groups.map((g) => g.name));
 }
 
 function listenerRow() {
   const row = document.createElement("tr");
   const kind = cell("th", "");
   kind.scope = "row";
-  row.append(kind, cell("td", "", "name"), cell("td", "", "state"));
+  row.append(kind, cell("td", "", "name whole"), cell("td", "", "state"));
   return row;
 }
 
@@ -114,93 +95,34 @@ function showListeners(status) {
   });
 }
 
-// facts fills a description list with [term, text] pairs.
-function facts(list, pairs) {
-  while (list.children.length > pairs.length) list.lastElementChild.remove();
-  pairs.forEach(([term, text], i) => {
-    let pair = list.children[i];
-    if (!pair) {
-      pair = document.createElement("div");
-      pair.append(document.createElement("dt"), document.createElement("dd"));
-      list.append(pair);
-    }
-    setText(pair.children[0], term);
-    setText(pair.children[1], text);
-  });
-}
-
-function showServer(s) {
-  const of = (v, most) => `${f.count(v)} of ${f.count(most)}`;
-  facts($("facts"), [
-    ["Connections", of(s.connections, s.max_connections)],
-    ["Handshakes now", f.count(s.handshakes)],
-    ["Accepted", f.count(s.accepted)],
-    ["Refused", f.count(s.refused)],
-    ["Closed", f.count(s.closed)],
-    ["Accept errors", f.count(s.accept_errors)],
-    ["Last order", f.count(s.order)],
-    ["Waiting to publish", f.count(s.outside_waiting)],
-    ["Refused, overloaded", f.count(s.overloaded)],
-    ["Commands in error", f.count(s.total.errors)],
-    ["Slow readers closed", f.count(s.total.slow_readers)],
-    ["Rings found full", f.count(s.total.ring_full)],
-    ["Memberships", f.count(s.total.memberships)],
-    ["Received", `${f.bytes(s.total.bytes_in_per_second)}/s`],
-    ["Sent", `${f.bytes(s.total.bytes_out_per_second)}/s`],
-    ["Memory", f.bytes(s.resident_bytes)],
-    ["CPU time", f.duration(s.cpu_seconds)],
-    [`Load, ${f.count(s.cpus)} CPUs`, (s.load ?? []).map((v) => v.toFixed(2)).join("  ")],
-    ["Process", `${s.pid}, ${s.go}`],
-    ["Started", new Date(s.started_at).toLocaleString("en-GB")],
-  ]);
-}
-
-function showChannel(s) {
-  $("channel").hidden = !s.channel;
-  if (s.channel) {
-    const c = s.channel;
-    facts($("channel").querySelector("dl"), [
-      ["Connections", f.count(c.connections)], ["Channels", f.count(c.channels)],
-      ["Subscriptions", f.count(c.subscriptions)], ["Events in", f.count(c.events_in)],
-      ["Events out", f.count(c.events_out)], ["Dropped", f.count(c.dropped)],
-      ["Bad frames", f.count(c.bad_frames)], ["Queued", f.count(c.queued)],
-    ]);
-  }
-  $("channel-join").hidden = !s.channel_join;
-  if (s.channel_join) {
-    const c = s.channel_join;
-    const pairs = [
-      ["Address", f.visible(c.address)],
-      ["State", `${c.connected ? "connected" : "not connected"} for ${f.duration((new Date(s.taken_at) - new Date(c.since)) / 1000)}`],
-      ["Reconnects", f.count(c.reconnects)], ["Forwarded", f.count(c.forwarded)],
-      ["Not forwarded", f.count(c.not_forwarded)], ["Received", f.count(c.received)],
-    ];
-    if (c.last_error) pairs.push(["Last error", f.visible(c.last_error)]);
-    facts($("channel-join").querySelector("dl"), pairs);
-  }
-}
-
 function showNumbers(s) {
   const now = (key, text) => setText(document.querySelector(`[data-now="${key}"]`), text);
   const hint = (id, text) => setText($(id).querySelector("[data-hint]"), text);
-  now("sessions", f.count(s.total.sessions));
-  hint("chart-sessions", `of ${f.count(s.max_connections)} connections at most`);
-  now("deliveries", f.short(s.total.deliveries_per_second));
-  hint("chart-deliveries", `${f.short(s.total.deliveries)} since the start`);
-  now("p50", f.seconds(s.total.latency_p50_seconds));
-  now("p99", f.seconds(s.total.latency_p99_seconds));
-  hint("chart-latency", s.total.latency_p99_seconds > 0 ? "over the last 10 s" : "nothing delivered in the last 10 s");
-  now("backlog", f.bytes(s.total.backlog_bytes));
-  hint("chart-backlog", `in ${f.count(s.total.backlog_sessions)} ${s.total.backlog_sessions === 1 ? "session" : "sessions"}; ${f.count(s.total.ring_depth)} waiting in the rings`);
+  const t = s.total;
+  now("sessions", f.count(t.sessions));
+  hint("chart-sessions", `of ${f.count(s.max_connections)} at most`);
+  now("deliveries", f.short(t.deliveries_per_second));
+  hint("chart-deliveries", `of ${f.short(t.messages_per_second)} messages/s`);
+  now("p50", f.seconds(t.latency_p50_seconds));
+  now("p99", f.seconds(t.latency_p99_seconds));
+  hint("chart-latency", t.latency_p99_seconds > 0 ? "from publish to flush" : "nothing delivered");
+  now("backlog", f.bytes(t.backlog_bytes));
+  hint("chart-backlog", t.backlog_sessions > 0 ? `unread, in ${f.plural(t.backlog_sessions, "session")}` : "nobody reads slowly");
+}
+
+// showTrends says beside the small charts what they end at.
+export function showTrends(sample, status) {
+  setText($("memory-now"), f.bytes(status.resident_bytes));
+  setText($("cpu-now"), `${f.cpus(sample?.cpus)} of ${f.count(status.cpus)}`);
 }
 
 // showStatus puts a status on the page.
-export function showStatus(s) {
+export function showStatus(s, openGroup) {
   setText($("about"), [f.visible(s.host), f.visible(s.version), `up ${f.duration(s.uptime_seconds)}`].join(" · "));
   document.title = `groupcast · ${f.visible(s.host)}`;
   showNumbers(s);
-  showReactors(s);
-  showGroups(s);
+  showLoops(s);
+  showGroups(s, openGroup);
   showListeners(s);
   showServer(s);
   showChannel(s);

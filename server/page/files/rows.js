@@ -1,0 +1,41 @@
+// Tables and lists that are touched only where something has changed: what a reader
+// has selected, or is about to press, stays where it is.
+
+export function cell(tag, text, className = "") {
+  const e = document.createElement(tag);
+  e.textContent = text;
+  if (className) e.className = className;
+  return e;
+}
+
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+// rows makes body have one row for each list of cells; a cell is its text.
+export function rows(body, all, make) {
+  while (body.rows.length > all.length) body.rows[body.rows.length - 1].remove();
+  all.forEach((texts, i) => {
+    let row = body.rows[i];
+    if (!row) {
+      row = make();
+      body.append(row);
+    }
+    texts.forEach((text, j) => setText(row.cells[j].querySelector(".text") ?? row.cells[j], text));
+  });
+}
+
+// reach makes what scrolls sideways or down reachable by the keyboard, and only that:
+// a stop that does nothing is in the way.
+export function reach(element) {
+  const look = () => {
+    const scrolls = element.scrollWidth > element.clientWidth + 1 || element.scrollHeight > element.clientHeight + 1;
+    if (scrolls) element.tabIndex = 0;
+    else if (document.activeElement !== element) element.removeAttribute("tabindex");
+    element.classList.toggle("scrolls", element.scrollWidth > element.clientWidth + 1);
+  };
+  const watcher = new ResizeObserver(look);
+  watcher.observe(element);
+  for (const child of element.children) watcher.observe(child);
+  look();
+}

@@ -1,0 +1,26 @@
+// The words of the page, the terminal and the API, and what they mean.
+
+export const terms = {
+  "Connections": "to the WebSocket listeners, those that still shake hands included",
+  "Handshakes": "connections that are not upgraded yet",
+  "Accepted": "connections that were let in",
+  "Refused": "connections answered 503: a limit was reached, or the server was draining",
+  "Closed": "connections that are gone",
+  "Accept errors": "connections for which the system had no descriptor or memory",
+  "Order": "the place of the last message in the one order that all members see",
+  "Messages/s": "given a place in the order, each counted once",
+  "Publications waiting": "from the API and bridges, for room on the way to the broker",
+  "Publications refused": "of these, those for which there was no room in time",
+  "Errors": "commands answered with an error",
+  "Slow readers closed": "sessions whose backlog was over --max-backlog",
+  "Ring full": "times that a loop had to wait for room on the way to the broker",
+  "Members": "of all groups: a session counts once for each of its groups",
+  "Bytes in/s": "from clients",
+  "Bytes out/s": "to clients",
+  "Memory": "resident: what the process keeps in RAM",
+  "CPU": "processors at work, of those that it may use",
+  "CPU time": "used since the start",
+  "Load": "of the machine, over 1, 5 and 15 minutes",
+  "Process": "its id, and the Go that it was built with",
+  "Started": "by the clock of this browser",
+};
