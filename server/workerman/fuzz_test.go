@@ -136,15 +136,18 @@ func (f *fuzzed) check() {
 // end has the server prove that it is alive, and closes everything.
 func (f *fuzzed) end() {
 	t, s := f.t, f.server
-	c := f.pipes.dial()
-	p := &peer{tb: t, conn: c, buf: make([]byte, 4096)}
-	p.sync()
-	_ = c.Close()
+	// The others go first: a budget of one frame may cost any of those who wait for it their
+	// connection, and this one as well.
 	for _, c := range f.conns {
 		_ = c.Close()
 	}
 	f.reads.Wait()
 	eventually(t, "all to be gone", func() bool { return s.Stats().Conns == 0 })
+	c := f.pipes.dial()
+	p := &peer{tb: t, conn: c, buf: make([]byte, 4096)}
+	p.sync()
+	_ = c.Close()
+	eventually(t, "the last one to be gone", func() bool { return s.Stats().Conns == 0 })
 	list, _ := s.Queues(1 << 20)
 	for _, q := range list {
 		s.PurgeQueue(q.Name)
