@@ -159,7 +159,9 @@ func TestSharedFrame(t *testing.T) {
 	go func() { served <- s.Serve(g) }()
 	t.Cleanup(func() {
 		_ = ln.Close()
-		_ = <-served
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
 	})
 	channels := make([]string, subscribers)
 	slow := make([]*peer, subscribers)
@@ -251,7 +253,9 @@ func gated(t *testing.T, s *testServer, channel string) (p *peer, open func()) {
 	go func() { served <- s.Serve(g) }()
 	t.Cleanup(func() {
 		_ = ln.Close()
-		_ = <-served
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
 	})
 	p = dial(t, ln.Addr().String())
 	p.send(about("subscribe", channel))

@@ -259,10 +259,11 @@ export function startListen() {
 // page came from, which need not know itself by the name that it has out here. A
 // page that came encrypted may open encrypted WebSockets only.
 function addressOf({ address, state }) {
-  const found = /^(.*):(\d+)$/.exec(address);
+  const secured = address.startsWith("tls:");
+  const found = /^(.*):(\d+)$/.exec(secured ? address.slice(4) : address);
   if (!found || address.startsWith("unix:")) return null;
   const [, host, port] = found;
-  const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.hostname}:${port}`;
+  const url = `${secured || location.protocol === "https:" ? "wss" : "ws"}://${location.hostname}:${port}`;
   const bare = host.replace(/^\[|\]$/g, "");
   const anywhere = ["", "0.0.0.0", "::", "*"].includes(bare) || host === location.hostname || bare === location.hostname;
   let label = url;
