@@ -95,10 +95,10 @@ single: ## The loops' tests on one processor, where a missing wake-up hangs
 	@# -count=1: the test cache does not know of GOMAXPROCS.
 	GOMAXPROCS=1 go test -count=1 $(QUICK) -timeout $(TIMEOUT) ./loop/...
 
-# What these look at is what the other side of a connection counts or the kernel holds, or
-# they bring connections of their own.
+# What these look at is what the other side of a connection counts or the kernel holds, or what
+# Serve alone does (it waits before it refuses), or they bring connections of their own.
 PLAIN := TestChurn|TestNothingIsReadBehindTheEnd|TestDrainMissesNoLateSession|TestAllLoopsBusy|TestCloseWhileLoopsAreBusy
-PLAIN := $(PLAIN)|TestServeSurvivesTransientErrors|TestAdmitWithBytes|TestIdentity|TestTooLargeOnceEncoded|TestOriginalPage|TestEnvelope
+PLAIN := $(PLAIN)|TestServeSurvivesTransientErrors|TestAdmitWithBytes|TestIdentity|TestTooLargeOnceEncoded|TestOriginalPage|TestEnvelope|TestRefusalLimit
 
 .PHONY: secured
 secured: ## The loops' tests once more, over TLS

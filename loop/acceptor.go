@@ -50,7 +50,7 @@ func (e *Engine) Serve(ln net.Listener) error {
 		case err != nil:
 			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
 		}
-		e.admit(&Admission{Conn: c})
+		e.admit(&Admission{Conn: c}, true)
 		if err := e.enrolTrouble(); err != nil {
 			a.Pause(err)
 		} else {
@@ -99,15 +99,16 @@ func (e *Engine) Admit(a Admission) error {
 		return ErrClosed
 	}
 	defer e.serving.Done()
-	e.admit(&a)
+	e.admit(&a, false) // its caller is no acceptor that could pause
 	return nil
 }
 
 // admit checks the limits, before any loop is touched, and hands the connection to a loop.
-func (e *Engine) admit(a *Admission) {
+// pause is whether its caller is to wait where too many are being refused.
+func (e *Engine) admit(a *Admission, pause bool) {
 	if full := e.reserve(); full != nil {
 		full.Add(1)
-		e.refuse(a, true)
+		e.refuse(a, pause)
 		return
 	}
 	if !e.shared.EnterAddress(a.remote()) {

@@ -32,7 +32,7 @@ func Check(o Options, running *Running) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
-	errs := []error{checkLogFile(o.LogFile), checkTokens(o), checkPIDFile(o.PIDFile, running)}
+	errs := []error{checkLogFile(o.LogFile), checkTokens(o), checkCertificates(o), checkPIDFile(o.PIDFile, running)}
 	if _, err := identityOf(o); err != nil {
 		errs = append(errs, err)
 	}
@@ -67,6 +67,16 @@ func checkLogFile(path string) error {
 		return fmt.Errorf("--log-file: %w", err)
 	}
 	return file.Close()
+}
+
+func checkCertificates(o Options) error {
+	if len(o.TLSCert) == 0 {
+		return nil
+	}
+	if _, err := door.LoadCertificates(certificatePairs(o)); err != nil {
+		return fmt.Errorf("--tls-cert, --tls-key: %w", err)
+	}
+	return nil
 }
 
 func checkTokens(o Options) error {

@@ -44,6 +44,10 @@ func reserveFor(files int, o Options) int {
 	return baseFiles + maxAPIConns(files, o) + api.ReservedConns + loops(o)*filesPerLoop + doors*filesPerEntry + o.MaxRefusals
 }
 
+// maxOnRoad bounds the connections in a TLS handshake or in front of their PROXY header, and
+// is what is kept for them.
+func maxOnRoad(files int, o Options) int { return min(o.MaxHandshakes, max(files/8, 16)) }
+
 // maxAPIConns bounds the connections to the API, so that under a low open-files
 // limit backends cannot take what clients need.
 func maxAPIConns(files int, o Options) int { return min(o.APILimits.MaxConns, max(files/8, 4)) }
@@ -60,6 +64,9 @@ func connsWithin(files int, o Options) int {
 	reserve := reserveFor(files, o)
 	if len(o.Channel) > 0 {
 		reserve += maxChannelConns(files, o)
+	}
+	if o.HasTLS() || len(o.ProxyProtocol) > 0 {
+		reserve += maxOnRoad(files, o)
 	}
 	return max(files-reserve, files/4, 1)
 }

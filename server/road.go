@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"time"
 
 	"groupcast/loop"
@@ -105,7 +104,7 @@ func certificatePairs(o Options) []door.CertificatePair {
 func (s *Server) newRoad(secured *door.TLS) (*door.Road, error) {
 	return door.NewRoad(door.RoadOptions{
 		Proxy: s.roads.proxy, TLS: secured,
-		Timeout: s.options.HandshakeTimeout, MaxPending: s.options.MaxHandshakes,
+		Timeout: s.options.HandshakeTimeout, MaxPending: maxOnRoad(s.maxFiles, s.options),
 		Then: s.admit,
 		Failed: func(remote net.Addr, err error) {
 			s.log.Debug("a connection came no further", "peer", remote.String(), "error", err)
@@ -178,8 +177,9 @@ func (r *roads) close() {
 // admit hands a connection to the engine that has come to its road's end.
 func (s *Server) admit(_ context.Context, a *door.Arrival) {
 	one := loop.Admission{Conn: a.Conn, Read: a.Read}
-	if a.Peer.Proxy != (netip.AddrPort{}) {
-		one.Remote = a.Peer.Addr()
+	// A proxy has told another address than the socket's, which a unix one does not have.
+	if client := a.Peer.Addr(); client != nil && client.String() != a.Conn.RemoteAddr().String() {
+		one.Remote = client
 	}
 	if a.TLS != nil {
 		one.TLS = a.TLS.Session()

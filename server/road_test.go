@@ -275,3 +275,33 @@ func TestProxyProtocol(t *testing.T) {
 		return err == nil && c != nil
 	})
 }
+
+// One address that opens connections to the TLS port and says nothing leaves places to
+// others.
+func TestRoadShares(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "both.pem")
+	pool := writeCertificate(t, file, 1)
+	s := startServer(t, func(o *Options) { o.TLSCert, o.MaxHandshakes = []string{file}, 8 })
+	address := strings.TrimPrefix(s.Addresses()[0], "tls:")
+	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 9)}}
+	for range 20 {
+		c, err := from.DialContext(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+	}
+	eventually(t, "the share is taken", func() bool { return s.roadStats().Full > 0 && s.roadStats().Pending == 2 })
+	if _, err := dialSecured(t, s.Addresses()[0], pool); err != nil {
+		t.Errorf("another address: %v", err)
+	}
+}
+
+// A check looks at certificates: a restart must not stop a server that cannot come back.
+func TestCheckCertificates(t *testing.T) {
+	o := DefaultOptions()
+	o.Listen, o.API, o.Control, o.TLSCert = []string{"127.0.0.1:0"}, []string{none}, none, []string{"/nowhere/c.pem"}
+	if err := Check(o, nil); err == nil || !strings.Contains(err.Error(), "/nowhere/c.pem") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -75,6 +75,9 @@ func (r *Reactor) startClosing(s *Session) {
 // finish runs when a closing session has nothing left to write.
 func (r *Reactor) finish(s *Session) {
 	if s.is(flagPeerClosed) {
+		if s.via == viaTLS {
+			_ = transports[s.via].halfClose(s) // it says goodbye; the end follows in any case
+		}
 		if !s.pending() { // else unblock comes back
 			r.doom(s)
 		}

@@ -27,8 +27,16 @@ func sendSealed(s *Session, b []byte) (n int, errno unix.Errno) {
 	if t.broken != 0 {
 		return 0, t.broken
 	}
-	if len(t.sealed) > 0 {
-		return 0, unix.EAGAIN
+	if len(t.sealed) > 0 { // news of room may still be on its way
+		n, errno := s.r.write(s.fd, t.sealed)
+		switch {
+		case errno != 0 && errno != unix.EAGAIN:
+			return 0, errno
+		case n < len(t.sealed):
+			t.sealed = t.sealed[max(n, 0):]
+			return 0, unix.EAGAIN
+		}
+		t.sealed = nil
 	}
 	out, err := t.tls.Seal(s.r.sealing[:0], b)
 	s.r.sealing = out
@@ -111,6 +119,10 @@ func receiveSealed(s *Session, b []byte) []byte {
 
 // answerSealed sends what TLS itself has to say.
 func (r *Reactor) answerSealed(s *Session, t *secured) {
+	if t.answers++; t.answers > maxAnswers {
+		t.broken = unix.EPROTO
+		return
+	}
 	if len(t.sealed) > 0 {
 		// A peer that asks for new keys and does not read makes the answers wait.
 		if t.sealed = t.tls.Flush(t.sealed); len(t.sealed) > maxSealedBytes {

@@ -52,7 +52,8 @@ type Road struct {
 	ctx      context.Context // ends with the road
 	end      context.CancelFunc
 	places   chan struct{}
-	mu       sync.Mutex // orders Go's beginning and Close
+	mu       sync.Mutex           // orders Go's beginning and Close, and guards each
+	each     map[netip.Prefix]int // places taken by one address that is no proxy
 	all      sync.WaitGroup
 	counters struct{ arrived, full, tooFast atomic.Uint64 }
 }
@@ -64,6 +65,9 @@ var (
 	ErrTooFast    = errors.New("too many connections a second")
 )
 
+// addressShare is which part of a Road's places one address may have: a quarter.
+const addressShare = 4
+
 // NewRoad is a Road as o says. The errors are for the operator.
 func NewRoad(o RoadOptions) (*Road, error) {
 	switch {
@@ -72,7 +76,7 @@ func NewRoad(o RoadOptions) (*Road, error) {
 	case o.MaxPending < 1:
 		return nil, fmt.Errorf("wants at least 1 pending handshake, got %d", o.MaxPending)
 	}
-	r := &Road{o: o, places: make(chan struct{}, o.MaxPending)}
+	r := &Road{o: o, places: make(chan struct{}, o.MaxPending), each: make(map[netip.Prefix]int)}
 	r.ctx, r.end = context.WithCancel(context.Background())
 	return r, nil
 }
@@ -90,14 +94,39 @@ func (r *Road) Go(c net.Conn) error {
 	if r.ctx.Err() != nil {
 		return ErrRoadClosed
 	}
+	// One address may have a share of the places, so that others come in beside it. A
+	// proxy's own connections are many clients', and those of a unix socket nobody's.
+	peer := addrPort(c.RemoteAddr()).Addr()
+	shares := peer.IsValid() && (r.o.Proxy == nil || !r.o.Proxy.Trusted.Contain(peer))
+	key := netip.Prefix{}
+	if shares {
+		key = LimitKey(peer, 64)
+	}
+	if shares && r.each[key] >= max(1, r.o.MaxPending/addressShare) {
+		r.counters.full.Add(1)
+		return ErrRoadFull
+	}
 	select {
 	case r.places <- struct{}{}:
 	default:
 		r.counters.full.Add(1)
 		return ErrRoadFull
 	}
+	if shares {
+		r.each[key]++
+	}
 	r.all.Go(func() {
-		defer func() { <-r.places }()
+		defer func() {
+			<-r.places
+			if !shares {
+				return
+			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if r.each[key]--; r.each[key] == 0 {
+				delete(r.each, key)
+			}
+		}()
 		r.walk(c)
 	})
 	return nil

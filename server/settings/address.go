@@ -126,10 +126,11 @@ func networks(at func(*Options) *[]netip.Prefix) value {
 }
 
 func network(text string) (netip.Prefix, error) {
-	if one, err := netip.ParseAddr(text); err == nil {
-		return netip.PrefixFrom(one.WithZone(""), one.BitLen()), nil
+	all, err := door.ParseNetworks([]string{text})
+	if err != nil {
+		return netip.Prefix{}, err
 	}
-	return netip.ParsePrefix(text)
+	return all[0], nil
 }
 
 // ChannelReach is what is wrong with a Channel server at a, which is to be listened on,
