@@ -27,16 +27,8 @@ func sendSealed(s *Session, b []byte) (n int, errno unix.Errno) {
 	if t.broken != 0 {
 		return 0, t.broken
 	}
-	if len(t.sealed) > 0 { // news of room may still be on its way
-		n, errno := s.r.write(s.fd, t.sealed)
-		switch {
-		case errno != 0 && errno != unix.EAGAIN:
-			return 0, errno
-		case n < len(t.sealed):
-			t.sealed = t.sealed[max(n, 0):]
-			return 0, unix.EAGAIN
-		}
-		t.sealed = nil
+	if errno := t.drain(s); errno != 0 { // tried: news of room may still be on its way
+		return 0, errno
 	}
 	out, err := t.tls.Seal(s.r.sealing[:0], b)
 	s.r.sealing = out
@@ -65,6 +57,23 @@ func (t *secured) push(s *Session, out []byte) unix.Errno {
 	return 0
 }
 
+// drain writes what is sealed; EAGAIN: there is more of it.
+func (t *secured) drain(s *Session) unix.Errno {
+	if len(t.sealed) == 0 {
+		return 0
+	}
+	n, errno := s.r.write(s.fd, t.sealed)
+	if errno != 0 && errno != unix.EAGAIN {
+		return errno
+	}
+	if n = max(n, 0); n < len(t.sealed) {
+		t.sealed = t.sealed[n:]
+		return unix.EAGAIN
+	}
+	t.sealed = nil
+	return 0
+}
+
 // sealedReady goes on with what the kernel had no room for. A socket that is broken is
 // ready, so that the next send says so.
 func sealedReady(s *Session) bool {
@@ -72,21 +81,15 @@ func sealedReady(s *Session) bool {
 	if t == nil {
 		return true // news for one that is gone
 	}
-	if len(t.sealed) > 0 {
-		n, errno := s.r.write(s.fd, t.sealed)
-		if errno != 0 && errno != unix.EAGAIN {
-			t.broken = errno
-			return true
-		}
-		if n = max(n, 0); n < len(t.sealed) {
-			t.sealed = t.sealed[n:]
-			if s.r.watch(s) == nil {
-				return false
-			}
-			t.broken = unix.EIO
-			return true
-		}
-		t.sealed = nil
+	switch errno := t.drain(s); {
+	case errno == unix.EAGAIN && s.r.watch(s) == nil:
+		return false
+	case errno == unix.EAGAIN:
+		t.broken = unix.EIO
+		return true
+	case errno != 0:
+		t.broken = errno
+		return true
 	}
 	if t.fin {
 		t.fin = false
