@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"strings"
 	"sync/atomic"
+
+	"groupcast/server/door"
 )
 
 // admit says why a request is not let in, or nil.
@@ -111,11 +113,11 @@ func CheckBind(addr string, haveToken bool) error {
 	if haveToken || strings.HasPrefix(addr, "unix:") {
 		return nil
 	}
-	host, _, err := net.SplitHostPort(addr)
+	a, err := door.Parse(addr)
 	if err != nil {
 		return fmt.Errorf("wants HOST:PORT or unix:/PATH, got %q", addr)
 	}
-	if ip := net.ParseIP(host); strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback() {
+	if a.IsLoopback() {
 		return nil
 	}
 	return fmt.Errorf("%s can be reached from other machines, and the API has no token: "+

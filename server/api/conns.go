@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+
+	"groupcast/server/door"
 )
 
 // Who has a connection to the API. Places are for those who show a token. A
@@ -207,22 +209,13 @@ func (c *conn) CloseWrite() error {
 	return nil
 }
 
+// ipv6Bits are those of an IPv6 address that count: a customer mostly has the rest.
+const ipv6Bits = 64
+
 // addressOf is who is at the other end: an IPv4 address, or an IPv6 network, since a
 // host has a whole one.
 func addressOf(c net.Conn) netip.Addr {
-	remote, ok := c.RemoteAddr().(*net.TCPAddr)
-	if !ok {
-		return netip.Addr{}
-	}
-	addr := remote.AddrPort().Addr().Unmap().WithZone("")
-	if !addr.Is6() {
-		return addr
-	}
-	network, err := addr.Prefix(64)
-	if err != nil {
-		return addr
-	}
-	return network.Addr()
+	return door.LimitKey(door.AddrPort(c.RemoteAddr()).Addr(), ipv6Bits).Addr()
 }
 
 // now is how many there are.

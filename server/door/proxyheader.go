@@ -94,7 +94,7 @@ func (p *ProxyProtocol) Counters() map[string]uint64 {
 // it has read behind the header. It blocks until c's deadline: not on a loop. The error is a
 // *ProxyError; c is then the caller's to close.
 func (p *ProxyProtocol) Read(c io.Reader, remote net.Addr) (peer Peer, rest []byte, err error) {
-	from := addrPort(remote)
+	from := AddrPort(remote)
 	trusted := !from.IsValid() || p.Trusted.Contain(from.Addr())
 	peer, rest, outcome, err := readProxyHeader(c, from, trusted)
 	p.counters[outcome].Add(1)
@@ -195,7 +195,7 @@ func parseProxyHeader(header []byte, from netip.AddrPort) (Peer, ProxyOutcome, e
 	if h.Command.IsLocal() {
 		return Peer{Client: from, Proxy: from}, ProxyLocal, nil
 	}
-	client := addrPort(h.SourceAddr)
+	client := AddrPort(h.SourceAddr)
 	if !client.IsValid() {
 		return Peer{}, 0, errors.New("wants the client's address, got none")
 	}

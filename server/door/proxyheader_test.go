@@ -108,7 +108,7 @@ func TestProxyHeader(t *testing.T) {
 				}
 				continue
 			}
-			client, proxy := addrPort(c.from), addrPort(c.from)
+			client, proxy := AddrPort(c.from), AddrPort(c.from)
 			if c.client != "" {
 				client = netip.MustParseAddrPort(c.client)
 			}
@@ -144,7 +144,7 @@ func TestProxyHeaderCut(t *testing.T) {
 			t.Errorf("%d bytes: %v", n, err)
 		}
 		if peer, rest, err := p.Read(strings.NewReader(whole[:min(n, 15)]), aStranger); err != nil ||
-			string(rest) != whole[:min(n, 15)] || peer.Client != addrPort(aStranger) {
+			string(rest) != whole[:min(n, 15)] || peer.Client != AddrPort(aStranger) {
 			t.Errorf("%d bytes of a stranger: %v, %q, %v", n, peer, rest, err)
 		}
 	}
@@ -169,7 +169,7 @@ func FuzzProxyHeader(f *testing.F) {
 	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"), uint8(1), false)
 	f.Add([]byte("PROXY UNKNOWN\r\n"), uint8(0), true)
 	f.Fuzz(func(t *testing.T, b []byte, split uint8, trusted bool) {
-		from := addrPort(theProxy)
+		from := AddrPort(theProxy)
 		n := min(int(split), len(b))
 		whole := bytes.NewReader(b)
 		peer, rest, outcome, err := readProxyHeader(whole, from, trusted)

@@ -86,7 +86,7 @@ func NewRoad(o RoadOptions) (*Road, error) {
 // told.
 func (r *Road) Go(c net.Conn) error {
 	// Behind a proxy the client is not known yet.
-	if r.o.Proxy == nil && !r.inTime(addrPort(c.RemoteAddr())) {
+	if r.o.Proxy == nil && !r.inTime(AddrPort(c.RemoteAddr())) {
 		return ErrTooFast
 	}
 	r.mu.Lock()
@@ -96,7 +96,7 @@ func (r *Road) Go(c net.Conn) error {
 	}
 	// One address may have a share of the places, so that others come in beside it. A
 	// proxy's own connections are many clients', and those of a unix socket nobody's.
-	peer := addrPort(c.RemoteAddr()).Addr()
+	peer := AddrPort(c.RemoteAddr()).Addr()
 	shares := peer.IsValid() && (r.o.Proxy == nil || !r.o.Proxy.Trusted.Contain(peer))
 	key := netip.Prefix{}
 	if shares {
@@ -154,7 +154,7 @@ func (r *Road) walk(c net.Conn) {
 }
 
 func (r *Road) steps(ctx context.Context, c net.Conn) (*Arrival, error) {
-	a := &Arrival{Conn: c, Peer: Peer{Client: addrPort(c.RemoteAddr())}}
+	a := &Arrival{Conn: c, Peer: Peer{Client: AddrPort(c.RemoteAddr())}}
 	if r.o.Proxy != nil {
 		var err error
 		if a.Peer, a.Read, err = r.o.Proxy.Read(c, c.RemoteAddr()); err != nil {

@@ -58,8 +58,8 @@ func LimitKey(a netip.Addr, bits int) netip.Prefix {
 	return p
 }
 
-// addrPort is the IP address and port of a; not valid for a unix socket's.
-func addrPort(a net.Addr) netip.AddrPort {
+// AddrPort is the IP address and port of a; not valid for a unix socket's.
+func AddrPort(a net.Addr) netip.AddrPort {
 	tcp, ok := a.(*net.TCPAddr)
 	if !ok {
 		return netip.AddrPort{}

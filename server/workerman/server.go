@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"groupcast/loop/accept"
 	"groupcast/loop/ration"
 	"groupcast/protocol/workerman"
+	"groupcast/server/door"
 )
 
 // ErrServerClosed is the answer of a Server that was closed.
@@ -246,12 +246,8 @@ func (s *Server) relieve() {
 
 // isAllowed reports whether a peer at that address may connect.
 func (s *Server) isAllowed(peer net.Addr) bool {
-	tcp, ok := peer.(*net.TCPAddr)
-	if !ok || len(s.opt.Allow) == 0 {
-		return true
-	}
-	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
-	return slices.ContainsFunc(s.opt.Allow, func(network netip.Prefix) bool { return network.Contains(ip) })
+	ip := door.AddrPort(peer).Addr()
+	return !ip.IsValid() || len(s.opt.Allow) == 0 || door.Networks(s.opt.Allow).Contain(ip)
 }
 
 // SetMaxMessageBytes is MaxMessageBytes from now on.

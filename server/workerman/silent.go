@@ -3,7 +3,8 @@ package workerman
 import (
 	"container/list"
 	"net"
-	"net/netip"
+
+	"groupcast/server/door"
 )
 
 // silentConns are the connections that have said nothing yet, not one frame. They
@@ -71,13 +72,12 @@ func (s *silentConns) largest() (address string) {
 // addressOf is the peer's address without its port. A network of IPv6 is given out
 // whole, so its first 64 bits are the address; all unix sockets have one.
 func addressOf(peer net.Addr) string {
-	tcp, ok := peer.(*net.TCPAddr)
-	if !ok {
+	ip := door.AddrPort(peer).Addr()
+	switch {
+	case !ip.IsValid():
 		return peer.Network()
-	}
-	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
-	if ip.Is6() {
-		return netip.PrefixFrom(ip, 64).Masked().String()
+	case ip.Is6():
+		return door.LimitKey(ip, 64).String()
 	}
 	return ip.String()
 }
