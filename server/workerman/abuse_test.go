@@ -150,24 +150,12 @@ func heap() int {
 func TestSharedFrame(t *testing.T) {
 	const subscribers, size = 40, 4 << 20
 	s := startServer(t, NewNode(), nil, nil)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &gate{ln, make(chan struct{})}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(g) }()
-	t.Cleanup(func() {
-		_ = ln.Close()
-		if err := <-served; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-	})
+	address, g := behindGate(t, s)
 	channels := make([]string, subscribers)
 	slow := make([]*peer, subscribers)
 	for i := range slow {
 		channels[i] = fmt.Sprintf("c%02d", i)
-		slow[i] = dial(t, ln.Addr().String())
+		slow[i] = dial(t, address)
 		slow[i].send(about("subscribe", channels[i]))
 	}
 	eventually(t, "all subscriptions", func() bool { return s.Stats().Subscriptions == subscribers })
@@ -244,20 +232,8 @@ func TestSendBudget(t *testing.T) {
 // subscribes to channel.
 func gated(t *testing.T, s *testServer, channel string) (p *peer, open func()) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &gate{ln, make(chan struct{})}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(g) }()
-	t.Cleanup(func() {
-		_ = ln.Close()
-		if err := <-served; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-	})
-	p = dial(t, ln.Addr().String())
+	address, g := behindGate(t, s)
+	p = dial(t, address)
 	p.send(about("subscribe", channel))
 	eventually(t, "the subscription", func() bool {
 		s.hub.mu.Lock()

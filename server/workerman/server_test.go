@@ -350,6 +350,26 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
+// behindGate serves further connections, to which the server can write nothing until the
+// gate is opened.
+func behindGate(t *testing.T, s *testServer) (address string, g *gate) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g = &gate{ln, make(chan struct{})}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(g) }()
+	t.Cleanup(func() {
+		_ = ln.Close()
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return ln.Addr().String(), g
+}
+
 // gate is a listener whose connections the server can write nothing to until
 // it is opened: their peers are as slow as can be, whatever the kernel buffers.
 type gate struct {
@@ -412,20 +432,8 @@ func (c *gatedConn) Close() error {
 // beside.
 func stalled(t *testing.T, s *testServer, channels ...string) (p *peer, events int, open func()) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &gate{ln, make(chan struct{})}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(g) }()
-	t.Cleanup(func() {
-		_ = ln.Close()
-		if err := <-served; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-	})
-	p = dial(t, ln.Addr().String())
+	address, g := behindGate(t, s)
+	p = dial(t, address)
 	p.send(about("subscribe", append(channels, "flood")...))
 	w := dial(t, s.addr)
 	before := s.Stats()
