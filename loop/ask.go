@@ -60,7 +60,9 @@ func askOne[T any](ctx context.Context, e *Engine, r *reactor.Reactor, question 
 
 // askSession asks the loop of a session. The error is question's, ErrNoSession where
 // there is no such loop, ErrClosed or ctx's.
-func askSession[T any](ctx context.Context, e *Engine, id SessionID, question func(*reactor.Reactor) (T, error)) (T, error) {
+func askSession[T any](ctx context.Context, e *Engine, id SessionID, question func(*reactor.Reactor) (T, error)) (T,
+	error,
+) {
 	type answer struct {
 		value T
 		err   error

@@ -74,7 +74,8 @@ var closeCodes = []struct {
 	{"length without a mask yet", frameHeader(firstText, 1001)[:4], 1009},
 	{"fragments over the limit", join(frame(openText, strings.Repeat("x", 999)), frameHeader(moreText, 2)), 1009},
 
-	{"too many fragments", join(frame(openText, ""), frame(moreText, ""), frame(moreText, ""), frame(moreText, ""), []byte{lastText}), 1008},
+	{"too many fragments", join(frame(openText, ""), frame(moreText, ""), frame(moreText, ""), frame(moreText, ""),
+		[]byte{lastText}), 1008},
 }
 
 func closeLimits(o *Options) { o.MaxMessageBytes, o.MaxFragments = 1000, 4 }
@@ -121,7 +122,8 @@ func TestNothingFollowsAClose(t *testing.T) {
 	e, addr := start(t, nil)
 	witness, w := open(t, addr), open(t, addr)
 	witness.join("g")
-	w.write(join(closeFrame(3333, "x"), textFrame(`{"cmd":"send_to_group","group_id":"g","message":"late"}`), []byte{0xff}))
+	w.write(join(closeFrame(3333, "x"), textFrame(`{"cmd":"send_to_group","group_id":"g","message":"late"}`),
+		[]byte{0xff}))
 	w.wantClose(3333)
 	waitStats(t, e, "the session is gone", func(s ReactorStats) bool { return s.Sessions == 1 })
 	witness.sync()
@@ -277,7 +279,8 @@ func TestBusyTime(t *testing.T) {
 	e, _ := start(t, func(o *Options) { o.Loops = 1 })
 	before := sum(t, e).BusyNanos
 	const long = 30 * time.Millisecond
-	if err := ask(t.Context(), e, func(*reactor.Reactor) struct{} { <-time.After(long); return struct{}{} }, make([]struct{}, 1)); err != nil {
+	if err := ask(t.Context(), e, func(*reactor.Reactor) struct{} { <-time.After(long); return struct{}{} },
+		make([]struct{}, 1)); err != nil {
 		t.Fatal(err)
 	}
 	if busy := sum(t, e).BusyNanos - before; busy < uint64(long) {

@@ -57,7 +57,10 @@ func TestHostileCommands(t *testing.T) {
 		{"req_id float", `{"cmd":"ping","req_id":1.5}`, "bad_command"},
 		{"req_id exponent", `{"cmd":"ping","req_id":1e2}`, "bad_command"},
 		{"req_id long", `{"cmd":"ping","req_id":"` + strings.Repeat("1", 255) + `"}`, "bad_command"},
-		{"exclude_self text", `{"cmd":"send_to_group","group_id":"g","message":"` + secret + `","exclude_self":"true"}`, "bad_command"},
+		{
+			"exclude_self text", `{"cmd":"send_to_group","group_id":"g","message":"` + secret + `","exclude_self":"true"}`,
+			"bad_command",
+		},
 		{"no group", `{"cmd":"add_group"}`, "bad_group"},
 		{"group null", `{"cmd":"add_group","group_id":null}`, "bad_group"},
 		{"group true", `{"cmd":"leave_group","group_id":true}`, "bad_group"},
@@ -121,10 +124,19 @@ func TestStrangeCommands(t *testing.T) {
 		{"unknown fields", `{"x":{"cmd":"ping"},"":[],` + send(`"x"`)[1:], "x"},
 		{"deep message", send(deep), deep},
 		{"minus zero is a group", `{"cmd":"add_group","group_id":-0,"req_id":0}`, ackOf("0")},
-		{"long number is a group", `{"cmd":"add_group","group_id":` + strings.Repeat("9", 256) + `,"req_id":-0}`, ackOf("-0")},
+		{
+			"long number is a group", `{"cmd":"add_group","group_id":` + strings.Repeat("9", 256) + `,"req_id":-0}`,
+			ackOf("-0"),
+		},
 		{"req_id as it came", `{"cmd":"ping","req_id":"\u0041\"\ud800"}`, ackOf(`"\u0041\"\ud800"`)},
-		{"req_id at its limit", `{"cmd":"ping","req_id":"` + strings.Repeat("1", 254) + `"}`, ackOf(`"` + strings.Repeat("1", 254) + `"`)},
-		{"req_id beyond 64 bits", `{"cmd":"ping","req_id":` + strings.Repeat("8", 200) + `}`, ackOf(strings.Repeat("8", 200))},
+		{
+			"req_id at its limit", `{"cmd":"ping","req_id":"` + strings.Repeat("1", 254) + `"}`,
+			ackOf(`"` + strings.Repeat("1", 254) + `"`),
+		},
+		{
+			"req_id beyond 64 bits", `{"cmd":"ping","req_id":` + strings.Repeat("8", 200) + `}`,
+			ackOf(strings.Repeat("8", 200)),
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, op := range []ws.OpCode{ws.OpText, ws.OpBinary} {

@@ -68,7 +68,8 @@ func TestFragmentLimit(t *testing.T) {
 // wantError wants an error with that code and req_id.
 func (w *wire) wantError(code, reqID string) {
 	w.tb.Helper()
-	if got, want := w.next(), fmt.Sprintf(`{"cmd":"error","req_id":%s,"code":%q,`, reqID, code); !strings.HasPrefix(got, want) {
+	if got, want := w.next(), fmt.Sprintf(`{"cmd":"error","req_id":%s,"code":%q,`, reqID, code); !strings.HasPrefix(got,
+		want) {
 		w.tb.Fatalf("received %s, want %s...", got, want)
 	}
 }
@@ -320,7 +321,8 @@ func TestCommandRate(t *testing.T) {
 		t.Errorf("closed with %d after %d answers, want 1008 after %d", code, len(texts), refusedInARow-3)
 	}
 	if s := sum(t, e); s.RateClosed != 1 || s.Errors.Of(protocol.CodeRateLimited) != refusedInARow {
-		t.Errorf("%d closed for their rate, %d refused; want 1, %d", s.RateClosed, s.Errors.Of(protocol.CodeRateLimited), refusedInARow)
+		t.Errorf("%d closed for their rate, %d refused; want 1, %d", s.RateClosed, s.Errors.Of(protocol.CodeRateLimited),
+			refusedInARow)
 	}
 	other.sync()
 

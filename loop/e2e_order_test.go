@@ -181,7 +181,8 @@ func TestJoinAndLeaveUnderFire(t *testing.T) {
 				return nil
 			default:
 			}
-			err := publisher.tryWrite(textFrame(fmt.Sprintf(`{"cmd":"send_to_group","group_id":"g","message":"%d","req_id":0}`, i)))
+			err := publisher.tryWrite(textFrame(fmt.Sprintf(`{"cmd":"send_to_group","group_id":"g","message":"%d","req_id":0}`,
+				i)))
 			if err != nil {
 				return err
 			}

@@ -217,7 +217,10 @@ func TestExcludeIsCopied(t *testing.T) {
 		t.Fatal(page, err)
 	}
 	exclude := []SessionID{page[1].ID}
-	m, err := e.newPublication(Publication{Groups: []string{"g", "g"}, Payload: []byte("x"), IsText: true, Exclude: exclude})
+	m, err := e.newPublication(Publication{
+		Groups: []string{"g", "g"}, Payload: []byte("x"), IsText: true,
+		Exclude: exclude,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +239,10 @@ func TestSubmit(t *testing.T) {
 	w.join("g")
 	const n = 300
 	for i := range n {
-		if err := e.Submit(t.Context(), Publication{Groups: []string{"g"}, Payload: fmt.Append(nil, i), IsText: true}); err != nil {
+		if err := e.Submit(t.Context(), Publication{
+			Groups: []string{"g"}, Payload: fmt.Append(nil, i),
+			IsText: true,
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}

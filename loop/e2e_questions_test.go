@@ -58,8 +58,10 @@ func TestSessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info.ID != id || info.State != "open" || info.Envelope || info.GroupCount != 2 || !slices.Equal(info.Groups, []string{"x", "y"}) ||
-		info.BytesIn < uint64(len(upgradeHead)) || info.BytesOut == 0 || info.BacklogBytes != 0 || info.Reactor != id.Reactor() {
+	if info.ID != id || info.State != "open" || info.Envelope || info.GroupCount != 2 ||
+		!slices.Equal(info.Groups, []string{"x", "y"}) ||
+		info.BytesIn < uint64(len(upgradeHead)) || info.BytesOut == 0 || info.BacklogBytes != 0 ||
+		info.Reactor != id.Reactor() {
 		t.Errorf("%+v", info)
 	}
 
@@ -106,7 +108,10 @@ func TestSessions(t *testing.T) {
 			t.Errorf("bad group: %v", err)
 		}
 	}
-	for code, reason := range map[ws.StatusCode]string{999: "", 1005: "", 1006: "", 5000: "", 4000: strings.Repeat("r", 124), 4001: "\xff"} {
+	for code, reason := range map[ws.StatusCode]string{
+		999: "", 1005: "", 1006: "", 5000: "",
+		4000: strings.Repeat("r", 124), 4001: "\xff",
+	} {
 		if err := e.CloseSession(t.Context(), id, code, reason); !errors.Is(err, protocol.ErrBadClose) {
 			t.Errorf("close with %d %.10q: %v", code, reason, err)
 		}
@@ -176,7 +181,8 @@ func TestSessionPages(t *testing.T) {
 			}
 		}
 	}
-	if page, next, err := e.Sessions(t.Context(), order.NewSessionID(76, 0, 0), 10); err != nil || len(page) != 0 || next != (SessionID{}) {
+	if page, next, err := e.Sessions(t.Context(), order.NewSessionID(76, 0, 0), 10); err != nil || len(page) != 0 ||
+		next != (SessionID{}) {
 		t.Errorf("behind the last reactor: %v, %v, %v", page, next, err)
 	}
 	wires[0].sync()
@@ -250,12 +256,14 @@ func TestGroups(t *testing.T) {
 	}
 
 	largest, err := e.LargestGroups(t.Context(), 5)
-	if err != nil || len(largest) != 5 || !slices.IsSortedFunc(largest, func(a, b GroupInfo) int { return cmp.Compare(b.Members, a.Members) }) {
+	if err != nil || len(largest) != 5 || !slices.IsSortedFunc(largest,
+		func(a, b GroupInfo) int { return cmp.Compare(b.Members, a.Members) }) {
 		t.Errorf("%v, %v", largest, err)
 	}
 	name := largest[0].Name
 	info, err := e.Group(t.Context(), name)
-	if err != nil || info.Members != want[name] || len(info.ByReactor) != 3 || info.ByReactor[0]+info.ByReactor[1]+info.ByReactor[2] != want[name] {
+	if err != nil || info.Members != want[name] || len(info.ByReactor) != 3 ||
+		info.ByReactor[0]+info.ByReactor[1]+info.ByReactor[2] != want[name] {
 		t.Errorf("%s: %+v, %v; want %d members", name, info, err, want[name])
 	}
 	if _, err := e.Group(t.Context(), "nobody's"); !errors.Is(err, ErrNoGroup) {

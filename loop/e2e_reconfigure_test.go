@@ -64,7 +64,10 @@ func TestReconfigureKeeps(t *testing.T) {
 			fields = append(fields, option.Field)
 		}
 	}
-	want := []string{"Loops", "RingSlots", "RingBytes", "MaxGroupBytes", "MaxRefusals", "SendBufferBytes", "MaxConnsPerIP", "MaxMembers"}
+	want := []string{
+		"Loops", "RingSlots", "RingBytes", "MaxGroupBytes", "MaxRefusals", "SendBufferBytes",
+		"MaxConnsPerIP", "MaxMembers",
+	}
 	if !slices.Equal(fields, want) {
 		t.Errorf("named: %q, want %q", fields, want)
 	}
@@ -72,8 +75,10 @@ func TestReconfigureKeeps(t *testing.T) {
 	if got.MaxConns != 77 {
 		t.Error("MaxConns did not change")
 	}
-	if got.MaxConns = was.MaxConns; got.Loops != was.Loops || got.RingSlots != was.RingSlots || got.RingBytes != was.RingBytes ||
-		got.MaxGroupBytes != was.MaxGroupBytes || got.MaxRefusals != was.MaxRefusals || got.SendBufferBytes != was.SendBufferBytes ||
+	if got.MaxConns = was.MaxConns; got.Loops != was.Loops || got.RingSlots != was.RingSlots ||
+		got.RingBytes != was.RingBytes ||
+		got.MaxGroupBytes != was.MaxGroupBytes || got.MaxRefusals != was.MaxRefusals ||
+		got.SendBufferBytes != was.SendBufferBytes ||
 		got.MaxConnsPerIP != 0 || got.MaxMembers != 0 {
 		t.Errorf("%+v", got)
 	}

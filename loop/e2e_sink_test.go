@@ -38,7 +38,8 @@ func TestSinkOrder(t *testing.T) {
 		w := open(t, addr)
 		work.Go(func() error {
 			for i := range each {
-				if err := w.tryWrite(textFrame(fmt.Sprintf(`{"cmd":"send_to_group","group_id":"g","message":"%d-%d"}`, p, i))); err != nil {
+				if err := w.tryWrite(textFrame(fmt.Sprintf(`{"cmd":"send_to_group","group_id":"g","message":"%d-%d"}`, p,
+					i))); err != nil {
 					return err
 				}
 			}
@@ -48,7 +49,10 @@ func TestSinkOrder(t *testing.T) {
 	tag := new(int)
 	work.Go(func() error {
 		for i := range each {
-			_, err := e.PublishAll(t.Context(), Publication{Groups: []string{"g"}, Payload: fmt.Append(nil, i), From: sink, Tag: tag})
+			_, err := e.PublishAll(t.Context(), Publication{
+				Groups: []string{"g"}, Payload: fmt.Append(nil, i), From: sink,
+				Tag: tag,
+			})
 			if err != nil {
 				return err
 			}
@@ -101,7 +105,8 @@ func TestSinkOverflow(t *testing.T) {
 	if s := few.Stats(); s.QueuedMessages != 10 || s.Taken != 10 || s.Dropped != n-10 {
 		t.Errorf("%+v", s)
 	}
-	if s := small.Stats(); s.QueuedBytes > 3000 || s.QueuedMessages < 5 || int(s.Taken) != s.QueuedMessages || int(s.Dropped) != n-s.QueuedMessages {
+	if s := small.Stats(); s.QueuedBytes > 3000 || s.QueuedMessages < 5 || int(s.Taken) != s.QueuedMessages ||
+		int(s.Dropped) != n-s.QueuedMessages {
 		t.Errorf("%+v", s)
 	}
 	if list := mustStats(t, e).Sinks; len(list) != 3 || list[0].Name != "few messages" || list[0].Dropped != n-10 {
@@ -215,11 +220,14 @@ func TestPublishAll(t *testing.T) {
 		p    Publication
 		want error
 	}{
-		"no group":          {Publication{}, ErrTooManyGroups},
-		"too many groups":   {Publication{Groups: make([]string, MaxPublicationGroups+1)}, ErrTooManyGroups},
-		"one is bad":        {Publication{Groups: []string{"a", ""}}, ErrBadGroup},
-		"too many excludes": {Publication{Groups: []string{"a"}, Exclude: make([]SessionID, MaxPublicationExcludes+1)}, ErrTooManyExcludes},
-		"more than a ring":  {Publication{Groups: slices.Repeat([]string{"a"}, 30), Payload: big}, ErrTooLarge},
+		"no group":        {Publication{}, ErrTooManyGroups},
+		"too many groups": {Publication{Groups: make([]string, MaxPublicationGroups+1)}, ErrTooManyGroups},
+		"one is bad":      {Publication{Groups: []string{"a", ""}}, ErrBadGroup},
+		"too many excludes": {
+			Publication{Groups: []string{"a"}, Exclude: make([]SessionID, MaxPublicationExcludes+1)},
+			ErrTooManyExcludes,
+		},
+		"more than a ring": {Publication{Groups: slices.Repeat([]string{"a"}, 30), Payload: big}, ErrTooLarge},
 	} {
 		if _, err := e.PublishAll(t.Context(), test.p); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
@@ -299,7 +307,8 @@ func TestSinkTellsGapsInPlace(t *testing.T) {
 		t.Helper()
 		for _, text := range list {
 			m, err := sink.Next(t.Context())
-			if got := string(m.Payload); err != nil && !errors.Is(err, ErrSinkMissed) || err == nil && got != text || err != nil && text != "gap" {
+			if got := string(m.Payload); err != nil && !errors.Is(err, ErrSinkMissed) || err == nil && got != text ||
+				err != nil && text != "gap" {
 				t.Fatalf("%q, %v; want %q", got, err, text)
 			}
 		}

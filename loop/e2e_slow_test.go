@@ -125,7 +125,10 @@ func TestSlowReaderIsReset(t *testing.T) {
 	if err := publish(publisher, 0, 300, 10_000); err != nil {
 		t.Fatal(err)
 	}
-	waitStats(t, e, "it is reset", func(s ReactorStats) bool { return s.Sessions == 1 && s.Resets == 1 && s.SlowReaders == 1 })
+	waitStats(t, e, "it is reset", func(s ReactorStats) bool {
+		return s.Sessions == 1 && s.Resets == 1 &&
+			s.SlowReaders == 1
+	})
 	slow.wantReset()
 }
 
@@ -238,7 +241,8 @@ func TestFloodWithoutReading(t *testing.T) {
 		{"pings", frame(fin|byte(ws.OpPing), strings.Repeat("p", 125)), false},
 		{"commands", textFrame(`{"cmd":"ping","req_id":"` + strings.Repeat("r", 200) + `"}`), true},
 		{"errors", textFrame(`{"cmd":"pong","req_id":"` + strings.Repeat("r", 200) + `"}`), true},
-		{"messages", textFrame(`{"cmd":"send_to_group","group_id":"nobody","message":1,"req_id":"` + strings.Repeat("r", 200) + `"}`), true},
+		{"messages", textFrame(`{"cmd":"send_to_group","group_id":"nobody","message":1,"req_id":"` +
+			strings.Repeat("r", 200) + `"}`), true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

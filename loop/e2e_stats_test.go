@@ -84,7 +84,8 @@ func TestBacklogGauges(t *testing.T) {
 	waitFor(t, "the gauges say what the session says", func() bool {
 		info, err := e.Session(t.Context(), id)
 		s := sum(t, e) // the kernel may have taken a little in between
-		return err == nil && info.Blocked && info.BacklogBytes > n*size/2 && s.BacklogSessions == 1 && s.BacklogBytes == info.BacklogBytes
+		return err == nil && info.Blocked && info.BacklogBytes > n*size/2 && s.BacklogSessions == 1 &&
+			s.BacklogBytes == info.BacklogBytes
 	})
 	if err := wantNumbered(slow, 0, n, size); err != nil {
 		t.Fatal(err)

@@ -41,7 +41,8 @@ func TestPlainRequests(t *testing.T) {
 				t.Errorf("answered %s", head)
 			}
 			body, err := io.ReadAll(w.in)
-			if err != nil || !strings.Contains(string(body), test.body) || test.body == "" && strings.HasPrefix(test.request, "HEAD") && len(body) > 0 {
+			if err != nil || !strings.Contains(string(body), test.body) || test.body == "" &&
+				strings.HasPrefix(test.request, "HEAD") && len(body) > 0 {
 				t.Errorf("body %q, error %v", body, err)
 			}
 		})
@@ -74,7 +75,8 @@ func TestPipelinedFrames(t *testing.T) {
 			b = append(b, frame(byte(ws.OpContinuation), "")...)
 			b = append(b, frame(fin|byte(ws.OpPing), strings.Repeat("p", 125))...)
 			b = append(b, frame(fin|byte(ws.OpContinuation), `"message":"äöü"}`)...)
-			b = append(b, frame(fin|byte(ws.OpBinary), `{"cmd":"send_to_group","group_id":"g","message":"`+strings.Repeat("x", 300)+`"}`)...)
+			b = append(b, frame(fin|byte(ws.OpBinary), `{"cmd":"send_to_group","group_id":"g","message":"`+strings.Repeat("x",
+				300)+`"}`)...)
 			b = append(b, closeFrame(4321, "bye")...)
 			go func() {
 				for piece := range slices.Chunk(b, p.size) {

@@ -107,10 +107,13 @@ func waitEmpty(tb testing.TB, e *Engine) {
 			tb.Errorf("without sessions, %d connections are counted on loop %d", n, r.Index())
 		}
 	}
-	if s.Groups != 0 || s.Watched != 0 || s.Memberships != 0 || e.shared.Groups.Load() != 0 || e.shared.Handshakes.Load() != 0 ||
+	if s.Groups != 0 || s.Watched != 0 || s.Memberships != 0 || e.shared.Groups.Load() != 0 ||
+		e.shared.Handshakes.Load() != 0 ||
 		e.shared.Members.Keys() != 0 || e.shared.Addresses.Keys() != 0 || s.BacklogSessions != 0 || s.BacklogBytes != 0 {
-		tb.Errorf("without sessions: %d groups, %d memberships, %d counted groups, %d handshakes, %d groups with a quota, %d addresses, a backlog of %d bytes in %d",
-			s.Groups, s.Memberships, e.shared.Groups.Load(), e.shared.Handshakes.Load(), e.shared.Members.Keys(), e.shared.Addresses.Keys(), s.BacklogBytes, s.BacklogSessions)
+		tb.Errorf("without sessions: %d groups, %d memberships, %d counted groups, %d handshakes, %d groups with a "+
+			"quota, %d addresses, a backlog of %d bytes in %d",
+			s.Groups, s.Memberships, e.shared.Groups.Load(), e.shared.Handshakes.Load(), e.shared.Members.Keys(),
+			e.shared.Addresses.Keys(), s.BacklogBytes, s.BacklogSessions)
 	}
 }
 

@@ -69,7 +69,8 @@ func (e *Engine) newPublication(p Publication) (*order.Message, error) {
 		return nil, ErrTooManyGroups
 	case len(p.Exclude) > MaxPublicationExcludes:
 		return nil, ErrTooManyExcludes
-	case len(p.Payload) > e.options().MaxMessageBytes || p.IsText && order.OverLimit(p.Payload, e.options().MaxMessageBytes):
+	case len(p.Payload) > e.options().MaxMessageBytes || p.IsText &&
+		order.OverLimit(p.Payload, e.options().MaxMessageBytes):
 		return nil, ErrTooLarge
 	case !utf8.Valid(p.Payload):
 		return nil, ErrNotUTF8

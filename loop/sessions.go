@@ -16,7 +16,9 @@ import (
 // Sessions lists up to limit sessions (1 to MaxPage) behind after, by reactor
 // and slot; the zero id is the beginning. next is the id to go on with, the
 // zero one at the end. A session that lives during the whole listing is in it once.
-func (e *Engine) Sessions(ctx context.Context, after SessionID, limit int) (page []SessionInfo, next SessionID, err error) {
+func (e *Engine) Sessions(ctx context.Context, after SessionID, limit int) (page []SessionInfo, next SessionID,
+	err error,
+) {
 	limit = min(max(limit, 1), MaxPage)
 	index, slot := placeBehind(after)
 	for index < len(e.reactors) {

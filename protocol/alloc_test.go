@@ -109,7 +109,8 @@ func TestAllocsParseScratch(t *testing.T) {
 	for name, kept := range map[string]int{"group_id": 4 << 10, "message": 16 << 10} {
 		for _, n := range []int{kept - 1, kept, kept + 1, 4 * kept} {
 			inside := strings.Repeat("x", n-2)
-			payload := strings.Replace(`{"cmd":"send_to_group","group_id":"","message":""}`, name+`":"`, name+`":"`+inside+`\n`, 1)
+			payload := strings.Replace(`{"cmd":"send_to_group","group_id":"","message":""}`, name+`":"`,
+				name+`":"`+inside+`\n`, 1)
 			if name != "group_id" {
 				payload = strings.Replace(payload, `"group_id":"`, `"group_id":"123`, 1)
 			}

@@ -71,7 +71,8 @@ func BenchmarkParse(b *testing.B) {
 		})
 	}
 	for _, n := range []int{4, 8, 16} {
-		payload := []byte(`{"cmd":"send_to_group","group_id":"123","message":"` + strings.Repeat(`{\"abcdefg\":1}`, n<<6) + `"}`)
+		payload := []byte(`{"cmd":"send_to_group","group_id":"123","message":"` + strings.Repeat(`{\"abcdefg\":1}`, n<<6) +
+			`"}`)
 		b.Run(strconv.Itoa(n)+" KiB of JSON in a string", func(b *testing.B) {
 			b.ReportAllocs()
 			var c Command

@@ -62,7 +62,8 @@ func ParseClose(payload []byte) (ws.StatusCode, *CloseError) {
 
 // ErrBadClose is the answer to a close that somebody asks for and that no close
 // frame may carry.
-var ErrBadClose = errors.New("a close has a code that may be sent, 1000 to 4999, and a reason of at most 123 bytes of UTF-8")
+var ErrBadClose = errors.New("a close has a code that may be sent, 1000 to 4999, and a reason of at most 123 " +
+	"bytes of UTF-8")
 
 // CheckClose returns ErrBadClose unless a close frame may carry code and reason.
 func CheckClose(code ws.StatusCode, reason string) error {

@@ -45,7 +45,8 @@ func TestAppendClose(t *testing.T) {
 		{"a rune across the limit", 1000, strings.Repeat("a", 122) + "ä", "\x03\xe8" + strings.Repeat("a", 122)},
 		{"a long rune across the limit", 1000, strings.Repeat("a", 120) + "😀", "\x03\xe8" + strings.Repeat("a", 120)},
 		{"not UTF-8", 1000, "a\xffb", "\x03\xe8a\uFFFDb"},
-		{"not UTF-8, longer once repaired", 1000, strings.Repeat("\xffa", 60), "\x03\xe8" + strings.Repeat("\uFFFDa", 30) + "\uFFFD"},
+		{"not UTF-8, longer once repaired", 1000, strings.Repeat("\xffa", 60), "\x03\xe8" + strings.Repeat("\uFFFDa", 30) +
+			"\uFFFD"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := AppendClose([]byte("before"), c.code, c.reason)

@@ -117,7 +117,8 @@ func checkCommand(t rapid.TB, p *CommandParser, maxGroupBytes int, payload []byt
 		got.IsText != want.IsText || got.ExcludeSelf != want.ExcludeSelf {
 		t.Fatalf("%q:\ngot  %+v\nwant %+v", payload, got, want)
 	}
-	if !utf8.Valid(got.Group) || !utf8.Valid(got.Message) || !got.IsText && got.Message != nil && !json.Valid(got.Message) {
+	if !utf8.Valid(got.Group) || !utf8.Valid(got.Message) || !got.IsText && got.Message != nil &&
+		!json.Valid(got.Message) {
 		t.Fatalf("%q: not fit to be sent: %+v", payload, got)
 	}
 }
@@ -176,7 +177,8 @@ func TestCommandProperty(t *testing.T) {
 		var fields []string
 		for range rapid.IntRange(0, 6).Draw(t, "fields") {
 			key := rapid.SampledFrom([]string{
-				`"cmd"`, `"cmd"`, `"group_id"`, `"group_id"`, `"message"`, `"exclude_self"`, `"req_id"`, `"x"`, `"c\u006dd"`, `"Cmd"`,
+				`"cmd"`, `"cmd"`, `"group_id"`, `"group_id"`, `"message"`, `"exclude_self"`, `"req_id"`, `"x"`, `"c\u006dd"`,
+				`"Cmd"`,
 			}).Draw(t, "key")
 			v := value.Draw(t, "value")
 			if strings.HasPrefix(key, `"c`) && rapid.Bool().Draw(t, "known") {
@@ -328,7 +330,10 @@ func TestReqIDLimit(t *testing.T) {
 func TestParseForgets(t *testing.T) {
 	p := NewCommandParser(8)
 	full := `{"cmd":"send_to_group","group_id":"\u0061","message":"\u0062","exclude_self":true,"req_id":1}`
-	for _, next := range []string{`{}`, `{"cmd":"ping"}`, `{"cmd":"add_group"}`, `{"cmd":"send_to_group","group_id":1}`, `x`} {
+	for _, next := range []string{
+		`{}`, `{"cmd":"ping"}`, `{"cmd":"add_group"}`, `{"cmd":"send_to_group","group_id":1}`,
+		`x`,
+	} {
 		var c Command
 		if err := p.Parse([]byte(full), false, &c); err != nil {
 			t.Fatal(err)
@@ -364,7 +369,8 @@ func TestPretouch(t *testing.T) {
 func TestEscapesAtEveryOffset(t *testing.T) {
 	p := NewCommandParser(256)
 	for _, escape := range []string{
-		`\0`, `\q`, `\'`, `\u12`, `\u12g4`, `\u123g`, `\u1g23`, `\ug123`, `\u`, `\x41`, "\\\n", "\\\x00", "\x01", `\"`, `\\`, `\/`, `\u00e4`, `\ud83d`,
+		`\0`, `\q`, `\'`, `\u12`, `\u12g4`, `\u123g`, `\u1g23`, `\ug123`, `\u`, `\x41`, "\\\n", "\\\x00", "\x01", `\"`,
+		`\\`, `\/`, `\u00e4`, `\ud83d`,
 	} {
 		for _, form := range []string{
 			`{"cmd":"send_to_group","group_id":1,"message":"@"#}`,

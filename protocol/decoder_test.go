@@ -288,7 +288,10 @@ func TestDecoderProperty(t *testing.T) {
 			in = in[:rapid.IntRange(0, len(in)).Draw(t, "end")]
 		}
 		cuts := rapid.SliceOfN(rapid.ByteRange(1, 60), 0, 40).Draw(t, "cuts")
-		lim := Limits{rapid.SampledFrom([]int{0, 100, 300, 1 << 16}).Draw(t, "bytes"), rapid.IntRange(0, 4).Draw(t, "fragments")}
+		lim := Limits{
+			rapid.SampledFrom([]int{0, 100, 300, 1 << 16}).Draw(t, "bytes"),
+			rapid.IntRange(0, 4).Draw(t, "fragments"),
+		}
 		checkDecoder(t, in, cuts, lim)
 	})
 }

@@ -64,7 +64,8 @@ func AppendUnavailable[T string | []byte](dst []byte, retryAfterSeconds int, med
 
 // appendUpgrade appends the response 101 to an upgrade with key.
 func appendUpgrade(dst, key []byte, mode Mode) []byte {
-	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Accept: "...)
 	dst = appendAccept(dst, key)
 	if mode == ModeEnvelope {
 		dst = append(dst, "\r\nSec-WebSocket-Protocol: "+SubprotocolV1...)

@@ -84,7 +84,8 @@ func (s *Server) openAPI() (service, error) {
 	}
 	doors, err := openDoors("api", addresses, s.options.SocketMode)
 	if err != nil && wish {
-		s.log.Warn("no HTTP API: its default address is not to be had; --api gives it another, --api none is no API", "error", err)
+		s.log.Warn("no HTTP API: its default address is not to be had; --api gives it another, --api none is no API",
+			"error", err)
 		s.noAPI = err.Error() + " (--api HOST:PORT)"
 		doors, err = nil, nil
 	}

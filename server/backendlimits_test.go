@@ -63,7 +63,8 @@ func TestAPISettingsAreInForce(t *testing.T) {
 		t.Errorf("health: %d", code)
 	}
 	batch := `[{"groups":["a"],"message":"1"},{"groups":["a"],"message":"2"}]`
-	code := ask(first, "POST /v1/publish HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 63\r\n\r\n"+batch)
+	code := ask(first, "POST /v1/publish HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+		"Content-Length: 63\r\n\r\n"+batch)
 	if code != http.StatusRequestEntityTooLarge {
 		t.Errorf("a batch of two: %d", code)
 	}
@@ -85,7 +86,10 @@ func TestChannelSettingsAreInForce(t *testing.T) {
 		o.Channel, o.ChannelServer.MaxConns = []string{"127.0.0.1:0", socket}, 1
 	})
 	joined := startServer(t, func(o *Options) { o.ChannelJoin = socket })
-	eventually(t, "the connection", func() bool { return joined.joinStatus().Connected && hub.channelStatus().Connections == 1 })
+	eventually(t, "the connection", func() bool {
+		return joined.joinStatus().Connected &&
+			hub.channelStatus().Connections == 1
+	})
 	refused := dialRaw(t, addressOf(t, hub, monitor.KindChannel))
 	if n, err := refused.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("the second connection: %d, %v", n, err)

@@ -84,7 +84,8 @@ func (st Started) WriteBanner(w io.Writer, colour bool) error {
 		if l.Kind == monitor.KindWebSocket {
 			loops, conns = strconv.Itoa(st.Loops), grouped(st.MaxConns)
 		}
-		fmt.Fprintf(&b, "%-11s%-*s%-11s%-7s%-13s%s\n", l.Kind, width, l.Address, door.Family(l.Address), loops, conns, green("[OK]"))
+		fmt.Fprintf(&b, "%-11s%-*s%-11s%-7s%-13s%s\n", l.Kind, width, l.Address, door.Family(l.Address), loops, conns,
+			green("[OK]"))
 	}
 	if !slices.ContainsFunc(st.Listeners, func(l monitor.Listener) bool { return l.Kind == monitor.KindAPI }) {
 		b.WriteString("without HTTP API: " + cmp.Or(st.NoAPI, "--api none") + "\n")
@@ -110,7 +111,8 @@ func (st Started) Log(log *slog.Logger) {
 		"pid", st.Pid, "cpus", st.CPUs, "loops", st.Loops,
 		"max_conns", st.MaxConns, "open_files", st.OpenFiles,
 		"config", st.ConfigFile, "log_file", st.LogFile, "daemon", st.Daemon, "listeners", addresses[monitor.KindWebSocket],
-		"api", addresses[monitor.KindAPI], "channel", addresses[monitor.KindChannel], "control", addresses[monitor.KindControl], "no_api", st.NoAPI)
+		"api", addresses[monitor.KindAPI], "channel", addresses[monitor.KindChannel], "control",
+		addresses[monitor.KindControl], "no_api", st.NoAPI)
 }
 
 // rule is a line of dashes with title in its middle.

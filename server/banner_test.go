@@ -39,7 +39,8 @@ func TestBannerGolden(t *testing.T) {
 	// The API's default address is somebody else's; and IPv6 is let in, too.
 	silent.Listeners = slices.Clone(started.Listeners)
 	silent.Listeners[0].Address = "[::]:1234"
-	silent.Listeners = slices.DeleteFunc(silent.Listeners, func(l monitor.Listener) bool { return l.Kind == monitor.KindAPI })
+	silent.Listeners = slices.DeleteFunc(silent.Listeners,
+		func(l monitor.Listener) bool { return l.Kind == monitor.KindAPI })
 	silent.NoAPI = "listen on 127.0.0.1:1235: address already in use: pid 4710 (groupcast) has it (--api HOST:PORT)"
 	for path, c := range map[string]struct {
 		started Started
@@ -101,13 +102,17 @@ func TestStartedAsOneRecord(t *testing.T) {
 	if err := json.Unmarshal(got.Bytes(), &record); err != nil {
 		t.Fatalf("%v: %s", err, got.Bytes())
 	}
-	if record.Msg != "start success" || record.MaxConns != started.MaxConns || len(record.Listeners) != 3 || len(record.Control) != 1 {
+	if record.Msg != "start success" || record.MaxConns != started.MaxConns || len(record.Listeners) != 3 ||
+		len(record.Control) != 1 {
 		t.Errorf("got %s", got.Bytes())
 	}
 }
 
 func TestGrouped(t *testing.T) {
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 19488: "19,488", 1048576: "1,048,576", -1000: "-1,000", -100: "-100"} {
+	for n, want := range map[int]string{
+		0: "0", 999: "999", 1000: "1,000", 19488: "19,488", 1048576: "1,048,576",
+		-1000: "-1,000", -100: "-100",
+	} {
 		if got := grouped(n); got != want {
 			t.Errorf("%d: got %q", n, got)
 		}

@@ -136,7 +136,8 @@ func (c channelControl) Queues(limit int) (list []control.Queue, all int) {
 	queues, all := c.server.Queues(limit)
 	for _, q := range queues {
 		list = append(list, control.Queue{
-			Name: q.Name, Messages: q.Messages, Bytes: q.Bytes, Watchers: q.Watchers, Consumers: q.Consumers, OldestSeconds: q.Oldest.Seconds(),
+			Name: q.Name, Messages: q.Messages, Bytes: q.Bytes, Watchers: q.Watchers, Consumers: q.Consumers,
+			OldestSeconds: q.Oldest.Seconds(),
 		})
 	}
 	return list, all

@@ -28,7 +28,8 @@ const controlMode = 0o600
 func (s *Server) openControl() error {
 	path, err := s.controlPath()
 	if err != nil && s.options.Control == "" {
-		s.log.Warn("no control socket: groupcast status, stop and the others will not find this server; --control PATH gives it one", "error", err)
+		s.log.Warn("no control socket: groupcast status, stop and the others will not find this server; --control PATH "+
+			"gives it one", "error", err)
 		return nil
 	}
 	if err != nil {

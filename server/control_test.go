@@ -38,7 +38,8 @@ func TestControlSocket(t *testing.T) {
 	}
 	c := controlOf(t, s)
 	told, err := c.Info(t.Context())
-	if err != nil || told.PID != os.Getpid() || told.WebSockets() != s.Addresses()[0] || told.DrainSeconds != patience.Seconds() ||
+	if err != nil || told.PID != os.Getpid() || told.WebSockets() != s.Addresses()[0] ||
+		told.DrainSeconds != patience.Seconds() ||
 		told.MaxMessageBytes != 64<<10 || told.Draining {
 		t.Errorf("got %+v, %v", told, err)
 	}
@@ -66,7 +67,10 @@ func TestPublishToOddGroups(t *testing.T) {
 	s := startServer(t, nil)
 	c := controlOf(t, s)
 	member := connect(t, s.Addresses()[0])
-	for _, group := range []string{"..", ".", "a/b", "/", "//", "a b", "?x=1", "#", "%2F", "\u4e2d\u6587", "...", "a/../b"} {
+	for _, group := range []string{
+		"..", ".", "a/b", "/", "//", "a b", "?x=1", "#", "%2F", "\u4e2d\u6587", "...",
+		"a/../b",
+	} {
 		member.join(group)
 		if _, err := c.Publish(t.Context(), group, []byte("to "+group)); err != nil {
 			t.Errorf("%q: %v", group, err)
@@ -350,7 +354,8 @@ func TestAPIByDefault(t *testing.T) {
 			t.Errorf("the control socket has it in any case: %v", err)
 		}
 		said := s.Started().NoAPI
-		if strings.Contains(said, "listen on "+wish+": address already in use") != (s.Started().Listeners[1].Kind != monitor.KindAPI) {
+		if strings.Contains(said,
+			"listen on "+wish+": address already in use") != (s.Started().Listeners[1].Kind != monitor.KindAPI) {
 			t.Errorf("the banner would say %q", said)
 		}
 		return slices.DeleteFunc(s.listeners(), func(l monitor.Listener) bool { return l.Kind != monitor.KindAPI })

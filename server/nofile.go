@@ -41,7 +41,8 @@ const (
 // reserveFor is how many of files descriptors are kept from the connections.
 func reserveFor(files int, o Options) int {
 	doors := len(o.Listen) + max(len(o.API), 1) + len(o.Channel)
-	return baseFiles + maxAPIConns(files, o) + api.ReservedConns + loops(o)*filesPerLoop + doors*filesPerEntry + o.MaxRefusals
+	return baseFiles + maxAPIConns(files, o) + api.ReservedConns + loops(o)*filesPerLoop + doors*filesPerEntry +
+		o.MaxRefusals
 }
 
 // maxOnRoad bounds the connections in a TLS handshake or in front of their PROXY header, and

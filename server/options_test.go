@@ -33,7 +33,8 @@ func TestAPILimits(t *testing.T) {
 		{64 << 10, 0, 1 << 20}, {1 << 20, 0, 2 << 20}, {1 << 30, 0, 1 << 30}, {64 << 10, 64 << 10, 64 << 10},
 	} {
 		o.MaxMessageBytes, o.APILimits.MaxBatchBytes = c.message, c.batch
-		if got := apiLimits(o, 1<<20); got.MaxBatchBytes != c.want || got.MaxMessageBytes != c.message || got.Validate() != nil {
+		if got := apiLimits(o, 1<<20); got.MaxBatchBytes != c.want || got.MaxMessageBytes != c.message ||
+			got.Validate() != nil {
 			t.Errorf("%+v: got %+v, %v", c, got, got.Validate())
 		}
 	}
@@ -51,7 +52,8 @@ func TestJoinOptions(t *testing.T) {
 	o.ChannelServer.MaxFrameBytes, o.ChannelServer.SendBufferBytes, o.ChannelServer.PublishTimeout = 1000, 1001, 1002
 	o.ChannelServer.SinkMessages, o.ChannelServer.SinkBytes = 1003, 1004
 	got := joinOptions(o)
-	if got.MaxFrameBytes != 1000 || got.SendBufferBytes != 1001 || got.PublishTimeout != 1002 || got.SinkMessages != 1003 || got.SinkBytes != 1004 {
+	if got.MaxFrameBytes != 1000 || got.SendBufferBytes != 1001 || got.PublishTimeout != 1002 ||
+		got.SinkMessages != 1003 || got.SinkBytes != 1004 {
 		t.Errorf("got %+v", got)
 	}
 }

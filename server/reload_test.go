@@ -125,7 +125,8 @@ func TestReload(t *testing.T) {
 	if !s.api.HasTokens() || !s.log.Enabled(t.Context(), slog.LevelDebug) {
 		t.Error("the token or the log level is not in force")
 	}
-	if o := s.Options(); o.RingSlots != 1024 || o.MaxConnsPerIP != 0 || o.Listen[0] != "127.0.0.1:0" || o.MaxMessageBytes != 200 {
+	if o := s.Options(); o.RingSlots != 1024 || o.MaxConnsPerIP != 0 || o.Listen[0] != "127.0.0.1:0" ||
+		o.MaxMessageBytes != 200 {
 		t.Errorf("in force: %+v", o)
 	}
 	// What waits for a restart is said every time.
@@ -143,12 +144,16 @@ func otherwise(t *testing.T, one *settings.Setting, dir string) Options {
 		return o
 	}
 	given := map[string]string{
-		"listen": "127.0.0.1:2", "socket-mode": "0600", "api": "127.0.0.1:3", "api-token": "0123456789abcdef", "api-host": "push.example",
-		"pid-file": filepath.Join(dir, "pid"), "user": "nobody", "group": "nogroup", "channel-open": "true", "channel-allow": "10.0.0.0/8",
-		"channel": "127.0.0.1:4", "channel-join": "127.0.0.1:5", "control": "/x", "log-file": filepath.Join(dir, "log"),
+		"listen": "127.0.0.1:2", "socket-mode": "0600", "api": "127.0.0.1:3", "api-token": "0123456789abcdef",
+		"api-host": "push.example",
+		"pid-file": filepath.Join(dir, "pid"), "user": "nobody", "group": "nogroup", "channel-open": "true",
+		"channel-allow": "10.0.0.0/8",
+		"channel":       "127.0.0.1:4", "channel-join": "127.0.0.1:5", "control": "/x", "log-file": filepath.Join(dir, "log"),
 		"log-level": "warn", "log-format": "json", "pprof": "127.0.0.1:6", "api-token-file": filepath.Join(dir, "token"),
-		"tls-cert": "/c", "tls-min": "1.3", "acme": "push.example.org", "origin": "https://app.example.org", "proxy-protocol": "10.0.0.0/8",
-		"ring-slots": "2048", "rate": "5", "api-max-batch": "2MiB", "channel-join-retry-min": "500ms", "max-conns-per-ip": "5", "max-members": "5",
+		"tls-cert": "/c", "tls-min": "1.3", "acme": "push.example.org", "origin": "https://app.example.org",
+		"proxy-protocol": "10.0.0.0/8",
+		"ring-slots":     "2048", "rate": "5", "api-max-batch": "2MiB", "channel-join-retry-min": "500ms",
+		"max-conns-per-ip": "5", "max-members": "5",
 	}
 	for _, text := range []string{given[one.Name], "1" + one.Default(), "7", "7s"} {
 		if o, err := settings.Read(settings.Flags{one.Name: {text}}, nil); err == nil && !one.Same(o, DefaultOptions()) {
@@ -194,7 +199,8 @@ func TestReloadDoesWhatTheTableSays(t *testing.T) {
 			t.Errorf("%s: in force: %s, wanted: %s", one.Name, one.Text(s.Options()), one.Text(wanted))
 		}
 		all.set(func(o *Options) { *o = first })
-		if done, err := s.Reload(t.Context()); err != nil || len(done.Problems)+len(done.NeedRestart) > 0 || !one.Same(s.Options(), first) {
+		if done, err := s.Reload(t.Context()); err != nil || len(done.Problems)+len(done.NeedRestart) > 0 ||
+			!one.Same(s.Options(), first) {
 			t.Errorf("%s, and back: %+v, %v", one.Name, done, err)
 		}
 	}
@@ -219,7 +225,8 @@ func TestOptionsAreReadBack(t *testing.T) {
 	if err != nil || !slices.Equal(flags(done.Changed), []string{"--max-message", "--max-groups"}) {
 		t.Errorf("%+v, %v", done, err)
 	}
-	if o := s.Options(); o.MaxGroups != 77 || s.engine.Options().MaxMessageBytes != 100 || s.api.Limits().MaxMessageBytes != 100 {
+	if o := s.Options(); o.MaxGroups != 77 || s.engine.Options().MaxMessageBytes != 100 ||
+		s.api.Limits().MaxMessageBytes != 100 {
 		t.Errorf("%+v", o)
 	}
 }
@@ -239,7 +246,8 @@ func TestReloadIsAllOrNothing(t *testing.T) {
 	if !errors.Is(err, control.ErrSettings) || len(done.Changed) > 0 {
 		t.Errorf("without the file of tokens: %+v, %v", done, err)
 	}
-	if o := s.Options(); o.MaxGroups == 5 || o.APIToken != "" || s.api.HasTokens() || s.log.Enabled(t.Context(), slog.LevelDebug) {
+	if o := s.Options(); o.MaxGroups == 5 || o.APIToken != "" || s.api.HasTokens() ||
+		s.log.Enabled(t.Context(), slog.LevelDebug) {
 		t.Errorf("something has changed: %+v", o)
 	}
 	if err := os.WriteFile(path, []byte("fedcba9876543210\n"), 0o600); err != nil {
@@ -366,7 +374,8 @@ func TestReloadOpensTheLogAgain(t *testing.T) {
 	}
 	s.log.Info("after")
 	all.set(func(o *Options) { o.LogFile = filepath.Join(dir, "no", "log") })
-	if _, err := s.Reload(t.Context()); !errors.Is(err, control.ErrSettings) || !strings.Contains(err.Error(), "--log-file") {
+	if _, err := s.Reload(t.Context()); !errors.Is(err, control.ErrSettings) ||
+		!strings.Contains(err.Error(), "--log-file") {
 		t.Errorf("%v", err)
 	}
 	s.log.Info("still there")
@@ -395,7 +404,8 @@ func TestReloadReadsTokensAgain(t *testing.T) {
 	write("0123456789abcdef\n")
 	s, _ := startReloadable(t, func(o *Options) { o.API, o.APITokenFile = []string{"127.0.0.1:0"}, path })
 	write("# nothing\n")
-	if _, err := s.Reload(t.Context()); !errors.Is(err, control.ErrSettings) || !strings.Contains(err.Error(), "--api-token-file") {
+	if _, err := s.Reload(t.Context()); !errors.Is(err, control.ErrSettings) ||
+		!strings.Contains(err.Error(), "--api-token-file") {
 		t.Errorf("%v", err)
 	}
 	if !s.api.HasTokens() {
@@ -417,7 +427,8 @@ func TestReloadOfServices(t *testing.T) {
 	}}, nil)
 	all.set(func(o *Options) { o.MaxGroups, o.LogLevel = 13, "debug" })
 	_, err := s.Reload(t.Context())
-	if !errors.Is(err, control.ErrSettings) || !slices.Equal(told, []string{"prepare a", "prepare b", "undo a", "undo b"}) ||
+	if !errors.Is(err, control.ErrSettings) || !slices.Equal(told,
+		[]string{"prepare a", "prepare b", "undo a", "undo b"}) ||
 		s.Options().MaxGroups == 13 || s.log.Enabled(t.Context(), slog.LevelDebug) {
 		t.Errorf("%q, %v", told, err)
 	}
@@ -425,7 +436,8 @@ func TestReloadOfServices(t *testing.T) {
 	all.set(func(o *Options) { o.MaxGroups = 14 })
 	done, err := s.Reload(t.Context())
 	if err != nil || !slices.Equal(told, []string{"prepare a", "prepare b", "commit a", "commit b"}) ||
-		!slices.Equal(done.Problems, []string{"no luck", "no luck"}) || len(done.Changed) != 2 || s.Options().MaxGroups != 14 {
+		!slices.Equal(done.Problems, []string{"no luck", "no luck"}) || len(done.Changed) != 2 ||
+		s.Options().MaxGroups != 14 {
 		t.Errorf("%q, %+v, %v", told, done, err)
 	}
 }

@@ -73,9 +73,8 @@ func dialSecured(t *testing.T, address string, pool *x509.CertPool) (*websocket.
 			return new(net.Dialer).DialContext(ctx, network, address)
 		},
 	}}
-	c, _, err := websocket.Dial(ctx, "wss://localhost/", &websocket.DialOptions{ //nolint:bodyclose // coder/websocket closes it
-		HTTPClient: client, Subprotocols: []string{"groupcast.v1"},
-	})
+	options := &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{"groupcast.v1"}}
+	c, _, err := websocket.Dial(ctx, "wss://localhost/", options) //nolint:bodyclose // coder/websocket closes it
 	if err == nil {
 		t.Cleanup(func() { _ = c.CloseNow() })
 	}
@@ -138,7 +137,8 @@ func TestTLS(t *testing.T) {
 	if _ = r.Body.Close(); r.StatusCode != http.StatusBadRequest {
 		t.Errorf("plain HTTP: %d", r.StatusCode)
 	}
-	if got := startServer(t, func(o *Options) { o.TLSCert = []string{file} }).Addresses()[0]; !strings.HasPrefix(got, "tls:") {
+	if got := startServer(t, func(o *Options) { o.TLSCert = []string{file} }).Addresses()[0]; !strings.HasPrefix(got,
+		"tls:") {
 		t.Errorf("without tls: in front: %s", got)
 	}
 }
@@ -266,7 +266,8 @@ func TestProxyProtocol(t *testing.T) {
 	for _, one := range list {
 		remotes = append(remotes, one.Remote)
 	}
-	if got := strings.Join(remotes, " "); err != nil || !strings.Contains(got, "192.0.2.7:5000") || !strings.Contains(got, "192.0.2.8:5000") {
+	if got := strings.Join(remotes, " "); err != nil || !strings.Contains(got, "192.0.2.7:5000") ||
+		!strings.Contains(got, "192.0.2.8:5000") {
 		t.Errorf("%s, %v", got, err)
 	}
 	_ = first.Close() // its place is free again, under the client's address

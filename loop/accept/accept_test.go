@@ -30,7 +30,10 @@ func TestTransientErrors(t *testing.T) {
 			t.Errorf("%v ends the listener", err)
 		}
 	}
-	for _, err := range []error{unix.EBADF, unix.EINVAL, unix.ENOTSOCK, unix.EFAULT, errors.New("another listener's own")} {
+	for _, err := range []error{
+		unix.EBADF, unix.EINVAL, unix.ENOTSOCK, unix.EFAULT,
+		errors.New("another listener's own"),
+	} {
 		if Transient(err) {
 			t.Errorf("%v is tried again for ever", err)
 		}
@@ -89,7 +92,10 @@ func TestStopped(t *testing.T) {
 	ln := make(script, 2)
 	ln <- unix.EMFILE
 	ln <- ours
-	a := Acceptor{Listener: ln, Stopped: stopped, OnError: func() {}, Log: ration.New(slog.New(slog.DiscardHandler)), pause: time.Hour}
+	a := Acceptor{
+		Listener: ln, Stopped: stopped, OnError: func() {}, Log: ration.New(slog.New(slog.DiscardHandler)),
+		pause: time.Hour,
+	}
 	for range 2 {
 		if _, err := a.Next(); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("%v, want %v", err, net.ErrClosed)

@@ -380,7 +380,8 @@ func TestOutsideTurnCountsMessages(t *testing.T) {
 	}
 	b.takeOutside()
 	if len(b.door.items) != 2 || b.order != perTurn+1 {
-		t.Errorf("%d publications are left and %d messages were ordered, want 2 and %d", len(b.door.items), b.order, perTurn+1)
+		t.Errorf("%d publications are left and %d messages were ordered, want 2 and %d", len(b.door.items), b.order,
+			perTurn+1)
 	}
 }
 
@@ -411,7 +412,8 @@ func TestSinkChoosesByData(t *testing.T) {
 			if err != nil || string(m.Payload) != want || m.Group != "g" {
 				t.Fatalf("%s: %+v, %v; want %s", test.sink.Stats().Name, m, err, want)
 			}
-			if fromOutside := want == "own"; fromOutside && (m.From != others || m.Tag != "tag" || !slices.Equal(m.Exclude, []SessionID{left})) ||
+			if fromOutside := want == "own"; fromOutside &&
+				(m.From != others || m.Tag != "tag" || !slices.Equal(m.Exclude, []SessionID{left})) ||
 				!fromOutside && (m.Origin != origin || !m.ExcludeSelf) {
 				t.Errorf("%+v", m)
 			}

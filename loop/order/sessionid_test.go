@@ -12,7 +12,10 @@ import (
 // text is read.
 func TestSessionID(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		id := SessionID{rapid.Uint16Range(1, 256).Draw(t, "reactor"), rapid.Uint32().Draw(t, "slot"), rapid.Uint32().Draw(t, "generation")}
+		id := SessionID{
+			rapid.Uint16Range(1, 256).Draw(t, "reactor"), rapid.Uint32().Draw(t, "slot"),
+			rapid.Uint32().Draw(t, "generation"),
+		}
 		if got, err := ParseSessionID(id.String()); err != nil || got != id {
 			t.Fatalf("%v becomes %v, %v", id, got, err)
 		}

@@ -37,7 +37,8 @@ func TestRations(t *testing.T) {
 		out.Reset()
 		l.Warn("knock", "peer", "x")
 		l.Warn("knock", "peer", "x")
-		if got := out.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, fmt.Sprintf("peer=x not_logged=%d", 2*Burst)) {
+		if got := out.String(); strings.Count(got, "\n") != 1 ||
+			!strings.Contains(got, fmt.Sprintf("peer=x not_logged=%d", 2*Burst)) {
 			t.Errorf("after %s: %s", Every, got)
 		}
 	})
@@ -83,7 +84,8 @@ func TestLevel(t *testing.T) {
 	for range 2 * Burst {
 		l.Log(slog.LevelDebug, "kind", "quiet")
 	}
-	if l.Log(slog.LevelError, "kind", "loud"); !strings.Contains(out.String(), "msg=loud not_logged=0") || strings.Contains(out.String(), "quiet") {
+	if l.Log(slog.LevelError, "kind", "loud"); !strings.Contains(out.String(), "msg=loud not_logged=0") ||
+		strings.Contains(out.String(), "quiet") {
 		t.Error(out.String())
 	}
 }

@@ -41,7 +41,8 @@ func TestOwnBehindTheBarrier(t *testing.T) {
 	<-r.drained
 	onLoop(t, r, func() {
 		s := r.sessions.slots[0]
-		r.inject(order.NewBarrier(), order.NewOwn(s.ID(), order.ActReply, protocol.AppendFrame(nil, ws.OpText, []byte("last")), nil))
+		r.inject(order.NewBarrier(), order.NewOwn(s.ID(), order.ActReply,
+			protocol.AppendFrame(nil, ws.OpText, []byte("last")), nil))
 		r.deliverAll()
 		if got := texts(t, written[s.fd]); got[len(got)-1] != "last" {
 			t.Errorf("what came right behind the barrier was not carried out: %q", got)

@@ -108,7 +108,8 @@ type ErrorCounts [10]uint64
 // ErrorCodes are the codes of the contract, in the order of ErrorCounts.
 var ErrorCodes = [len(ErrorCounts{})]protocol.Code{
 	protocol.CodeBadJSON, protocol.CodeBadCommand, protocol.CodeBadGroup, protocol.CodeBadMessage, protocol.CodeTooLarge,
-	protocol.CodeTooManyGroups, protocol.CodeNotAllowed, protocol.CodeRateLimited, protocol.CodeOverloaded, protocol.CodeDraining,
+	protocol.CodeTooManyGroups, protocol.CodeNotAllowed, protocol.CodeRateLimited, protocol.CodeOverloaded,
+	protocol.CodeDraining,
 }
 
 func (c *ErrorCounts) count(code protocol.Code) {

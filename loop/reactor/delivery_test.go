@@ -186,7 +186,8 @@ func TestBatchEnds(t *testing.T) {
 			}
 			return ms
 		}
-		if n := count(repeat(100, func(int) *order.Message { return textMessage("nobody", "x") })...); n != r.opt.BatchMessages {
+		if n := count(repeat(100,
+			func(int) *order.Message { return textMessage("nobody", "x") })...); n != r.opt.BatchMessages {
 			t.Errorf("%d messages in a batch, want %d", n, r.opt.BatchMessages)
 		}
 		big := string(make([]byte, 10_000))

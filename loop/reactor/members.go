@@ -6,9 +6,15 @@ import "groupcast/protocol"
 
 // Why a session cannot join.
 var (
-	errTooManyGroups = &protocol.CommandError{Code: protocol.CodeTooManyGroups, Reason: "this session is in as many groups as it may be"}
-	errGroupFull     = &protocol.CommandError{Code: protocol.CodeOverloaded, Reason: "the group is full"}
-	errGroupsFull    = &protocol.CommandError{Code: protocol.CodeOverloaded, Reason: "there are as many groups as there may be"}
+	errTooManyGroups = &protocol.CommandError{
+		Code:   protocol.CodeTooManyGroups,
+		Reason: "this session is in as many groups as it may be",
+	}
+	errGroupFull  = &protocol.CommandError{Code: protocol.CodeOverloaded, Reason: "the group is full"}
+	errGroupsFull = &protocol.CommandError{
+		Code:   protocol.CodeOverloaded,
+		Reason: "there are as many groups as there may be",
+	}
 )
 
 // enterGroup takes a place in the group. It is the one thing that joins of all

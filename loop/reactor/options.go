@@ -172,7 +172,8 @@ func (o Options) Validate() error {
 	between(o.BatchMarks, 1, gib, "BatchMarks")
 	between(o.FlushSlice, 1, gib, "FlushSlice")
 	between(o.SendBufferBytes, 0, gib, "SendBufferBytes")
-	wants(o.CommandRate >= 0 && o.CommandRate <= gib, "CommandRate", "wants 0 (unlimited) to %d, got %g", gib, o.CommandRate)
+	wants(o.CommandRate >= 0 && o.CommandRate <= gib, "CommandRate", "wants 0 (unlimited) to %d, got %g", gib,
+		o.CommandRate)
 	wants(o.RingSlots&(o.RingSlots-1) == 0, "RingSlots", "wants a power of two, got %d", o.RingSlots)
 	for _, d := range []struct {
 		field string
@@ -183,17 +184,21 @@ func (o Options) Validate() error {
 		{"CloseAfter", o.CloseAfter},
 		{"CloseTimeout", o.CloseTimeout},
 	} {
-		wants(d.value >= minTimeout && d.value <= maxTimeout, d.field, "wants %s to %s, got %s", minTimeout, maxTimeout, d.value)
+		wants(d.value >= minTimeout && d.value <= maxTimeout, d.field, "wants %s to %s, got %s", minTimeout, maxTimeout,
+			d.value)
 	}
 	wants(o.CloseAfter > o.PingAfter, "CloseAfter", "wants more than PingAfter (%s), got %s", o.PingAfter, o.CloseAfter)
-	wants(o.CloseLimit >= 0 && o.CloseLimit <= maxTimeout, "CloseLimit", "wants 0s to %s, got %s", maxTimeout, o.CloseLimit)
+	wants(o.CloseLimit >= 0 && o.CloseLimit <= maxTimeout, "CloseLimit", "wants 0s to %s, got %s", maxTimeout,
+		o.CloseLimit)
 	if len(errs) == 0 {
 		// What one message can become must fit wherever it may have to wait
 		// alone; a frame that fits nowhere would block its ring for ever.
 		frame := o.MaxFrameBytes()
-		wants(frame <= o.RingBytes, "RingBytes", "wants at least %d, the largest frame that MaxMessageBytes (%d) allows, got %d",
+		wants(frame <= o.RingBytes, "RingBytes",
+			"wants at least %d, the largest frame that MaxMessageBytes (%d) allows, got %d",
 			frame, o.MaxMessageBytes, o.RingBytes)
-		wants(frame <= o.MaxBacklogBytes, "MaxBacklogBytes", "wants at least %d, the largest frame that MaxMessageBytes (%d) allows, got %d",
+		wants(frame <= o.MaxBacklogBytes, "MaxBacklogBytes",
+			"wants at least %d, the largest frame that MaxMessageBytes (%d) allows, got %d",
 			frame, o.MaxMessageBytes, o.MaxBacklogBytes)
 	}
 	return errors.Join(errs...)

@@ -39,7 +39,8 @@ func TestJoinHasAPlace(t *testing.T) {
 		work.Go(func() {
 			for n := range each {
 				onLoop(t, r, func() {
-					r.execCommand(senders[i], fmt.Appendf(nil, `{"cmd":"send_to_group","group_id":"g","message":"%d-%d"}`, i, n), false)
+					r.execCommand(senders[i], fmt.Appendf(nil, `{"cmd":"send_to_group","group_id":"g","message":"%d-%d"}`, i, n),
+						false)
 					r.settle()
 				})
 			}

@@ -179,7 +179,8 @@ func TestTransport(t *testing.T) {
 			if n > 1000 {
 				t.Fatal("news of room leads nowhere")
 			}
-			if plain, _ := unseal(slowly.written); slow.outstanding() != int64(20*154+2+len(ackOf("1"))-len(plain)+slowly.unread) {
+			plain, _ := unseal(slowly.written)
+			if slow.outstanding() != int64(20*154+2+len(ackOf("1"))-len(plain)+slowly.unread) {
 				t.Fatalf("%d bytes are outstanding with %d written and %d unread", slow.outstanding(), len(plain), slowly.unread)
 			}
 			before := r.stats.Writes
@@ -220,7 +221,8 @@ func TestTransport(t *testing.T) {
 		}
 		pass(20 * time.Second)
 		if slow.state != stateDead || slowly.resets != 1 || e.shared.CutSessions.Load() != 1 {
-			t.Errorf("state %d, %d resets of a peer that takes nothing, %d cut", slow.state, slowly.resets, e.shared.CutSessions.Load())
+			t.Errorf("state %d, %d resets of a peer that takes nothing, %d cut", slow.state, slowly.resets,
+				e.shared.CutSessions.Load())
 		}
 		if quick.state != stateDead || all[quick].resets != 0 {
 			t.Errorf("state %d, %d resets of a peer that had everything", quick.state, all[quick].resets)

@@ -135,7 +135,8 @@ func TestCutShort(t *testing.T) {
 // TestChannelForms: the name tells channels apart, its form does not.
 func TestChannelForms(t *testing.T) {
 	for in, want := range map[string]string{
-		`i:123;`: "123", `s:3:"123";`: "123", `i:-5;`: "-5", `i:0;`: "0", `i:-0;`: "0", `i:+5;`: "5", `i:007;`: "7", `i:-07;`: "-7",
+		`i:123;`: "123", `s:3:"123";`: "123", `i:-5;`: "-5", `i:0;`: "0", `i:-0;`: "0", `i:+5;`: "5", `i:007;`: "7",
+		`i:-07;`:      "-7",
 		`s:4:"0123";`: "0123", `s:2:"-0";`: "-0", `s:2:"+5";`: "+5", `i:-9223372036854775808;`: "-9223372036854775808",
 		`s:20:"-9223372036854775809";`: "-9223372036854775809", `s:0:"";`: "",
 	} {
@@ -160,7 +161,8 @@ func TestMessageMark(t *testing.T) {
 		t.Fatalf("%q", frame)
 	}
 	var back Message
-	if err := NewDecoder(DefaultLimits()).Decode(frame[HeaderBytes:], &back); err != nil || string(back.Mark) != string(m.Mark) {
+	if err := NewDecoder(DefaultLimits()).Decode(frame[HeaderBytes:], &back); err != nil ||
+		string(back.Mark) != string(m.Mark) {
 		t.Errorf("%q, %v", back.Mark, err)
 	}
 	for _, other := range []string{`i:5;`, `a:0:{}`} {
@@ -209,7 +211,8 @@ func TestReferencesLater(t *testing.T) {
 // TestForget: nothing of a body is kept.
 func TestForget(t *testing.T) {
 	d := NewDecoder(DefaultLimits())
-	if err := d.Decode([]byte(`a:2:{s:4:"type";s:9:"subscribe";s:8:"channels";a:2:{i:0;s:1:"c";i:1;s:1:"d";}}`), new(Message)); err != nil {
+	if err := d.Decode([]byte(`a:2:{s:4:"type";s:9:"subscribe";s:8:"channels";a:2:{i:0;s:1:"c";i:1;s:1:"d";}}`),
+		new(Message)); err != nil {
 		t.Fatal(err)
 	}
 	d.Forget()

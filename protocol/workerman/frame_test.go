@@ -34,7 +34,8 @@ func split(reads [][]byte, limit int) (bodies [][]byte, err *Error) {
 
 func TestSplitter(t *testing.T) {
 	const limit = 64
-	frames := slices.Concat(frameOf("hello"), AppendPing(nil), frameOf(""), frameOf(string(make([]byte, limit-4))), frameOf("x"))
+	frames := slices.Concat(frameOf("hello"), AppendPing(nil), frameOf(""), frameOf(string(make([]byte, limit-4))),
+		frameOf("x"))
 	for name, test := range map[string]struct {
 		in   []byte
 		want Reason // Reasons: none

@@ -62,7 +62,8 @@ func FuzzGroupMessage(f *testing.F) {
 			return
 		}
 		const jsonLimit = 500
-		if text, err := g.AppendJSON(nil, jsonLimit); err == nil && g.Message.Kind != 0 && (!json.Valid(text) || len(text) > jsonLimit) {
+		if text, err := g.AppendJSON(nil, jsonLimit); err == nil && g.Message.Kind != 0 &&
+			(!json.Valid(text) || len(text) > jsonLimit) {
 			t.Fatalf("%q: %q is no JSON, or too long", m.Data.Bytes, text)
 		}
 		marked, ok := g.WithMark(mark)

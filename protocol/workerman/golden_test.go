@@ -124,7 +124,10 @@ func checkValue(t *testing.T, name string, got Value, want *goldenValue) {
 	if got.Kind == KindReference {
 		return // PHP followed it
 	}
-	kind := map[Kind]string{KindNull: "null", KindBool: "bool", KindInt: "int", KindFloat: "float", KindString: "string", KindArray: "array"}[got.Kind]
+	kind := map[Kind]string{
+		KindNull: "null", KindBool: "bool", KindInt: "int", KindFloat: "float", KindString: "string",
+		KindArray: "array",
+	}[got.Kind]
 	if kind != want.Kind {
 		t.Errorf("%s: %s, want %s", name, kind, want.Kind)
 	}

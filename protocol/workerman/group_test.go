@@ -11,9 +11,12 @@ const nodeA, nodeB = "0123456789abcdef", "fedcba9876543210"
 
 func TestAppendGroupMessage(t *testing.T) {
 	for want, got := range map[string][]byte{
-		`a:2:{s:8:"group_id";s:3:"123";s:7:"message";s:5:"hello";}`:                         AppendGroupMessage(nil, "123", "hello", nil),
-		`a:2:{s:8:"group_id";s:5:"grün";s:7:"message";s:0:"";}`:                             AppendGroupMessage(nil, []byte("grün"), []byte{}, nil),
-		`a:3:{s:8:"group_id";s:1:"g";s:7:"message";s:2:"42";s:9:"groupcast";s:6:"json x";}`: AppendGroupMessage(nil, "g", "42", []byte("json x")),
+		`a:2:{s:8:"group_id";s:3:"123";s:7:"message";s:5:"hello";}`: AppendGroupMessage(nil, "123",
+			"hello", nil),
+		`a:2:{s:8:"group_id";s:5:"grün";s:7:"message";s:0:"";}`: AppendGroupMessage(nil,
+			[]byte("grün"), []byte{}, nil),
+		`a:3:{s:8:"group_id";s:1:"g";s:7:"message";s:2:"42";s:9:"groupcast";s:6:"json x";}`: AppendGroupMessage(nil, "g",
+			"42", []byte("json x")),
 	} {
 		if string(got) != want {
 			t.Errorf("%s, want %s", got, want)

@@ -71,7 +71,8 @@ func TestAppendJSON(t *testing.T) {
 // drawJSONValue is a value that PHP writes, with neither references nor objects.
 func drawJSONValue(t *rapid.T, b *strings.Builder, depth int) {
 	text := func(s string) { fmt.Fprintf(b, `s:%d:"%s";`, len(s), s) }
-	aText := rapid.OneOf(rapid.String(), rapid.StringMatching("[\"/\\\\\x00-\x1f\x7f\u2028\u2029\u2027\u202a<>&'é世😀]{0,9}"),
+	aText := rapid.OneOf(rapid.String(),
+		rapid.StringMatching("[\"/\\\\\x00-\x1f\x7f\u2028\u2029\u2027\u202a<>&'é世😀]{0,9}"),
 		rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 3), func(b []byte) string { return string(b) }))
 	switch kind := rapid.IntRange(0, 5+min(depth, 1)).Draw(t, "kind"); kind {
 	case 0:

@@ -24,7 +24,8 @@ const (
 
 // typeNames are the types on the wire.
 var typeNames = [Types]string{
-	"none", "subscribe", "unsubscribe", "publish", "publishLoop", "watch", "unwatch", "enqueue", "reserve", "event", "queue",
+	"none", "subscribe", "unsubscribe", "publish", "publishLoop", "watch", "unwatch", "enqueue", "reserve", "event",
+	"queue",
 }
 
 // String is the type's name on the wire.

@@ -39,13 +39,18 @@ func (w *writer) value(depth int) {
 	case 1:
 		fmt.Fprintf(&w.b, "b:%d;", rapid.IntRange(0, 1).Draw(w.t, "bool"))
 	case 2:
-		fmt.Fprintf(&w.b, "i:%d;", rapid.OneOf(rapid.Int64(), rapid.Int64Range(-5, 5), rapid.Just(int64(math.MinInt64))).Draw(w.t, "int"))
+		fmt.Fprintf(&w.b, "i:%d;", rapid.OneOf(rapid.Int64(), rapid.Int64Range(-5, 5),
+			rapid.Just(int64(math.MinInt64))).Draw(w.t, "int"))
 	case 3:
 		// Those that PHP writes as Go does.
-		w.b.WriteString(rapid.SampledFrom([]string{"d:0.5;", "d:-1.25;", "d:INF;", "d:-INF;", "d:NAN;", "d:1.0E+25;", "d:3;", "d:-0;"}).Draw(w.t, "float"))
+		w.b.WriteString(rapid.SampledFrom([]string{
+			"d:0.5;", "d:-1.25;", "d:INF;", "d:-INF;", "d:NAN;", "d:1.0E+25;",
+			"d:3;", "d:-0;",
+		}).Draw(w.t, "float"))
 	case 4:
-		w.text(rapid.OneOf(rapid.String(), rapid.StringMatching(`[";{}:R0-9]{0,9}`), rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 9),
-			func(b []byte) string { return string(b) })).Draw(w.t, "string"))
+		w.text(rapid.OneOf(rapid.String(), rapid.StringMatching(`[";{}:R0-9]{0,9}`),
+			rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 9),
+				func(b []byte) string { return string(b) })).Draw(w.t, "string"))
 	case 5:
 		n := rapid.IntRange(0, 5).Draw(w.t, "pairs")
 		fmt.Fprintf(&w.b, "a:%d:{", n)

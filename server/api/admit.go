@@ -22,7 +22,8 @@ func (a *API) admit(r *http.Request, requireToken bool) *problem {
 		if r.Header.Get("Authorization") != "" {
 			challenge += `, error="invalid_token"`
 		}
-		return problemf(http.StatusUnauthorized, codeUnauthorized, "wants a token: Authorization: Bearer TOKEN").setHeader("WWW-Authenticate", challenge)
+		return problemf(http.StatusUnauthorized, codeUnauthorized,
+			"wants a token: Authorization: Bearer TOKEN").setHeader("WWW-Authenticate", challenge)
 	}
 	if p := a.sites.check(r); p != nil {
 		a.counters.CrossSite.Add(1)

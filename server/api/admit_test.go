@@ -22,11 +22,13 @@ func TestTokens(t *testing.T) {
 	}
 	failures := uint64(0)
 	for _, header := range []string{
-		"", "Bearer", "Bearer ", "Bearer " + token[1:], "Bearer " + token + "x", "Bearer " + strings.ToUpper(token), "Basic " + token, token,
+		"", "Bearer", "Bearer ", "Bearer " + token[1:], "Bearer " + token + "x", "Bearer " + strings.ToUpper(token),
+		"Basic " + token, token,
 		"Bearer " + token + " " + other, "Bearer " + token + "," + other, "Bearer " + strings.Repeat("x", 10<<10),
 	} {
 		got := status("Authorization: "+header).wantCode(401, codeUnauthorized)
-		if challenge := got.header.Get("WWW-Authenticate"); !strings.HasPrefix(challenge, "Bearer ") || strings.Contains(challenge, "invalid_token") != (header != "") {
+		if challenge := got.header.Get("WWW-Authenticate"); !strings.HasPrefix(challenge, "Bearer ") ||
+			strings.Contains(challenge, "invalid_token") != (header != "") {
 			t.Errorf("%.30q: WWW-Authenticate %q", header, challenge)
 		}
 		failures++
@@ -91,31 +93,60 @@ func TestCrossSite(t *testing.T) {
 		headers      []string
 		code         string
 	}{
-		"curl":                       {"POST", "/v1/groups/g/messages", nil, ""},
-		"curl, localhost":            {"POST", "/v1/groups/g/messages", []string{"Host: localhost:1235"}, ""},
-		"curl, a capital":            {"POST", "/v1/groups/g/messages", []string{"Host: LocalHost."}, ""},
-		"curl, IPv6":                 {"POST", "/v1/groups/g/messages", []string{"Host: [::1]:1235"}, ""},
-		"curl, IPv6 without port":    {"POST", "/v1/groups/g/messages", []string{"Host: [::1]"}, ""},
-		"curl, another address":      {"POST", "/v1/groups/g/messages", []string{"Host: 192.0.2.1:80"}, ""},
-		"a name that was allowed":    {"POST", "/v1/groups/g/messages", []string{"Host: push.example:8080"}, ""},
-		"the dashboard":              {"POST", "/v1/groups/g/messages", []string{"Origin: http://127.0.0.1:1235", "Sec-Fetch-Site: same-origin"}, ""},
+		"curl":                    {"POST", "/v1/groups/g/messages", nil, ""},
+		"curl, localhost":         {"POST", "/v1/groups/g/messages", []string{"Host: localhost:1235"}, ""},
+		"curl, a capital":         {"POST", "/v1/groups/g/messages", []string{"Host: LocalHost."}, ""},
+		"curl, IPv6":              {"POST", "/v1/groups/g/messages", []string{"Host: [::1]:1235"}, ""},
+		"curl, IPv6 without port": {"POST", "/v1/groups/g/messages", []string{"Host: [::1]"}, ""},
+		"curl, another address":   {"POST", "/v1/groups/g/messages", []string{"Host: 192.0.2.1:80"}, ""},
+		"a name that was allowed": {"POST", "/v1/groups/g/messages", []string{"Host: push.example:8080"}, ""},
+		"the dashboard": {
+			"POST", "/v1/groups/g/messages",
+			[]string{"Origin: http://127.0.0.1:1235", "Sec-Fetch-Site: same-origin"},
+			"",
+		},
 		"the dashboard, old browser": {"POST", "/v1/groups/g/messages", []string{"Origin: http://127.0.0.1:1235"}, ""},
 		"typed into the address bar": {"GET", "/v1/status", []string{"Sec-Fetch-Site: none"}, ""},
-		"a link from elsewhere":      {"GET", "/v1/status", []string{"Sec-Fetch-Site: cross-site"}, ""}, // its page cannot read it
-		"another site":               {"POST", "/v1/groups/g/messages", []string{"Origin: https://evil.example", "Sec-Fetch-Site: cross-site"}, codeCrossSite},
-		"another site, old browser":  {"POST", "/v1/groups/g/messages", []string{"Origin: https://evil.example"}, codeCrossSite},
-		"another port":               {"POST", "/v1/publish", []string{"Origin: http://127.0.0.1:3000", "Sec-Fetch-Site: same-site"}, codeCrossSite},
-		"a sandboxed page":           {"POST", "/v1/publish", []string{"Origin: null"}, codeCrossSite},
-		"a form":                     {"POST", "/v1/groups/g/messages", []string{"Origin: https://evil.example", "Content-Type: text/plain", "Sec-Fetch-Site: cross-site"}, codeCrossSite},
-		"delete from elsewhere":      {"DELETE", "/v1/groups/g", []string{"Sec-Fetch-Site: cross-site"}, codeCrossSite},
-		"DNS rebinding, read":        {"GET", "/v1/sessions", []string{"Host: evil.example:1235", "Sec-Fetch-Site: same-origin"}, codeWrongHost},
-		"DNS rebinding, write":       {"POST", "/v1/groups/g/messages", []string{"Host: evil.example", "Origin: http://evil.example", "Sec-Fetch-Site: same-origin"}, codeWrongHost},
-		"a name like an address":     {"GET", "/v1/status", []string{"Host: 127.0.0.1.evil.example"}, codeWrongHost},
-		"a name like localhost":      {"GET", "/v1/status", []string{"Host: localhost.evil.example"}, codeWrongHost},
-		"an odd host":                {"GET", "/v1/status", []string{"Host: localhost:1:2"}, codeWrongHost},
-		"metrics, rebound":           {"GET", "/metrics", []string{"Host: evil.example"}, codeWrongHost},
-		"health for a probe":         {"GET", "/healthz", []string{"Host: pod.cluster.example"}, ""},
-		"the page's files":           {"GET", "/", []string{"Host: evil.example", "Sec-Fetch-Site: cross-site"}, ""},
+		// its page cannot read it
+		"a link from elsewhere": {"GET", "/v1/status", []string{"Sec-Fetch-Site: cross-site"}, ""},
+		"another site": {
+			"POST", "/v1/groups/g/messages",
+			[]string{"Origin: https://evil.example", "Sec-Fetch-Site: cross-site"},
+			codeCrossSite,
+		},
+		"another site, old browser": {
+			"POST", "/v1/groups/g/messages",
+			[]string{"Origin: https://evil.example"},
+			codeCrossSite,
+		},
+		"another port": {
+			"POST", "/v1/publish",
+			[]string{"Origin: http://127.0.0.1:3000", "Sec-Fetch-Site: same-site"},
+			codeCrossSite,
+		},
+		"a sandboxed page": {"POST", "/v1/publish", []string{"Origin: null"}, codeCrossSite},
+		"a form": {
+			"POST", "/v1/groups/g/messages",
+			[]string{"Origin: https://evil.example", "Content-Type: text/plain", "Sec-Fetch-Site: cross-site"},
+			codeCrossSite,
+		},
+		"delete from elsewhere": {"DELETE", "/v1/groups/g", []string{"Sec-Fetch-Site: cross-site"}, codeCrossSite},
+		"DNS rebinding, read": {
+			"GET", "/v1/sessions",
+			[]string{"Host: evil.example:1235", "Sec-Fetch-Site: same-origin"},
+			codeWrongHost,
+		},
+		"DNS rebinding, write": {
+			"POST", "/v1/groups/g/messages",
+			[]string{"Host: evil.example", "Origin: http://evil.example", "Sec-Fetch-Site: same-origin"},
+			codeWrongHost,
+		},
+		"a name like an address": {"GET", "/v1/status", []string{"Host: 127.0.0.1.evil.example"}, codeWrongHost},
+		"a name like localhost":  {"GET", "/v1/status", []string{"Host: localhost.evil.example"}, codeWrongHost},
+		"an odd host":            {"GET", "/v1/status", []string{"Host: localhost:1:2"}, codeWrongHost},
+		"metrics, rebound":       {"GET", "/metrics", []string{"Host: evil.example"}, codeWrongHost},
+		"health for a probe":     {"GET", "/healthz", []string{"Host: pod.cluster.example"}, ""},
+		"the page's files":       {"GET", "/", []string{"Host: evil.example", "Sec-Fetch-Site: cross-site"}, ""},
 	} {
 		got := ask(t, h, request(test.method, test.path, "x", test.headers...))
 		switch {

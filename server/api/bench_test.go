@@ -10,13 +10,17 @@ import (
 
 // What the API itself costs a publication, without a connection and without loops.
 func BenchmarkPublish(b *testing.B) {
-	a, err := New(Options{Engine: &fake{}, Monitor: &still{}, Limits: DefaultLimits(), Tokens: []string{token}, Logger: slog.New(slog.DiscardHandler)})
+	a, err := New(Options{
+		Engine: &fake{}, Monitor: &still{}, Limits: DefaultLimits(), Tokens: []string{token},
+		Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		b.Fatal(err)
 	}
 	h := a.Handler(true)
 	one := `{"groups":["g"],"message":"hello"}`
-	object := `{"groups":["orders","audit"],"message":{"text":"` + strings.Repeat("ordinary words, ", 50) + `","price":1.50,"tags":["a","b"]}}`
+	object := `{"groups":["orders","audit"],"message":{"text":"` + strings.Repeat("ordinary words, ", 50) +
+		`","price":1.50,"tags":["a","b"]}}`
 	for _, test := range []struct{ name, path, body string }{
 		{"message", "/v1/groups/g/messages", "hello"},
 		{"item", "/v1/publish", one},

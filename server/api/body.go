@@ -45,7 +45,8 @@ func readBody(w http.ResponseWriter, r *http.Request, kind bodyKind, limits *Lim
 		return nil, tooLarge
 	}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-		return nil, problemf(http.StatusRequestTimeout, codeTooSlow, "the body did not come in time: nothing was published").setHeader("Connection", "close")
+		return nil, problemf(http.StatusRequestTimeout, codeTooSlow,
+			"the body did not come in time: nothing was published").setHeader("Connection", "close")
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, problemf(http.StatusBadRequest, codeCutOff, "the body ended too soon: nothing was published")
@@ -71,9 +72,11 @@ func checkType(r *http.Request, kind bodyKind) *problem {
 	case charset != "" && charset != "utf-8" && charset != "utf8" && charset != "us-ascii":
 		return problemf(http.StatusUnsupportedMediaType, codeMediaType, "bodies are UTF-8")
 	case kind == textBody && strings.HasPrefix(media, "multipart/"):
-		return problemf(http.StatusUnsupportedMediaType, codeMediaType, "the body is the message itself, not a form with parts: curl -d, not -F")
+		return problemf(http.StatusUnsupportedMediaType, codeMediaType,
+			"the body is the message itself, not a form with parts: curl -d, not -F")
 	case kind == jsonBody && media != "application/json":
-		return problemf(http.StatusUnsupportedMediaType, codeMediaType, "the body is JSON: send Content-Type: application/json (curl --json)")
+		return problemf(http.StatusUnsupportedMediaType, codeMediaType,
+			"the body is JSON: send Content-Type: application/json (curl --json)")
 	}
 	return nil
 }

@@ -177,7 +177,8 @@ func TestUnreadBodies(t *testing.T) {
 		v := w.visit("127.0.0.1")
 		_, _ = io.WriteString(v.conn, "POST /v1/publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n")
 	}
-	waitFor(t, "all were closed but those within the share", func() bool { return w.api.Stats().EvictedConns >= 2*limit-1 })
+	waitFor(t, "all were closed but those within the share",
+		func() bool { return w.api.Stats().EvictedConns >= 2*limit-1 })
 	w.visit("127.0.0.1").ask("GET", "/v1/status", true).want(200)
 }
 
@@ -237,7 +238,8 @@ func TestRefusedConn(t *testing.T) {
 	a := v.world.answerOn(v.in, "beyond all places")
 	var p problem
 	a.json(&p)
-	if a.status != http.StatusServiceUnavailable || p.Code != codeBusy || a.header.Get("Retry-After") == "" || a.header.Get("Content-Type") != details.MediaType {
+	if a.status != http.StatusServiceUnavailable || p.Code != codeBusy || a.header.Get("Retry-After") == "" ||
+		a.header.Get("Content-Type") != details.MediaType {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	if s := w.api.Stats(); s.RefusedConns.Load() != 1 {
@@ -248,7 +250,8 @@ func TestRefusedConn(t *testing.T) {
 // TestAddressOf: a host with IPv6 has many addresses, and counts once.
 func TestAddressOf(t *testing.T) {
 	for remote, want := range map[string]string{
-		"192.0.2.1:5000": "192.0.2.1", "[::ffff:192.0.2.1]:5000": "192.0.2.1", "[2001:db8:1:2:3:4:5:6]:80": "2001:db8:1:2::", "[fe80::1%1]:80": "fe80::",
+		"192.0.2.1:5000": "192.0.2.1", "[::ffff:192.0.2.1]:5000": "192.0.2.1",
+		"[2001:db8:1:2:3:4:5:6]:80": "2001:db8:1:2::", "[fe80::1%1]:80": "fe80::",
 	} {
 		tcp, err := net.ResolveTCPAddr("tcp", remote)
 		if err != nil {

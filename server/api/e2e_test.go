@@ -62,7 +62,8 @@ func TestMessageVerbatim(t *testing.T) {
 		{"x", "text/plain; charset", "", 415, codeMediaType},
 		{"x", "text/plain", "gzip", 415, codeMediaType},
 	} {
-		w.do("POST", "/v1/groups/g/messages", test.body, "Content-Type: "+test.contentType, "Content-Encoding: "+test.encoding).
+		w.do("POST", "/v1/groups/g/messages", test.body, "Content-Type: "+test.contentType,
+			"Content-Encoding: "+test.encoding).
 			wantCode(test.status, test.code)
 	}
 	m.sync()
@@ -72,7 +73,8 @@ func TestMessageVerbatim(t *testing.T) {
 func TestGroupNamesInPaths(t *testing.T) {
 	w := start(t, nil)
 	for _, name := range []string{
-		"123", "a/b", "//", "/a/", "..", ".", "a b", "+", "%", "%2F", "?", "#", "ü🙂", "a\x00b", "{group}", ";", strings.Repeat("x", 256),
+		"123", "a/b", "//", "/a/", "..", ".", "a b", "+", "%", "%2F", "?", "#", "ü🙂", "a\x00b", "{group}", ";",
+		strings.Repeat("x", 256),
 	} {
 		path := "/v1/groups/" + url.PathEscape(name)
 		if strings.Trim(name, ".") == "" {
@@ -95,8 +97,9 @@ func TestGroupNamesInPaths(t *testing.T) {
 		waitFor(t, "the session is gone", func() bool { return len(w.sessions()) == 0 })
 	}
 	for path, code := range map[string]string{
-		"/v1/groups//messages":                                    codeNotFound,
-		"/v1/groups/%2F/messages":                                 codeNotFound, // net/http's mux takes it for an end: see doc.go
+		"/v1/groups//messages": codeNotFound,
+		// net/http's mux takes it for an end: see doc.go
+		"/v1/groups/%2F/messages":                                 codeNotFound,
 		"/v1/groups/a/b/messages":                                 codeNotFound,
 		"/v1/groups/../messages":                                  codeNotFound,
 		"/v1/groups/g/messages/":                                  codeNotFound,
@@ -125,7 +128,11 @@ func TestPublish(t *testing.T) {
 	}{
 		{`{"groups":["a"],"message":"hi"}`, []string{"hi"}, nil},
 		{`{"groups":[123],"message":"int"}`, []string{"int"}, nil},
-		{` {"message" : {"a" : 1.50,  "b":[ ]} , "groups":["a","b"]} `, []string{`{"a" : 1.50,  "b":[ ]}`}, []string{`{"a" : 1.50,  "b":[ ]}`}},
+		{
+			` {"message" : {"a" : 1.50,  "b":[ ]} , "groups":["a","b"]} `,
+			[]string{`{"a" : 1.50,  "b":[ ]}`},
+			[]string{`{"a" : 1.50,  "b":[ ]}`},
+		},
 		{`{"groups":["a","a","123"],"message":"thrice"}`, []string{"thrice", "thrice", "thrice"}, nil},
 		{`{"groups":["a"],"message":null}`, []string{"null"}, nil},
 		{`{"groups":["a"],"message":1e400}`, []string{"1e400"}, nil},
@@ -134,7 +141,11 @@ func TestPublish(t *testing.T) {
 		{`{"groups":["a"],"message":{"x":"<&>\u00e4"}}`, []string{`{"x":"<&>\u00e4"}`}, nil},
 		{`{"gr\u006fups":["\u0061"],"message":"escaped"}`, []string{"escaped"}, nil},
 		{`{"groups":["a","b"],"message":"not to other","exclude":["` + id + `"]}`, []string{"not to other"}, nil},
-		{`{"groups":["a","b"],"message":"gone ones do no harm","exclude":["0-ffff-ff"]}`, []string{"gone ones do no harm"}, []string{"gone ones do no harm"}},
+		{
+			`{"groups":["a","b"],"message":"gone ones do no harm","exclude":["0-ffff-ff"]}`,
+			[]string{"gone ones do no harm"},
+			[]string{"gone ones do no harm"},
+		},
 		{`{"groups":["nobody"],"message":"is there"}`, nil, nil},
 	} {
 		w.post(test.body).order()
@@ -217,8 +228,10 @@ func TestPublishRefusals(t *testing.T) {
 			t.Errorf("the answer repeats the input: %s", a.body)
 		}
 	}
-	w.do("POST", "/v1/publish", `{"groups":["a"],"message":"x"}`, "Content-Type: application/x-www-form-urlencoded").wantCode(415, codeMediaType)
-	w.do("POST", "/v1/publish", `{"groups":["a"],"message":"x"}`, "Content-Type: application/json; charset=latin1").wantCode(415, codeMediaType)
+	w.do("POST", "/v1/publish", `{"groups":["a"],"message":"x"}`,
+		"Content-Type: application/x-www-form-urlencoded").wantCode(415, codeMediaType)
+	w.do("POST", "/v1/publish", `{"groups":["a"],"message":"x"}`,
+		"Content-Type: application/json; charset=latin1").wantCode(415, codeMediaType)
 	m.sync()
 	w.do("POST", "/v1/publish", `{"groups":["a"],"message":"without a type"}`).order()
 	m.want("without a type")
@@ -264,7 +277,10 @@ func TestBatch(t *testing.T) {
 		t.Errorf("an empty batch: %q", a.body)
 	}
 	// One mistake in the JSON and nothing is published, though the first items are fine.
-	for _, tail := range []string{`,{"groups":["a"],"message":"x"`, `,{"groups":["a"],"message":"x","message":"y"}]`, `,"\udc00"]`, `]]`} {
+	for _, tail := range []string{
+		`,{"groups":["a"],"message":"x"`, `,{"groups":["a"],"message":"x","message":"y"}]`,
+		`,"\udc00"]`, `]]`,
+	} {
 		w.post(`[{"groups":["a"],"message":"x"}`+tail).wantCode(400, codeBadJSON)
 	}
 	item := `{"groups":["a"],"message":"x"},`

@@ -21,8 +21,10 @@ func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{
 		"POST /v1/groups/a%2Fb/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello",
 		"POST /v1/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-		"POST /v1/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\nContent-Type: multipart/form-data\r\n\r\n",
-		"POST /v1/publish HTTP/1.1\r\nHost: [::1]:80\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 35\r\n\r\n" +
+		"POST /v1/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\nContent-Type: " +
+			"multipart/form-data\r\n\r\n",
+		"POST /v1/publish HTTP/1.1\r\nHost: [::1]:80\r\nContent-Type: application/json; charset=utf-8\r\n" +
+			"Content-Length: 35\r\n\r\n" +
 			`[{"groups":["g",1],"message":"hi"}]`,
 		"POST /v1/publish HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
 		"GET /v1/groups?prefix=%FF&limit=5&after HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: a\r\n\r\n",
@@ -30,11 +32,13 @@ func FuzzRequest(f *testing.F) {
 		"DELETE /v1/sessions/0-1f-3?code=4001&reason=bye HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\n\r\n",
 		"PUT /v1/groups/g/members/0-1-1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
 		"POST /v1/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000\r\n\r\n" + strings.Repeat("x", 2000),
-		"POST /v1/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n" + strings.Repeat("x", 2000) + "\r\n0\r\n\r\n",
+		"POST /v1/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n" +
+			strings.Repeat("x", 2000) + "\r\n0\r\n\r\n",
 		"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
 		"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
 		"GET http://localhost//x/../v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n",
-		"HEAD / HTTP/1.0\r\n\r\n", "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", "POST /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"HEAD / HTTP/1.0\r\n\r\n", "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"POST /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -73,7 +77,8 @@ func FuzzRequest(f *testing.F) {
 		if s := a.Stats(); s.Panics.Load() > 0 || s.InFlight != 0 {
 			t.Fatalf("%d panics, %d in flight", s.Panics.Load(), s.InFlight)
 		}
-		if published > maxItems || published > 0 && got.status != http.StatusAccepted && got.status != http.StatusUnprocessableEntity {
+		if published > maxItems || published > 0 && got.status != http.StatusAccepted &&
+			got.status != http.StatusUnprocessableEntity {
 			t.Fatalf("%d published, answered %d %s", published, got.status, got.body)
 		}
 		if got.status < 200 || got.status >= 300 {

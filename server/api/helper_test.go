@@ -124,8 +124,11 @@ func aHistory(at time.Time) monitor.History {
 	return monitor.History{
 		EverySeconds: 1,
 		Samples: monitor.Samples{
-			AtMillis: []int64{at.UnixMilli()}, Sessions: []int{1}, MessagesPerSecond: []float64{2}, DeliveriesPerSecond: []float64{4},
-			LatencyP50: []float64{0.001}, LatencyP99: []float64{0.002}, BacklogBytes: []int{5}, ResidentBytes: []int64{6}, CPUs: []float64{0.5},
+			AtMillis: []int64{at.UnixMilli()}, Sessions: []int{1}, MessagesPerSecond: []float64{2},
+			DeliveriesPerSecond: []float64{4},
+			LatencyP50:          []float64{0.001}, LatencyP99: []float64{0.002},
+			BacklogBytes: []int{5}, ResidentBytes: []int64{6},
+			CPUs: []float64{0.5},
 		},
 		Events: []monitor.Event{{Kind: monitor.EventRefused, Cause: "handshakes", From: at, To: at, Count: 3}},
 	}
@@ -218,7 +221,8 @@ func (a *answer) problem() problem {
 	if got := a.header.Get("Content-Type"); got != details.MediaType {
 		a.t.Errorf("%s: Content-Type %q", a.what, got)
 	}
-	if p.Status != a.status || p.Title == "" || p.Code == "" || p.Detail == "" || p.RequestID != a.header.Get("X-Request-Id") {
+	if p.Status != a.status || p.Title == "" || p.Code == "" || p.Detail == "" ||
+		p.RequestID != a.header.Get("X-Request-Id") {
 		a.t.Errorf("%s: %d with an incomplete problem %s", a.what, a.status, a.body)
 	}
 	if (a.status == 503) != (a.header.Get("Retry-After") != "") {
@@ -287,7 +291,8 @@ func (w *world) connect(groups ...string) *member {
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
 	transport := new(http.Transport)
-	conn, response, err := websocket.Dial(ctx, "ws://"+w.ws+"/", &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
+	conn, response, err := websocket.Dial(ctx, "ws://"+w.ws+"/",
+		&websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
 	if response != nil && response.Body != nil {
 		defer func() { _ = response.Body.Close() }()
 	}
@@ -416,7 +421,10 @@ func (ready) History() monitor.History { return aHistory(time.Now()) }
 // fakeAPI is an API before a fake engine.
 func fakeAPI(t *testing.T, f *fake, change func(*Options)) *API {
 	t.Helper()
-	o := Options{Engine: f, Monitor: &still{}, Limits: DefaultLimits(), Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	o := Options{
+		Engine: f, Monitor: &still{}, Limits: DefaultLimits(),
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}
 	if change != nil {
 		change(&o)
 	}
@@ -455,7 +463,8 @@ func (m *memory) Write(b []byte) (int, error) {
 }
 
 func request(method, target, body string, headers ...string) *http.Request {
-	r, err := http.NewRequestWithContext(context.Background(), method, "http://127.0.0.1:1235"+target, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(context.Background(), method, "http://127.0.0.1:1235"+target,
+		strings.NewReader(body))
 	if err != nil {
 		panic(fmt.Sprint(method, " ", target, ": ", err))
 	}

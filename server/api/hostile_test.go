@@ -38,7 +38,8 @@ func TestPipelined(t *testing.T) {
 		out := bufio.NewWriterSize(c, 32<<10)
 		for i := range requests {
 			text := fmt.Sprint(i)
-			fmt.Fprintf(out, "POST /v1/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: %s\r\nContent-Length: %d\r\n\r\n%s", text, len(text), text)
+			fmt.Fprintf(out, "POST /v1/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: %s\r\n"+
+				"Content-Length: %d\r\n\r\n%s", text, len(text), text)
 		}
 		if err := out.Flush(); err != nil {
 			t.Error(err)
@@ -128,7 +129,8 @@ func TestCutBody(t *testing.T) {
 func TestLargeBody(t *testing.T) {
 	w := start(t, nil)
 	m := w.connect("g")
-	c := w.raw("POST /v1/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65537\r\nExpect: 100-continue\r\n\r\n")
+	c := w.raw("POST /v1/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65537\r\nExpect: " +
+		"100-continue\r\n\r\n")
 	w.answerOn(bufio.NewReader(c), "announced").wantCode(413, codeTooLarge)
 	c = w.raw("POST /v1/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9223372036854775807\r\n\r\n")
 	w.answerOn(bufio.NewReader(c), "announced beyond all bounds").wantCode(413, codeTooLarge)
@@ -332,7 +334,8 @@ func TestFullRing(t *testing.T) {
 	for _, text := range want {
 		m.want(text)
 	}
-	waitFor(t, "publishing works again", func() bool { return w.do("POST", "/v1/groups/g/messages", "the end").status == 202 })
+	waitFor(t, "publishing works again",
+		func() bool { return w.do("POST", "/v1/groups/g/messages", "the end").status == 202 })
 	m.want("the end")
 }
 
@@ -347,7 +350,8 @@ func TestBatchOutOfTime(t *testing.T) {
 		return 0, ctx.Err()
 	}}
 	a := fakeAPI(t, f, func(o *Options) { o.Limits.PublishTimeout = time.Second })
-	got := ask(t, a.Handler(false), request("POST", "/v1/publish", `[{"groups":["g"],"message":"a"},{"groups":["g"],"message":"b"}]`)).want(202)
+	got := ask(t, a.Handler(false), request("POST", "/v1/publish",
+		`[{"groups":["g"],"message":"a"},{"groups":["g"],"message":"b"}]`)).want(202)
 	var results []struct {
 		Pending bool
 		Code    string
@@ -374,8 +378,14 @@ func TestClientGone(t *testing.T) {
 	}
 	gone, cancel := context.WithCancel(context.Background())
 	cancel()
-	a := fakeAPI(t, &fake{publish: func(ctx context.Context, _ loop.Publication) (uint64, error) { return 3, ctx.Err() }}, nil)
-	for path, body := range map[string]string{"/v1/groups/g/messages": "x", "/v1/publish": `{"groups":["g"],"message":"x"}`} {
+	a := fakeAPI(t, &fake{publish: func(ctx context.Context, _ loop.Publication) (uint64, error) {
+		return 3,
+			ctx.Err()
+	}}, nil)
+	for path, body := range map[string]string{
+		"/v1/groups/g/messages": "x",
+		"/v1/publish":           `{"groups":["g"],"message":"x"}`,
+	} {
 		if got := ask(t, a.Handler(false), request("POST", path, body).WithContext(gone)); got.order() != 3 {
 			t.Errorf("%s: %s", path, got.body)
 		}

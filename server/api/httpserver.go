@@ -97,7 +97,10 @@ func (a *API) LimitConns(l net.Listener) net.Listener {
 	}
 	stopped := make(chan struct{})
 	limited.stop = sync.OnceFunc(func() { close(stopped) })
-	limited.acceptor = accept.Acceptor{Listener: l, Stopped: stopped, Log: a.ration, OnError: func() { a.counters.AcceptErrors.Add(1) }}
+	limited.acceptor = accept.Acceptor{
+		Listener: l, Stopped: stopped, Log: a.ration,
+		OnError: func() { a.counters.AcceptErrors.Add(1) },
+	}
 	return limited
 }
 

@@ -61,7 +61,8 @@ func (s *scanner) batch(maxItems int) []item {
 	s.open('[')
 	for first := true; s.next(']', first); first = false {
 		if len(items) == maxItems {
-			s.fail(problemf(http.StatusRequestEntityTooLarge, codeTooManyItems, "a batch has %d items at most: nothing was published", maxItems))
+			s.fail(problemf(http.StatusRequestEntityTooLarge, codeTooManyItems,
+				"a batch has %d items at most: nothing was published", maxItems))
 			break
 		}
 		items = append(items, s.item())
@@ -175,7 +176,8 @@ func (it *item) readExclude(s *scanner) {
 		case n > loop.MaxPublicationExcludes:
 			it.blame(problemf(http.StatusUnprocessableEntity, codeTooManyExcludes, "%v", loop.ErrTooManyExcludes))
 		case !isText || err != nil:
-			it.blame(problemf(http.StatusUnprocessableEntity, codeBadSession, "exclude has something in it that is not a session id"))
+			it.blame(problemf(http.StatusUnprocessableEntity, codeBadSession,
+				"exclude has something in it that is not a session id"))
 		case it.problem == nil:
 			it.exclude = append(it.exclude, id)
 		}

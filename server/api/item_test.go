@@ -39,7 +39,8 @@ func TestParseItemsProperty(t *testing.T) {
 				text := strings.ToValidUTF8(rapid.String().Draw(t, "message"), "\ufffd")
 				o.Message, it.payload = quoted(text), []byte(text)
 			} else {
-				o.Message = quoted(rapid.MapOf(rapid.StringMatching(`[a-z\\"]*`), rapid.Float64Range(-1e300, 1e300)).Draw(t, "value"))
+				o.Message = quoted(rapid.MapOf(rapid.StringMatching(`[a-z\\"]*`), rapid.Float64Range(-1e300, 1e300)).Draw(t,
+					"value"))
 				it.payload = o.Message
 			}
 			for range rapid.IntRange(0, 3).Draw(t, "excludes") {
@@ -58,7 +59,8 @@ func TestParseItemsProperty(t *testing.T) {
 			}
 			for i := range got {
 				g, w := got[i], want[i]
-				if g.problem != nil || !slices.Equal(g.groups, w.groups) || !bytes.Equal(g.payload, w.payload) || g.isText != w.isText || !slices.Equal(g.exclude, w.exclude) {
+				if g.problem != nil || !slices.Equal(g.groups, w.groups) || !bytes.Equal(g.payload, w.payload) ||
+					g.isText != w.isText || !slices.Equal(g.exclude, w.exclude) {
 					t.Fatalf("%s: item %d is %+v, want %+v", body, i, g, w)
 				}
 			}

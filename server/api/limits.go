@@ -85,7 +85,8 @@ func (l Limits) Validate() error {
 	within(l.StallAfter, "StallAfter")
 	within(l.MaxSampleAge, "MaxSampleAge")
 	if len(errs) == 0 && l.MaxBatchBytes < l.MaxMessageBytes {
-		errs = append(errs, fmt.Errorf("MaxBatchBytes: wants at least MaxMessageBytes (%d), got %d", l.MaxMessageBytes, l.MaxBatchBytes))
+		errs = append(errs, fmt.Errorf("MaxBatchBytes: wants at least MaxMessageBytes (%d), got %d", l.MaxMessageBytes,
+			l.MaxBatchBytes))
 	}
 	return errors.Join(errs...)
 }

@@ -54,16 +54,22 @@ func TestContract(t *testing.T) {
 		"groups, and excluded sessions, of an item": grouped(loop.MaxPublicationGroups) + " each",
 		"entries of a page":                         grouped(maxPageEntries),
 		"request line and headers":                  kib(o.MaxHeaderBytes) + " (and 4 that net/http adds)",
-		"time for the head / the whole request / the answer / until the next request": fmt.Sprintf("%.0f s / %.0f s / %.0f s / %.0f s",
+		"time for the head / the whole request / the answer / until the next request": fmt.Sprintf("%.0f s / %.0f s / "+
+			"%.0f s / %.0f s",
 			o.ReadHeaderTimeout.Seconds(), o.ReadTimeout.Seconds(), o.WriteTimeout.Seconds(), o.IdleTimeout.Seconds()),
-		"waiting for room in the ring, a whole batch together":                 fmt.Sprintf("%.0f s", l.PublishTimeout.Seconds()),
-		"waiting for the loops' answers":                                       fmt.Sprintf("%.0f s", l.QueryTimeout.Seconds()),
+		"waiting for room in the ring, a whole batch together": fmt.Sprintf("%.0f s",
+			l.PublishTimeout.Seconds()),
+		"waiting for the loops' answers": fmt.Sprintf("%.0f s",
+			l.QueryTimeout.Seconds()),
 		"requests being worked on; what wants no token, and metrics, left out": grouped(l.MaxInFlight),
 		"answers to `/metrics` being made":                                     grouped(l.MaxScrapes),
 		"listings being made":                                                  grouped(l.MaxListings),
-		"connections, of all listeners together; less where the process may have fewer than 8,192 files open, see below": grouped(l.MaxConns),
-		"connections beyond these, each for one request about health or metrics":                                         grouped(ReservedConns),
-		"connections of one address (IPv6: of one /64) that have shown no token, where tokens are wanted":                "a quarter of the connections",
+		"connections, of all listeners together; " +
+			"less where the process may have fewer than 8,192 files open, see below": grouped(l.MaxConns),
+		"connections beyond these, each for one request about health or " +
+			"metrics": grouped(ReservedConns),
+		"connections of one address (IPv6: of one /64) that have shown no token, where tokens " +
+			"are wanted": "a quarter of the connections",
 		"tokens / bytes of one": grouped(MaxTokens) + " / " + grouped(MaxTokenBytes),
 		"body of `/v1/publish`": kib(l.MaxBatchBytes) + ", or twice a message where that is more",
 	}
@@ -74,7 +80,8 @@ func TestContract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, _ := strings.Cut(string(contract), "### Limits of the API\n\n| limit | default | at the limit |\n|---|---|---|\n")
+	_, table, _ := strings.Cut(string(contract),
+		"### Limits of the API\n\n| limit | default | at the limit |\n|---|---|---|\n")
 	table, _, _ = strings.Cut(table, "\n\n")
 	for line := range strings.Lines(table) {
 		cells := strings.Split(strings.Trim(line, "| \n"), " | ")

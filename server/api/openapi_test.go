@@ -69,7 +69,10 @@ type schema struct {
 const documentURL = "http://groupcast.test/openapi.json"
 
 var describedAPI = sync.OnceValue(func() *description {
-	d := &description{mux: http.NewServeMux(), compiler: jsonschema.NewCompiler(), compiled: make(map[string]*jsonschema.Schema)}
+	d := &description{
+		mux: http.NewServeMux(), compiler: jsonschema.NewCompiler(),
+		compiled: make(map[string]*jsonschema.Schema),
+	}
 	if err := json.Unmarshal(document, d); err != nil {
 		panic(err)
 	}
@@ -191,7 +194,8 @@ func TestDescriptionIsOpenAPI(t *testing.T) {
 		}
 	}
 	h := fakeAPI(t, &fake{}, nil).Handler(true)
-	if got := ask(t, h, request("GET", "/openapi.json", "")).want(200); got.body != string(document) || got.header.Get("Content-Type") != "application/json" {
+	if got := ask(t, h, request("GET", "/openapi.json", "")).want(200); got.body != string(document) ||
+		got.header.Get("Content-Type") != "application/json" {
 		t.Errorf("served %d bytes as %q", len(got.body), got.header.Get("Content-Type"))
 	}
 }
@@ -221,10 +225,13 @@ func TestDescriptionIsComplete(t *testing.T) {
 func TestDescribedStructs(t *testing.T) {
 	schemas := describedAPI().Components.Schemas
 	for name, value := range map[string]any{
-		"Accepted": accepted{}, "GroupsPage": groupsPage{}, "GroupInfo": loop.GroupInfo{}, "SessionsPage": sessionsPage{}, "SessionInfo": loop.SessionInfo{},
-		"Health": health{}, "Problem": problem{}, "FieldError": details.FieldError{}, "Status": monitor.Status{}, "Listener": monitor.Listener{},
-		"History": monitor.History{}, "Samples": monitor.Samples{}, "Event": monitor.Event{},
-		"Reactor": monitor.Reactor{}, "Group": monitor.Group{}, "Channel": monitor.Channel{}, "ChannelJoin": monitor.ChannelJoin{},
+		"Accepted": accepted{}, "GroupsPage": groupsPage{}, "GroupInfo": loop.GroupInfo{}, "SessionsPage": sessionsPage{},
+		"SessionInfo": loop.SessionInfo{},
+		"Health":      health{}, "Problem": problem{}, "FieldError": details.FieldError{}, "Status": monitor.Status{},
+		"Listener": monitor.Listener{},
+		"History":  monitor.History{}, "Samples": monitor.Samples{}, "Event": monitor.Event{},
+		"Reactor": monitor.Reactor{}, "Group": monitor.Group{}, "Channel": monitor.Channel{},
+		"ChannelJoin": monitor.ChannelJoin{},
 	} {
 		s := schemas[name]
 		var required []string
@@ -247,8 +254,10 @@ func TestDescribedStructs(t *testing.T) {
 			}
 			compareType(t, name+"."+tag, field.Type, p)
 		}
-		if slices.Sort(required); fields != len(s.Properties) || !slices.Equal(required, slices.Sorted(slices.Values(s.Required))) {
-			t.Errorf("%s: %d fields are sent, %d described; always there are %q, required %q", name, fields, len(s.Properties), required, s.Required)
+		if slices.Sort(required); fields != len(s.Properties) ||
+			!slices.Equal(required, slices.Sorted(slices.Values(s.Required))) {
+			t.Errorf("%s: %d fields are sent, %d described; always there are %q, required %q", name, fields, len(s.Properties),
+				required, s.Required)
 		}
 	}
 }
@@ -260,8 +269,10 @@ func compareType(t *testing.T, name string, field reflect.Type, s schema) {
 		field = field.Elem()
 	}
 	want := map[reflect.Kind]string{
-		reflect.String: "string", reflect.Bool: "boolean", reflect.Float64: "number", reflect.Slice: "array", reflect.Array: "array",
-		reflect.Int: "integer", reflect.Int64: "integer", reflect.Uint64: "integer", reflect.Uint32: "integer", reflect.Struct: "object",
+		reflect.String: "string", reflect.Bool: "boolean", reflect.Float64: "number", reflect.Slice: "array",
+		reflect.Array: "array",
+		reflect.Int:   "integer", reflect.Int64: "integer", reflect.Uint64: "integer", reflect.Uint32: "integer",
+		reflect.Struct: "object",
 	}[field.Kind()]
 	if s.Ref != "" && s.Ref != "#/components/schemas/"+strings.ToUpper(field.Name()[:1])+field.Name()[1:] {
 		t.Errorf("%s is a %s, described as %s", name, field, s.Ref)
@@ -321,7 +332,8 @@ func TestDescribedParameters(t *testing.T) {
 				case p.In == "path":
 				case p.Schema.Minimum != nil:
 					low, high := *p.Schema.Minimum, *p.Schema.Maximum
-					for n, want := range map[int]bool{low - 1: false, low: true, *p.Schema.Default: true, high: true, high + 1: false} {
+					for n, want := range map[int]bool{low - 1: false, low: true, *p.Schema.Default: true, high: true, high +
+						1: false} {
 						if got := status("?" + p.Name + "=" + strconv.Itoa(n)); (got < 300) != want {
 							t.Errorf("%s?%s=%d: %d", op.OperationID, p.Name, n, got)
 						}
@@ -374,8 +386,10 @@ func TestDescribedBodies(t *testing.T) {
 		`{"groups":["a"],"message":1,"x":1}`:         false,
 		`{"groups":["a"],"message":1,"exclude":[1]}`: false,
 		`1`: false,
-		`{"groups":["a"` + strings.Repeat(`,"a"`, loop.MaxPublicationGroups) + `],"message":1}`:                           false,
-		`{"groups":["a"],"message":1,"exclude":["0-1-1"` + strings.Repeat(`,"0-1-1"`, loop.MaxPublicationExcludes) + `]}`: false,
+		`{"groups":["a"` + strings.Repeat(`,"a"`, loop.MaxPublicationGroups) +
+			`],"message":1}`: false,
+		`{"groups":["a"],"message":1,"exclude":["0-1-1"` + strings.Repeat(`,"0-1-1"`, loop.MaxPublicationExcludes) +
+			`]}`: false,
 	} {
 		if err := s.Validate(parsed([]byte(body))); (err == nil) != want {
 			t.Errorf("%.60s is described as %v", body, err)

@@ -43,7 +43,9 @@ func doing[In any](read func(*parameters) In, do func(context.Context, In) *prob
 }
 
 // taking is an operation that takes a body, whole and within its limit.
-func taking[In, Out any](kind bodyKind, read func(*parameters) In, do func(context.Context, In, []byte) (Out, *problem)) carry {
+func taking[In, Out any](kind bodyKind, read func(*parameters) In,
+	do func(context.Context, In, []byte) (Out, *problem),
+) carry {
 	return func(w http.ResponseWriter, r *http.Request, limits *Limits) *problem {
 		in, p := readParameters(r, read)
 		if p != nil {

@@ -76,7 +76,10 @@ func (a *API) publishItem(ctx context.Context, it *item) (accepted, *problem) {
 		// whether it did.
 		it.problem = problemOf(loop.ErrOverloaded)
 	default:
-		return a.publishOne(ctx, loop.Publication{Groups: it.groups, Payload: it.payload, IsText: it.isText, Exclude: it.exclude})
+		return a.publishOne(ctx, loop.Publication{
+			Groups: it.groups, Payload: it.payload, IsText: it.isText,
+			Exclude: it.exclude,
+		})
 	}
 	a.counters.RefusedItems.Add(1)
 	return accepted{}, it.problem

@@ -86,7 +86,8 @@ func scan(text []byte) *problem {
 // TestScannerEdges: where JSON ends and something like it begins.
 func TestScannerEdges(t *testing.T) {
 	for _, text := range []string{
-		"0", "-0", "1.5e-7", "1E+400", "0.0", " [ ] ", "{}", `{"a":{}}`, `[[],{},"",0,true,false,null]`, `"\"\\\/\b\f\n\r\t\u00e4"`, `"\u0000"`,
+		"0", "-0", "1.5e-7", "1E+400", "0.0", " [ ] ", "{}", `{"a":{}}`, `[[],{},"",0,true,false,null]`,
+		`"\"\\\/\b\f\n\r\t\u00e4"`, `"\u0000"`,
 		"\"\u2028\x7f\ufeff\ufffd\"", strings.Repeat("[", maxJSONDepth) + strings.Repeat("]", maxJSONDepth),
 	} {
 		if p := scan([]byte(text)); p != nil || !valid([]byte(text)) {
@@ -94,9 +95,12 @@ func TestScannerEdges(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", " ", "+1", "01", "-", "1.", ".5", "1e", "1e+", "0x1", "-01", "NaN", "Infinity", "nul", "nulll", "True", "[1,]", "[,1]", "[1 2]", "[1", "]",
-		`{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `{a:1}`, `{1:1}`, `{"a":1 "b":2}`, `{"a":1`, `{"a"`, `{"`, `"`, `"\`, `"\u12`, `"\u12"`, `"\x"`, `"\u12g4"`, "\"\t\"",
-		"\"\x00\"", "\"\xff\"", "\"\xed\xa0\x80\"", "\xef\xbb\xbf1", "1\x00", "\x00", "1,", "1 1", "[}", "{]", "\u00a01", "/**/1",
+		"", " ", "+1", "01", "-", "1.", ".5", "1e", "1e+", "0x1", "-01", "NaN", "Infinity", "nul", "nulll", "True", "[1,]",
+		"[,1]", "[1 2]", "[1", "]",
+		`{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `{a:1}`, `{1:1}`, `{"a":1 "b":2}`, `{"a":1`, `{"a"`, `{"`, `"`, `"\`, `"\u12`,
+		`"\u12"`, `"\x"`, `"\u12g4"`, "\"\t\"",
+		"\"\x00\"", "\"\xff\"", "\"\xed\xa0\x80\"", "\xef\xbb\xbf1", "1\x00", "\x00", "1,", "1 1", "[}", "{]", "\u00a01",
+		"/**/1",
 		strings.Repeat("[", maxJSONDepth+1) + strings.Repeat("]", maxJSONDepth+1),
 		strings.Repeat(`{"a":`, maxJSONDepth+1) + "1" + strings.Repeat("}", maxJSONDepth+1),
 	} {
@@ -109,7 +113,8 @@ func TestScannerEdges(t *testing.T) {
 // FuzzScanner: what is taken is what the obvious way takes, whole and cut anywhere.
 func FuzzScanner(f *testing.F) {
 	for _, seed := range []string{
-		` {"a" : [1.50, -0, 1e400, "\ud83d\ude42", null, true], "b":{}} `, `"\ud83d"`, "[[[]]]", "\"\xff\"", `{"a":1}{`, "01", `"\u00e4ä"`,
+		` {"a" : [1.50, -0, 1e400, "\ud83d\ude42", null, true], "b":{}} `, `"\ud83d"`, "[[[]]]", "\"\xff\"", `{"a":1}{`,
+		"01", `"\u00e4ä"`,
 	} {
 		f.Add([]byte(seed), len(seed)/2)
 	}

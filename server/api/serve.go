@@ -149,7 +149,8 @@ func wellFormedID(id string) bool {
 func (a *API) serveUnrouted(found *routing, r *http.Request) {
 	c, out := found.call, found.out
 	escaped := r.URL.EscapedPath()
-	if a.page != nil && escaped == path.Clean(escaped) && !strings.HasPrefix(escaped, "/v1/") && found.status != http.StatusMethodNotAllowed {
+	if a.page != nil && escaped == path.Clean(escaped) && !strings.HasPrefix(escaped, "/v1/") &&
+		found.status != http.StatusMethodNotAllowed {
 		switch {
 		case c.reserved:
 			busy("too many connections").write(out, c.id)
@@ -171,7 +172,8 @@ func (a *API) serveUnrouted(found *routing, r *http.Request) {
 }
 
 func notFound() *problem {
-	return problemf(http.StatusNotFound, codeNotFound, "there is nothing at this path; /openapi.json describes what there is")
+	return problemf(http.StatusNotFound, codeNotFound,
+		"there is nothing at this path; /openapi.json describes what there is")
 }
 
 func notAllowed(allow string) *problem {
@@ -263,7 +265,8 @@ const statusGone = 499
 func (a *API) logCall(c *call, out *recorder, r *http.Request) {
 	level, message := slog.LevelDebug, "api request"
 	var missed uint64
-	if out.status >= http.StatusInternalServerError || out.status == http.StatusUnauthorized || out.status == http.StatusForbidden {
+	if out.status >= http.StatusInternalServerError || out.status == http.StatusUnauthorized ||
+		out.status == http.StatusForbidden {
 		var ok bool
 		if ok, missed = a.ration.Take(strconv.Itoa(out.status)); ok {
 			level, message = slog.LevelWarn, "api request refused"

@@ -78,15 +78,18 @@ func TestRoutes(t *testing.T) {
 		}
 	}
 	ask(t, with.Handler(false), request("POST", "/", "")).wantCode(405, codeNotAllowed)
-	if got := ask(t, with.Handler(false), request("GET", "/metrics", "", "Accept: text/csv")); got.body != "up 1\n" || got.header.Get("Content-Type") != "text/plain; asked=text-csv" {
+	if got := ask(t, with.Handler(false), request("GET", "/metrics", "", "Accept: text/csv")); got.body != "up 1\n" ||
+		got.header.Get("Content-Type") != "text/plain; asked=text-csv" {
 		t.Errorf("metrics: %q as %q", got.body, got.header.Get("Content-Type"))
 	}
-	if got := ask(t, with.Handler(false), request("GET", "/", "")); got.body != "<html>" || got.header.Get("Content-Type") != "text/html" {
+	if got := ask(t, with.Handler(false), request("GET", "/", "")); got.body != "<html>" ||
+		got.header.Get("Content-Type") != "text/html" {
 		t.Errorf("page: %q as %q", got.body, got.header.Get("Content-Type"))
 	}
 	// JSON it is, whatever a client would rather have.
 	for _, accept := range []string{"", "*/*", "text/html", "json", "application/xml;q=1", "application/problem+json"} {
-		if got := ask(t, with.Handler(false), request("GET", "/v1/status", "", "Accept: "+accept)); got.header.Get("Content-Type") != "application/json" {
+		if got := ask(t, with.Handler(false), request("GET", "/v1/status", "",
+			"Accept: "+accept)); got.header.Get("Content-Type") != "application/json" {
 			t.Errorf("Accept %q: Content-Type %q", accept, got.header.Get("Content-Type"))
 		}
 	}
@@ -96,7 +99,8 @@ func TestRequestID(t *testing.T) {
 	a := fakeAPI(t, &fake{}, nil)
 	h := a.Handler(false)
 	for _, id := range []string{"a", "A-b_c.9", strings.Repeat("x", maxRequestID)} {
-		if got := ask(t, h, request("GET", "/nothing", "", "X-Request-Id: "+id)).want(404); got.header.Get("X-Request-Id") != id {
+		if got := ask(t, h, request("GET", "/nothing", "",
+			"X-Request-Id: "+id)).want(404); got.header.Get("X-Request-Id") != id {
 			t.Errorf("%q became %q", id, got.header.Get("X-Request-Id"))
 		}
 	}
@@ -165,7 +169,10 @@ func TestPending(t *testing.T) {
 	f := &fake{publish: func(context.Context, loop.Publication) (uint64, error) { return 0, context.DeadlineExceeded }}
 	a := fakeAPI(t, f, nil)
 	h := a.Handler(false)
-	for path, body := range map[string]string{"/v1/groups/g/messages": "x", "/v1/publish": `{"groups":["g"],"message":1}`} {
+	for path, body := range map[string]string{
+		"/v1/groups/g/messages": "x",
+		"/v1/publish":           `{"groups":["g"],"message":1}`,
+	} {
 		if got := ask(t, h, request("POST", path, body)).want(202); got.body != "{\"pending\":true}\n" {
 			t.Errorf("%s: %s", path, got.body)
 		}
@@ -181,10 +188,13 @@ func TestReady(t *testing.T) {
 		stats loop.Stats
 		why   string
 	}{
-		"ready":            {loop.Stats{Taken: now, Silence: []time.Duration{0, 5 * time.Second}}, ""},
-		"no sample":        {loop.Stats{}, "starting"},
-		"draining":         {loop.Stats{Taken: now, Draining: true}, "draining"},
-		"a silent loop":    {loop.Stats{Taken: now, Silence: []time.Duration{0, 5*time.Second + 1}}, "event loop 1 has not answered for 5s"},
+		"ready":     {loop.Stats{Taken: now, Silence: []time.Duration{0, 5 * time.Second}}, ""},
+		"no sample": {loop.Stats{}, "starting"},
+		"draining":  {loop.Stats{Taken: now, Draining: true}, "draining"},
+		"a silent loop": {
+			loop.Stats{Taken: now, Silence: []time.Duration{0, 5*time.Second + 1}},
+			"event loop 1 has not answered for 5s",
+		},
 		"sample still new": {loop.Stats{Taken: now.Add(-10 * time.Second)}, ""},
 		"sample too old":   {loop.Stats{Taken: now.Add(-10*time.Second - 1)}, "nothing has been heard of the loops for 10s"},
 	} {
@@ -241,15 +251,20 @@ func TestLog(t *testing.T) {
 		defer out.Reset()
 		return out.String()
 	}
-	ask(t, h, request("POST", "/v1/groups/g/messages", "the body", "Authorization: Bearer the-right-token-here", "X-Request-Id: one"))
+	ask(t, h, request("POST", "/v1/groups/g/messages", "the body", "Authorization: Bearer the-right-token-here",
+		"X-Request-Id: one"))
 	got := lines()
-	for _, part := range []string{"level=DEBUG", "request_id=one", "operation=publish-message", "status=202", "path=/v1/groups/g/messages"} {
+	for _, part := range []string{
+		"level=DEBUG", "request_id=one", "operation=publish-message", "status=202",
+		"path=/v1/groups/g/messages",
+	} {
 		if !strings.Contains(got, part) {
 			t.Errorf("no %s in %s", part, got)
 		}
 	}
 	f.publish = func(context.Context, loop.Publication) (uint64, error) { return 0, errors.New("the cause") }
-	ask(t, h, request("POST", "/v1/groups/g/messages", "the body", "Authorization: Bearer the-right-token-here", "X-Request-Id: two"))
+	ask(t, h, request("POST", "/v1/groups/g/messages", "the body", "Authorization: Bearer the-right-token-here",
+		"X-Request-Id: two"))
 	got += lines()
 	for _, part := range []string{"level=WARN", "request_id=two", "status=500", `error="the cause"`} {
 		if !strings.Contains(got, part) {

@@ -104,7 +104,8 @@ func ReadTokens(path string) (list, warnings []string, err error) {
 		return fail(errors.New("is a directory"))
 	}
 	if mode := info.Mode().Perm(); mode&0o004 != 0 {
-		warnings = append(warnings, fmt.Sprintf("token file %s: everybody on this machine can read it (mode %04o): chmod 600", path, mode))
+		warnings = append(warnings,
+			fmt.Sprintf("token file %s: everybody on this machine can read it (mode %04o): chmod 600", path, mode))
 	}
 	data, err := io.ReadAll(io.LimitReader(file, maxTokenFile+1))
 	if err != nil {
@@ -118,7 +119,9 @@ func ReadTokens(path string) (list, warnings []string, err error) {
 		return fail(err)
 	}
 	if short > 0 {
-		warnings = append(warnings, fmt.Sprintf("token file %s: %d tokens are shorter than %d characters and could be guessed", path, short, MinTokenBytes))
+		warnings = append(warnings,
+			fmt.Sprintf("token file %s: %d tokens are shorter than %d characters and could be guessed", path, short,
+				MinTokenBytes))
 	}
 	return list, warnings, nil
 }

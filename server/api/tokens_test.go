@@ -16,8 +16,12 @@ func TestReadTokens(t *testing.T) {
 		want []string
 		err  string
 	}{
-		"one":            {"0123456789abcdef", []string{"0123456789abcdef"}, ""},
-		"several":        {"# ours\n0123456789abcdef\r\n\n  # theirs\n\tfedcba9876543210  \n", []string{"0123456789abcdef", "fedcba9876543210"}, ""},
+		"one": {"0123456789abcdef", []string{"0123456789abcdef"}, ""},
+		"several": {
+			"# ours\n0123456789abcdef\r\n\n  # theirs\n\tfedcba9876543210  \n",
+			[]string{"0123456789abcdef", "fedcba9876543210"},
+			"",
+		},
 		"a hash inside":  {"0123456789abcdef#", []string{"0123456789abcdef#"}, ""},
 		"at the limit":   {long, []string{long}, ""},
 		"over the limit": {long + "x", nil, "line 1: wants 1 to 512 characters, got 513"},
@@ -36,7 +40,8 @@ func TestReadTokens(t *testing.T) {
 		if !slices.Equal(got, test.want) || len(warnings) > 0 {
 			t.Errorf("%s: %d tokens, %q", name, len(got), warnings)
 		}
-		if (err == nil) != (test.err == "") || err != nil && (!strings.Contains(err.Error(), test.err) || !strings.Contains(err.Error(), path)) {
+		if (err == nil) != (test.err == "") || err != nil &&
+			(!strings.Contains(err.Error(), test.err) || !strings.Contains(err.Error(), path)) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err != nil && strings.Contains(err.Error(), "89abcdef") {
@@ -70,7 +75,8 @@ func TestReadTokensWarns(t *testing.T) {
 		if err != nil || len(got) != 3 || len(warnings) != want {
 			t.Errorf("mode %o: %d tokens, %q, %v", mode, len(got), warnings, err)
 		}
-		if text := strings.Join(warnings, " "); !strings.Contains(text, "2 tokens are shorter") || strings.Contains(text, "everybody") != (want == 2) {
+		if text := strings.Join(warnings, " "); !strings.Contains(text, "2 tokens are shorter") ||
+			strings.Contains(text, "everybody") != (want == 2) {
 			t.Errorf("mode %o: %s", mode, text)
 		}
 	}

@@ -29,7 +29,8 @@ func TestBackends(t *testing.T) {
 		t.Skip("no PHP: make test-deps installs it, or says how")
 	}
 	o := server.DefaultOptions()
-	o.Listen, o.API, o.Channel, o.Control = []string{"127.0.0.1:0"}, []string{"127.0.0.1:0"}, []string{"127.0.0.1:0"}, "none"
+	o.Listen, o.API, o.Channel, o.Control = []string{"127.0.0.1:0"}, []string{"127.0.0.1:0"}, []string{"127.0.0.1:0"},
+		"none"
 	s, err := server.Start(o, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +81,9 @@ func TestBackends(t *testing.T) {
 	hears("event send_to_group 123: from the tab")
 	tab.expect(own, "from PHP", "from the tab")
 
-	response, err := http.Post(api+"/v1/groups/123/messages", "application/x-www-form-urlencoded", strings.NewReader("from HTTP")) // as curl -d does
+	// as curl -d does
+	response, err := http.Post(api+"/v1/groups/123/messages", "application/x-www-form-urlencoded",
+		strings.NewReader("from HTTP"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +109,8 @@ func TestBackends(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status.Total.Deliveries == 4 && status.Order == 4 && status.Channel.EventsIn == 1 && status.Channel.EventsOut == 3 {
+		if status.Total.Deliveries == 4 && status.Order == 4 && status.Channel.EventsIn == 1 &&
+			status.Channel.EventsOut == 3 {
 			break
 		}
 		if time.Now().After(deadline) {

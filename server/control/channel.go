@@ -106,7 +106,8 @@ func handleChannel(mux *http.ServeMux, get func() Channel) {
 
 // Queues lists up to limit queues of the Channel server, 1 to 1,000.
 func (c *Client) Queues(ctx context.Context, limit int) (list Queues, err error) {
-	return list, c.call(ctx, http.MethodGet, "/control/v1/channel/queues?limit="+strconv.Itoa(min(limit, maxQueues)), nil, &list)
+	return list, c.call(ctx, http.MethodGet, "/control/v1/channel/queues?limit="+strconv.Itoa(min(limit, maxQueues)),
+		nil, &list)
 }
 
 // PurgeQueue throws the messages of a queue away, and is how many they were.

@@ -30,10 +30,12 @@ func TestChannel(t *testing.T) {
 	p.Channel = func() Channel { return channel }
 	c := serve(t, Handler(p, nil))
 	list, err := c.Queues(t.Context(), 5)
-	if err != nil || list.All != 7 || len(list.Queues) != 1 || list.Queues[0].Name != "a b&c" || list.Queues[0].Messages != 5 {
+	if err != nil || list.All != 7 || len(list.Queues) != 1 || list.Queues[0].Name != "a b&c" ||
+		list.Queues[0].Messages != 5 {
 		t.Errorf("%+v, %v", list, err)
 	}
-	if _, err := c.Queues(t.Context(), 0); err == nil || !strings.Contains(err.Error(), `limit: wants 1 to 1000, got "0"`) {
+	if _, err := c.Queues(t.Context(), 0); err == nil ||
+		!strings.Contains(err.Error(), `limit: wants 1 to 1000, got "0"`) {
 		t.Errorf("%v", err)
 	}
 	if n, err := c.PurgeQueue(t.Context(), "a b&c\xff"); n != 3 || err != nil {
@@ -43,7 +45,8 @@ func TestChannel(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	conns, raw, err := c.ChannelConnections(t.Context())
-	if err != nil || len(conns) != 1 || conns[0].Peer != "127.0.0.1:5" || conns[0].IdleSeconds != 1.5 || !strings.Contains(string(raw[0]), `"kind":"channel"`) {
+	if err != nil || len(conns) != 1 || conns[0].Peer != "127.0.0.1:5" || conns[0].IdleSeconds != 1.5 ||
+		!strings.Contains(string(raw[0]), `"kind":"channel"`) {
 		t.Errorf("%+v, %s, %v", conns, raw, err)
 	}
 }
@@ -59,7 +62,8 @@ func TestNoChannel(t *testing.T) {
 			t.Errorf("%+v, %v", conns, err)
 		}
 		_, err := c.Queues(t.Context(), 5)
-		if refused, ok := errors.AsType[*problem.RequestError](err); !ok || refused.Status != http.StatusNotFound || err.Error() != errNoChannel.Error() {
+		if refused, ok := errors.AsType[*problem.RequestError](err); !ok || refused.Status != http.StatusNotFound ||
+			err.Error() != errNoChannel.Error() {
 			t.Errorf("%v", err)
 		}
 	}

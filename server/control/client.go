@@ -117,7 +117,8 @@ func (c *Client) Sessions(ctx context.Context, after string, limit int) (page []
 		return nil, "", err
 	}
 	if len(answer.Sessions) > limit {
-		return nil, "", fmt.Errorf("the answer from %s: wants %d sessions at most, got %d", c.Path, limit, len(answer.Sessions))
+		return nil, "", fmt.Errorf("the answer from %s: wants %d sessions at most, got %d", c.Path, limit,
+			len(answer.Sessions))
 	}
 	page = make([]Session, len(answer.Sessions))
 	for i, text := range answer.Sessions {
@@ -168,7 +169,9 @@ func (c *Client) call(ctx context.Context, method, path string, body io.Reader, 
 	return c.ask(ctx, maxAnswerBytes, method, path, "application/json", body, result)
 }
 
-func (c *Client) ask(ctx context.Context, limit int, method, path, contentType string, body io.Reader, result any) error {
+func (c *Client) ask(ctx context.Context, limit int, method, path, contentType string, body io.Reader,
+	result any,
+) error {
 	request, err := http.NewRequestWithContext(ctx, method, "http://groupcast"+path, body)
 	if err != nil {
 		return err
@@ -212,7 +215,8 @@ func (c *Client) explain(err error) error {
 		return fmt.Errorf("%s: %w", c.Path, ErrDenied)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: the server does not answer", c.Path)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
+		errors.Is(err, syscall.EPIPE):
 		return fmt.Errorf("%s: the server ended during the question: %w", c.Path, ErrGone)
 	case errors.Is(err, context.Canceled):
 		return err

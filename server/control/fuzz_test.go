@@ -23,7 +23,8 @@ import (
 func FuzzStop(f *testing.F) {
 	for _, body := range []string{
 		`{}`, `{"graceful":true}`, `{"code":1012}`, `{"code":1000}`, `{"code":65536}`, `{"graceful":false,"code":1001}`,
-		`{} {}`, `{"graceful":"no"}`, `[]`, ``, `null`, `{"Code":1001}`, strings.Repeat("[", 4096), strings.Repeat(" ", maxBodyBytes) + "{}",
+		`{} {}`, `{"graceful":"no"}`, `[]`, ``, `null`, `{"Code":1001}`, strings.Repeat("[", 4096),
+		strings.Repeat(" ", maxBodyBytes) + "{}",
 	} {
 		f.Add([]byte(body))
 	}
@@ -33,7 +34,8 @@ func FuzzStop(f *testing.F) {
 		w := httptest.NewRecorder()
 		Handler(p.process(), nil).ServeHTTP(w, r)
 		switch {
-		case w.Code == http.StatusAccepted && len(p.stops) == 1 && (p.stops[0].Code == 1001 || p.stops[0].Code == 1012) && len(body) <= maxBodyBytes:
+		case w.Code == http.StatusAccepted && len(p.stops) == 1 && (p.stops[0].Code == 1001 || p.stops[0].Code == 1012) &&
+			len(body) <= maxBodyBytes:
 		case (w.Code == http.StatusBadRequest || w.Code == http.StatusUnprocessableEntity) && len(p.stops) == 0:
 		default:
 			t.Errorf("%q: %d, stops %+v", body, w.Code, p.stops)

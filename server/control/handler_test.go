@@ -32,7 +32,9 @@ func (f *fake) process() Process {
 	return Process{
 		Info: func() Info {
 			return Info{PID: 4711, DrainSeconds: 10, Listeners: []monitor.Listener{
-				{Kind: "websocket", Address: "0.0.0.0:1234"}, {Kind: "api", Address: "127.0.0.1:1235"}, {Kind: "websocket", Address: "unix:/x"},
+				{Kind: "websocket", Address: "0.0.0.0:1234"},
+				{Kind: "api", Address: "127.0.0.1:1235"},
+				{Kind: "websocket", Address: "unix:/x"},
 			}}
 		},
 		Command: func() Command { return Command{Args: []string{"groupcast", "start"}, Env: []string{"A=b"}, Dir: "/"} },
@@ -75,7 +77,8 @@ func TestInfoAndCommand(t *testing.T) {
 		t.Errorf("got %+v, %v", info, err)
 	}
 	command, err := c.Command(t.Context())
-	if err != nil || !slices.Equal(command.Args, []string{"groupcast", "start"}) || !slices.Equal(command.Env, []string{"A=b"}) || command.Dir != "/" {
+	if err != nil || !slices.Equal(command.Args, []string{"groupcast", "start"}) ||
+		!slices.Equal(command.Env, []string{"A=b"}) || command.Dir != "/" {
 		t.Errorf("got %+v, %v", command, err)
 	}
 }
@@ -92,10 +95,14 @@ func TestStop(t *testing.T) {
 		t.Errorf("got %+v", f.stops)
 	}
 	_, err := c.Stop(t.Context(), Stop{Code: 1000})
-	if p, ok := errors.AsType[*problem.RequestError](err); !ok || p.Status != 422 || p.Detail != "code: wants 1001 or 1012, got 1000" {
+	if p, ok := errors.AsType[*problem.RequestError](err); !ok || p.Status != 422 ||
+		p.Detail != "code: wants 1001 or 1012, got 1000" {
 		t.Errorf("got %v", err)
 	}
-	for _, body := range []string{"", "x", "{} {}", "{}]", `{"unknown":true}`, `{"code":"1001"}`, strings.Repeat(" ", maxBodyBytes+1) + "{}"} {
+	for _, body := range []string{
+		"", "x", "{} {}", "{}]", `{"unknown":true}`, `{"code":"1001"}`,
+		strings.Repeat(" ", maxBodyBytes+1) + "{}",
+	} {
 		var nothing any
 		err := c.call(t.Context(), http.MethodPost, "/control/v1/stop", strings.NewReader(body), &nothing)
 		if p, ok := errors.AsType[*problem.RequestError](err); !ok || p.Status != 400 {
@@ -154,7 +161,10 @@ func TestTheRestIsTheAPIs(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if want := []string{"GET /", "GET /v1/status", "GET /v1/groups/%2E%2E/messages", "GET /v1/groups/a%2Fb//x"}; !slices.Equal(paths, want) {
+	if want := []string{
+		"GET /", "GET /v1/status", "GET /v1/groups/%2E%2E/messages",
+		"GET /v1/groups/a%2Fb//x",
+	}; !slices.Equal(paths, want) {
 		t.Errorf("got %v", paths)
 	}
 	paths = nil
@@ -237,7 +247,10 @@ func TestClientErrors(t *testing.T) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	garbage := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }))
+	garbage := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_,
+			_ = io.WriteString(w, "<html>")
+	}))
 	if _, err := garbage.Info(t.Context()); err == nil || !strings.Contains(err.Error(), "the answer from") {
 		t.Errorf("got %v", err)
 	}
@@ -280,7 +293,8 @@ func TestDiscover(t *testing.T) {
 	_ = dead.Close()
 	start(filepath.Join(dir, "a.sock"))
 	found := Discover(t.Context(), dirs)
-	if len(found) != 1 || found[0].Err != nil || found[0].Info.PID != 4711 || found[0].Path != filepath.Join(dir, "a.sock") {
+	if len(found) != 1 || found[0].Err != nil || found[0].Info.PID != 4711 ||
+		found[0].Path != filepath.Join(dir, "a.sock") {
 		t.Errorf("found %+v", found)
 	}
 	// One that lives and does not answer counts.

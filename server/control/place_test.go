@@ -32,12 +32,24 @@ func TestDirs(t *testing.T) {
 		xdg    string
 		want   []string
 	}{
-		"root":             {"linux", 0, "", []string{"/run/groupcast", "/tmp/groupcast-0"}},
-		"root, logged in":  {"linux", 0, "/run/user/0", []string{"/run/groupcast", "/tmp/groupcast-0"}},
-		"user, logged in":  {"linux", 1000, "/run/user/1000", []string{"/run/user/1000/groupcast", "/run/groupcast", "/tmp/groupcast-1000"}},
-		"user, other XDG":  {"linux", 1000, "/x", []string{"/x/groupcast", "/run/user/1000/groupcast", "/run/groupcast", "/tmp/groupcast-1000"}},
-		"service":          {"linux", 1000, "", []string{"/run/user/1000/groupcast", "/run/groupcast", "/tmp/groupcast-1000"}},
-		"relative XDG":     {"linux", 1000, "x", []string{"/run/user/1000/groupcast", "/run/groupcast", "/tmp/groupcast-1000"}},
+		"root":            {"linux", 0, "", []string{"/run/groupcast", "/tmp/groupcast-0"}},
+		"root, logged in": {"linux", 0, "/run/user/0", []string{"/run/groupcast", "/tmp/groupcast-0"}},
+		"user, logged in": {
+			"linux", 1000, "/run/user/1000",
+			[]string{"/run/user/1000/groupcast", "/run/groupcast", "/tmp/groupcast-1000"},
+		},
+		"user, other XDG": {"linux", 1000, "/x", []string{
+			"/x/groupcast", "/run/user/1000/groupcast", "/run/groupcast",
+			"/tmp/groupcast-1000",
+		}},
+		"service": {"linux", 1000, "", []string{
+			"/run/user/1000/groupcast", "/run/groupcast",
+			"/tmp/groupcast-1000",
+		}},
+		"relative XDG": {"linux", 1000, "x", []string{
+			"/run/user/1000/groupcast", "/run/groupcast",
+			"/tmp/groupcast-1000",
+		}},
 		"another system's": {"darwin", 0, "", []string{"/var/run/groupcast", "/tmp/groupcast-0"}},
 	} {
 		if got := dirsFor(c.system, c.uid, c.xdg, "/tmp"); !slices.Equal(got, c.want) {
@@ -111,7 +123,8 @@ func TestPrepare(t *testing.T) {
 	if _, err := Prepare(bad); err == nil {
 		t.Error("one of the bad ones was taken")
 	} else {
-		for _, want := range []string{nowhere + ": no such", file + ": is not a directory", open + ": others may write to it (mode 0770)", link + ": is not a directory"} {
+		for _, want := range []string{nowhere + ": no such", file + ": is not a directory", open +
+			": others may write to it (mode 0770)", link + ": is not a directory"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("%q is missing in %v", want, err)
 			}

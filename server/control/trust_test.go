@@ -42,7 +42,8 @@ func beAnotherUser(path string) {
 					return
 				}
 				fmt.Fprintf(os.Stdout, "got %q\n", buf[:n])
-				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{\"pid\":99}")
+				_, _ = io.WriteString(conn,
+					"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{\"pid\":99}")
 			}
 		}()
 	}
@@ -152,7 +153,10 @@ func TestAnotherUsersSocket(t *testing.T) {
 
 // Where only root can have made it, root looks into what belongs to a service.
 func TestOnlyRootIn(t *testing.T) {
-	for dir, want := range map[string]bool{"/": true, "/usr": true, os.TempDir(): false, shortDir(t): false, "/nowhere": false} {
+	for dir, want := range map[string]bool{
+		"/": true, "/usr": true, os.TempDir(): false, shortDir(t): false,
+		"/nowhere": false,
+	} {
 		if got := onlyRootIn(dir); got != want {
 			t.Errorf("%s: got %v", dir, got)
 		}
@@ -170,7 +174,8 @@ func TestServiceDirectory(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(base) })
 	dir := filepath.Join(base, "d")
-	if err := errors.Join(os.Chmod(base, 0o755), os.Mkdir(dir, 0o700), os.Chown(dir, other, other)); err != nil { //nolint:gosec // as systemd does
+	if err := errors.Join(os.Chmod(base, 0o755), os.Mkdir(dir, 0o700),
+		os.Chown(dir, other, other)); err != nil { //nolint:gosec // as systemd does
 		t.Fatal(err)
 	}
 	steal(t, filepath.Join(dir, "1234.sock"))

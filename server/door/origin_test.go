@@ -28,14 +28,16 @@ func TestOrigins(t *testing.T) {
 			[]string{
 				"", "null", "Null", "*", "https://", "https://*", "://app.example.org", "app.example.org",
 				"http://app.example.org", "http://app.example.org:443", "https://app.example.org:8443",
-				"https://app.example.org:80", "https://app.example.org:0443", "https://app.example.org:", "https://app.example.org:x",
+				"https://app.example.org:80", "https://app.example.org:0443", "https://app.example.org:",
+				"https://app.example.org:x",
 				"https://app.example.org:443:443", "https://app.example.org:65979", "wss://app.example.org",
 				"https://app.example.org.", "https://app.example.org..", "https://.app.example.org", "https://app..example.org",
 				"https://example.org", "https://www.app.example.org", "https://app.example.org.evil.test",
 				"https://evil.test/app.example.org", "https://evil.test#app.example.org", "https://evil.test?app.example.org",
 				"https://app.example.org/", "https://app.example.org/x", "https://app.example.org#", "https://app.example.org?",
 				"https://user@app.example.org", "https://app.example.org@evil.test", "https://app.example.org:443@evil.test",
-				`https://app.example.org\.evil.test`, `https:\\app.example.org`, "https:/app.example.org", "https:///app.example.org",
+				`https://app.example.org\.evil.test`, `https:\\app.example.org`, "https:/app.example.org",
+				"https:///app.example.org",
 				" https://app.example.org", "https://app.example.org ", "https://app.example.org\t", "https://app.example.org\x00",
 				"https://app.example.org, https://evil.test", "https://evil.test https://app.example.org",
 				"https://app%2eexample.org", "https://аpp.example.org", "https://xn--pp-8cd.example.org", "https://app。example.org",
@@ -47,7 +49,8 @@ func TestOrigins(t *testing.T) {
 		{
 			"https://*.example.org none",
 			[]string{
-				"", "https://a.example.org", "https://a.b.example.org", "https://A.EXAMPLE.ORG", "https://xn--bcher-kva.example.org",
+				"", "https://a.example.org", "https://a.b.example.org", "https://A.EXAMPLE.ORG",
+				"https://xn--bcher-kva.example.org",
 			},
 			[]string{
 				"https://example.org", "https://.example.org", "https://aexample.org", "https://evil-example.org",
@@ -57,14 +60,16 @@ func TestOrigins(t *testing.T) {
 			},
 		},
 		{
-			"http://localhost:3000 http://[::1]:3000 http://127.0.0.1 https://*.example.org:8443 https://my_host https://kk.test",
+			"http://localhost:3000 http://[::1]:3000 http://127.0.0.1 https://*.example.org:8443 https://my_host " +
+				"https://kk.test",
 			[]string{
 				"http://localhost:3000", "http://[::1]:3000", "http://127.0.0.1", "http://127.0.0.1:80",
 				"https://a.example.org:8443", "https://my_host",
 			},
 			[]string{
 				"http://localhost", "http://[::1]", "http://::1:3000", "http://127.0.0.1:3000", "http://127.1", "http://2130706433",
-				"https://\u212ak.test", "https://a.example.org", "http://[::1%25lo]:3000", "http://[0:0:0:0:0:0:0:1", "http://localhost.:3000",
+				"https://\u212ak.test", "https://a.example.org", "http://[::1%25lo]:3000", "http://[0:0:0:0:0:0:0:1",
+				"http://localhost.:3000",
 			},
 		},
 	} {
@@ -100,7 +105,8 @@ func TestOrigins(t *testing.T) {
 func TestOriginRuleErrors(t *testing.T) {
 	for _, rule := range []string{
 		"null", "example.org", "https://", "https://*", "https://*.", "https://*.org", "https://a.*.example.org",
-		"https://example.org/", "https://example.org/path", "https://user@example.org", "wss://example.org", "https://*example.org",
+		"https://example.org/", "https://example.org/path", "https://user@example.org", "wss://example.org",
+		"https://*example.org",
 		"https://bücher.example.org", "https://example.org:0", "https://example.org:x", "https://example.org.", "None", "",
 		"https://*.192.0.2.1", "https://*.*.example.org", "**",
 	} {
@@ -108,14 +114,18 @@ func TestOriginRuleErrors(t *testing.T) {
 			t.Errorf("%q: %+v, %v", rule, o, err)
 		}
 	}
-	if _, err := ParseOrigins([]string{"*", "https://example.org"}); err == nil || !strings.Contains(err.Error(), "alone") {
+	if _, err := ParseOrigins([]string{"*", "https://example.org"}); err == nil ||
+		!strings.Contains(err.Error(), "alone") {
 		t.Errorf("a star and more: %v", err)
 	}
 }
 
 // No text is allowed that a browser would not read as the allowed site.
 func FuzzOrigin(f *testing.F) {
-	for _, seed := range []string{"https://app.example.org", "https://a.example.org:443", "null", "https://x@app.example.org"} {
+	for _, seed := range []string{
+		"https://app.example.org", "https://a.example.org:443", "null",
+		"https://x@app.example.org",
+	} {
 		f.Add(seed)
 	}
 	o, err := ParseOrigins([]string{"https://app.example.org"})

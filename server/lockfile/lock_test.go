@@ -59,11 +59,17 @@ func TestOthersFilesStay(t *testing.T) {
 		make func(path string) error
 		want string
 	}{
-		"empty":   {func(p string) error { return os.WriteFile(p, nil, 0o600) }, "is not a lock file"},
-		"yarn":    {func(p string) error { return os.WriteFile(p, []byte("# yarn lockfile v1\n"), 0o600) }, "is not a lock file"},
-		"as long": {func(p string) error { return os.WriteFile(p, []byte(strings.Repeat("x", len(ours))), 0o600) }, "is not a lock file"},
-		"link":    {func(p string) error { return os.Symlink("/etc/passwd", p) }, "too many levels of symbolic links"},
-		"dir":     {func(p string) error { return os.Mkdir(p, 0o700) }, "is a directory"},
+		"empty": {func(p string) error { return os.WriteFile(p, nil, 0o600) }, "is not a lock file"},
+		"yarn": {
+			func(p string) error { return os.WriteFile(p, []byte("# yarn lockfile v1\n"), 0o600) },
+			"is not a lock file",
+		},
+		"as long": {
+			func(p string) error { return os.WriteFile(p, []byte(strings.Repeat("x", len(ours))), 0o600) },
+			"is not a lock file",
+		},
+		"link": {func(p string) error { return os.Symlink("/etc/passwd", p) }, "too many levels of symbolic links"},
+		"dir":  {func(p string) error { return os.Mkdir(p, 0o700) }, "is a directory"},
 		"theirs": {func(p string) error {
 			if os.Geteuid() != 0 {
 				return os.Symlink("/", p) // only root can give files away
@@ -82,7 +88,8 @@ func TestOthersFilesStay(t *testing.T) {
 		if _, err := Take(path); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		}
-		if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) || before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime()) {
+		if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) || before.Size() != after.Size() ||
+			!before.ModTime().Equal(after.ModTime()) {
 			t.Errorf("%s: is not what it was: %v", name, err)
 		}
 	}
@@ -248,7 +255,8 @@ func TestPIDFileOfASuccessor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.Remove(path), os.WriteFile(path+"2", []byte("1\n"), 0o600), os.Rename(path+"2", path), p.Remove()); err != nil {
+	if err := errors.Join(os.Remove(path), os.WriteFile(path+"2", []byte("1\n"), 0o600), os.Rename(path+"2", path),
+		p.Remove()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Lstat(path); err != nil {

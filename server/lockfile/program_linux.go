@@ -16,7 +16,8 @@ func sameProgram(pid int) bool {
 		return false
 	}
 	// The name before it, in brackets, may have brackets in it.
-	if _, state, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " "); strings.HasPrefix(state, "Z") {
+	if _, state, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')')+1:]),
+		" "); strings.HasPrefix(state, "Z") {
 		return false
 	}
 	theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))

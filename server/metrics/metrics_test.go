@@ -187,7 +187,10 @@ func TestMissingSources(t *testing.T) {
 	if !strings.Contains(got, "groupcast_connections 0") {
 		t.Errorf("before the first sample:\n%s", own(got))
 	}
-	for _, absent := range []string{"groupcast_channel", "groupcast_api_", "limit=\"api", "connections_limit", "sample_age", "reactor="} {
+	for _, absent := range []string{
+		"groupcast_channel", "groupcast_api_", "limit=\"api", "connections_limit",
+		"sample_age", "reactor=",
+	} {
 		if strings.Contains(own(got), absent) {
 			t.Errorf("%s is told", absent)
 		}
@@ -303,7 +306,11 @@ func TestValues(t *testing.T) {
 	w.stats.Reactors[0].Errors[9] = 2
 	w.stats.Silence[1] = 1500 * time.Millisecond
 	w.stats.Taken = time.Now().Add(-time.Hour)
-	w.stats.Sinks = []loop.SinkStats{{Name: "channel", Dropped: 1}, {Name: "channel", Dropped: 2}, {Name: "cluster", Dropped: 3}}
+	w.stats.Sinks = []loop.SinkStats{
+		{Name: "channel", Dropped: 1},
+		{Name: "channel", Dropped: 2},
+		{Name: "cluster", Dropped: 3},
+	}
 	w.channel.Bad[1].Store(5)
 	w.stats.Reactors[0].MaxMarks, r.MaxMarks = 8, 7
 	got := own(text(t, w.sources()))
@@ -351,7 +358,8 @@ func TestHistograms(t *testing.T) {
 				sum += v
 			}
 			if h.GetSampleCount() != uint64(len(observed)) || math.Abs(h.GetSampleSum()-float64(sum)*unit) > 1e-6*float64(sum) {
-				rt.Fatalf("%s: count %d, sum %g; want %d, %g", name, h.GetSampleCount(), h.GetSampleSum(), len(observed), float64(sum)*unit)
+				rt.Fatalf("%s: count %d, sum %g; want %d, %g", name, h.GetSampleCount(), h.GetSampleSum(), len(observed),
+					float64(sum)*unit)
 			}
 			if len(h.GetBucket()) != buckets+1 {
 				rt.Fatalf("%s has %d buckets", name, len(h.GetBucket()))
@@ -391,7 +399,8 @@ func observe(h *loop.Histogram, v uint64) {
 // TestTable: METRICS.md has a line for each metric, as it is declared. The order is the
 // page's own, for people: a new one goes below the one that is declared before it.
 func TestTable(t *testing.T) {
-	const from = "<!-- table: written by go test ./server/metrics -run Table -update -->\n| name | type | labels | meaning |\n|---|---|---|---|\n"
+	const from = "<!-- table: written by go test ./server/metrics -run Table -update -->\n| name | type | labels | " +
+		"meaning |\n|---|---|---|---|\n"
 	const to = "<!-- end of table -->\n"
 	file, err := os.ReadFile("METRICS.md")
 	if err != nil {
@@ -474,7 +483,10 @@ func TestNoLabelsOfClients(t *testing.T) {
 		}
 		return s
 	}
-	a, err := api.New(api.Options{Engine: engine, Monitor: monitorOf{stats}, Limits: api.DefaultLimits(), Tokens: []string{"the-secret-token"}, Logger: slog.New(slog.DiscardHandler)})
+	a, err := api.New(api.Options{
+		Engine: engine, Monitor: monitorOf{stats}, Limits: api.DefaultLimits(),
+		Tokens: []string{"the-secret-token"}, Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -484,7 +496,8 @@ func TestNoLabelsOfClients(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	transport := new(http.Transport)
-	conn, response, err := websocket.Dial(ctx, "ws://"+listener.Addr().String(), &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
+	conn, response, err := websocket.Dial(ctx, "ws://"+listener.Addr().String(),
+		&websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -152,7 +152,8 @@ func (r *reader) rows(f reflect.StructField, figure reflect.Type, around []strin
 		base.unit = units["ns"]
 	}
 	if figure == histogramType {
-		if n, _ := fmt.Sscanf(f.Tag.Get("buckets"), "%d-%d", &base.lowest, &base.highest); n != 2 || base.lowest > base.highest {
+		if n, _ := fmt.Sscanf(f.Tag.Get("buckets"), "%d-%d", &base.lowest, &base.highest); n != 2 ||
+			base.lowest > base.highest {
 			r.fail(where, "buckets %q: wants two exponents, such as 1-10", f.Tag.Get("buckets"))
 		}
 	}
@@ -213,7 +214,8 @@ func (r *reader) join(f *family, where string) *family {
 	}
 	known := r.families[i]
 	if known.kind != f.kind || !slices.Equal(known.labels, f.labels) {
-		r.fail(where, "%s is a %s with the labels %q, and elsewhere a %s with %q", f.name, f.kind, f.labels, known.kind, known.labels)
+		r.fail(where, "%s is a %s with the labels %q, and elsewhere a %s with %q", f.name, f.kind, f.labels, known.kind,
+			known.labels)
 	}
 	if known.help != "" && f.help != "" {
 		r.fail(where, "%s has its help elsewhere already", f.name)

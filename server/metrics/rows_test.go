@@ -77,7 +77,8 @@ func TestTags(t *testing.T) {
 // sums are told, as zero; a bridge that is not there is not told.
 func TestSumOfNone(t *testing.T) {
 	got := own(text(t, Sources{Stats: func() loop.Stats { return loop.Stats{} }}))
-	for _, line := range []string{"groupcast_upgrades_total 0\n", `groupcast_command_errors_total{code="bad_json"} 0` + "\n", "groupcast_batch_messages_count 0\n"} {
+	for _, line := range []string{"groupcast_upgrades_total 0\n", `groupcast_command_errors_total{code="bad_json"} 0` +
+		"\n", "groupcast_batch_messages_count 0\n"} {
 		if !strings.Contains(got, line) {
 			t.Errorf("no %s in\n%s", line, got)
 		}

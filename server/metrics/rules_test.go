@@ -228,7 +228,8 @@ func TestDashboard(t *testing.T) {
 		}
 		ids[p.ID] = true
 		for _, other := range places {
-			if p.GridPos.X < other.X+other.W && other.X < p.GridPos.X+p.GridPos.W && p.GridPos.Y < other.Y+other.H && other.Y < p.GridPos.Y+p.GridPos.H {
+			if p.GridPos.X < other.X+other.W && other.X < p.GridPos.X+p.GridPos.W && p.GridPos.Y < other.Y+other.H &&
+				other.Y < p.GridPos.Y+p.GridPos.H {
 				t.Errorf("%s lies on another panel", p.Title)
 			}
 		}
@@ -248,7 +249,8 @@ func TestDashboard(t *testing.T) {
 			queries++
 		}
 	}
-	if board.Title != "groupcast" || board.UID == "" || board.SchemaVersion == 0 || queries < 30 || len(board.Templating.List) != 2 {
+	if board.Title != "groupcast" || board.UID == "" || board.SchemaVersion == 0 || queries < 30 ||
+		len(board.Templating.List) != 2 {
 		t.Errorf("an odd dashboard: %q, %d queries", board.Title, queries)
 	}
 }

@@ -39,8 +39,10 @@ func TestHistoryIsBounded(t *testing.T) {
 		if s.AtMillis[last] != at.UnixMilli() || s.AtMillis[last]-s.AtMillis[0] != Every.Milliseconds()*int64(last) {
 			t.Errorf("from %d to %d; the last sample was taken at %d", s.AtMillis[0], s.AtMillis[last], at.UnixMilli())
 		}
-		if s.Sessions[last] != HistorySamples+7 || s.DeliveriesPerSecond[last] != 3 || s.BacklogBytes[last] != 10*(HistorySamples+6) {
-			t.Errorf("%d sessions, %v deliveries a second, a backlog of %d", s.Sessions[last], s.DeliveriesPerSecond[last], s.BacklogBytes[last])
+		if s.Sessions[last] != HistorySamples+7 || s.DeliveriesPerSecond[last] != 3 ||
+			s.BacklogBytes[last] != 10*(HistorySamples+6) {
+			t.Errorf("%d sessions, %v deliveries a second, a backlog of %d", s.Sessions[last], s.DeliveriesPerSecond[last],
+				s.BacklogBytes[last])
 		}
 		if text, err := json.Marshal(m.History()); err != nil || len(text) > 16<<10 {
 			t.Errorf("%d bytes of JSON, %v", len(text), err)
@@ -73,7 +75,8 @@ func TestEvents(t *testing.T) {
 		pass(eventQuiet)
 		e.change(func(s *loop.Stats) { s.RefusedPerIP = 6 })
 		pass(Every)
-		if got := m.History().Events; len(got) != 3 || got[0].Kind != EventRefused || got[0].Count != 1 || got[0].From == first {
+		if got := m.History().Events; len(got) != 3 || got[0].Kind != EventRefused || got[0].Count != 1 ||
+			got[0].From == first {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -101,13 +104,24 @@ func TestKindsOfEvents(t *testing.T) {
 			{Kind: EventRefused, Cause: "draining", Count: 1}:        func(s *loop.Stats) { s.RefusedDraining++ },
 			{Kind: EventCommandErrors, Cause: "bad_group", Count: 1}: func(s *loop.Stats) { s.Reactors[1].Errors[2]++ },
 			{Kind: EventChannelDropped, Count: 1}:                    func(*loop.Stats) { channel.Store(&Channel{Dropped: 1}) },
-			{Kind: EventBadFrames, Count: 1}:                         func(*loop.Stats) { channel.Store(&Channel{BadFrames: 1, Dropped: 1}) },
-			{Kind: EventJoinLost}:                                    func(*loop.Stats) { join.Store(&ChannelJoin{}) },
-			{Kind: EventNotForwarded, Count: 1}:                      func(*loop.Stats) { join.Store(&ChannelJoin{Connected: true, NotForwarded: 1}) },
-			{Kind: EventStalled, Cause: "1"}:                         func(s *loop.Stats) { s.Silence[1] = stalledAfter },
-			{Kind: EventDraining}:                                    func(s *loop.Stats) { s.Silence[1] = 0; draining.Store(true) },
-			{Kind: EventReload, Cause: "--log-level --max-conns"}:    func(*loop.Stats) { m.Reloaded([]string{"--log-level", "--max-conns"}) },
-			{Kind: EventReloadRefused}:                               func(*loop.Stats) { m.ReloadRefused() },
+			{
+				Kind:  EventBadFrames,
+				Count: 1,
+			}: func(*loop.Stats) { channel.Store(&Channel{BadFrames: 1, Dropped: 1}) },
+			{Kind: EventJoinLost}: func(*loop.Stats) { join.Store(&ChannelJoin{}) },
+			{
+				Kind:  EventNotForwarded,
+				Count: 1,
+			}: func(*loop.Stats) { join.Store(&ChannelJoin{Connected: true, NotForwarded: 1}) },
+			{Kind: EventStalled, Cause: "1"}: func(s *loop.Stats) { s.Silence[1] = stalledAfter },
+			{Kind: EventDraining}:            func(s *loop.Stats) { s.Silence[1] = 0; draining.Store(true) },
+			{Kind: EventReload, Cause: "--log-level --max-conns"}: func(*loop.Stats) {
+				m.Reloaded([]string{
+					"--log-level",
+					"--max-conns",
+				})
+			},
+			{Kind: EventReloadRefused}: func(*loop.Stats) { m.ReloadRefused() },
 		} {
 			e.change(change)
 			pass(Every)
@@ -133,7 +147,8 @@ func TestAStateIsOneEvent(t *testing.T) {
 		e.change(func(s *loop.Stats) { s.Silence[0] = 0 })
 		pass(30 * Every)
 		got := m.History().Events
-		if len(got) != 1 || got[0].Kind != EventStalled || got[0].To.Sub(got[0].From) < 28*Every || time.Since(got[0].To) < 29*Every {
+		if len(got) != 1 || got[0].Kind != EventStalled || got[0].To.Sub(got[0].From) < 28*Every ||
+			time.Since(got[0].To) < 29*Every {
 			t.Errorf("%+v", got)
 		}
 	})

@@ -71,7 +71,8 @@ type sample struct {
 func New(engine Engine, info Info) *Monitor {
 	m := &Monitor{engine: engine, info: info, past: history{counted: make(map[counter]uint64)}}
 	m.top.Store(&[]Group{})
-	m.last.Store(&sample{status: m.status(&loop.Stats{Taken: info.StartedAt}, []Reactor{}, Reactor{Index: -1, State: StateOK})})
+	m.last.Store(&sample{status: m.status(&loop.Stats{Taken: info.StartedAt}, []Reactor{},
+		Reactor{Index: -1, State: StateOK})})
 	return m
 }
 

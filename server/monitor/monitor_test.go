@@ -109,7 +109,8 @@ func TestRatesAreOfTheLastInterval(t *testing.T) {
 		pass(Every)
 		s := m.Status()
 		a, b := s.Reactors[0], s.Reactors[1]
-		if a.MessagesPerSecond != 30 || a.DeliveriesPerSecond != 90 || a.BytesInPerSecond != 1000 || a.BytesOutPerSecond != 4000 || a.Busy != 0.25 {
+		if a.MessagesPerSecond != 30 || a.DeliveriesPerSecond != 90 || a.BytesInPerSecond != 1000 ||
+			a.BytesOutPerSecond != 4000 || a.Busy != 0.25 {
 			t.Errorf("reactor 0: %+v", a)
 		}
 		if a.Sessions != 3 || a.Groups != 2 || a.Memberships != 4 || a.RingDepth != 5 {
@@ -118,7 +119,8 @@ func TestRatesAreOfTheLastInterval(t *testing.T) {
 		if b.Busy != 0.75 || b.DeliveriesPerSecond != 10 {
 			t.Errorf("reactor 1: %+v", b)
 		}
-		if s.Total.Index != -1 || s.Total.Sessions != 7 || s.Total.Deliveries != 100 || s.Total.DeliveriesPerSecond != 100 || s.Total.Busy != 0.5 {
+		if s.Total.Index != -1 || s.Total.Sessions != 7 || s.Total.Deliveries != 100 ||
+			s.Total.DeliveriesPerSecond != 100 || s.Total.Busy != 0.5 {
 			t.Errorf("total: %+v", s.Total)
 		}
 		// Both loops took the same 30 messages.
@@ -176,7 +178,8 @@ func TestALoopThatHangs(t *testing.T) {
 		if s.State != StateOK || s.Reactors[0].State != StateOK {
 			t.Errorf("after two seconds: %s", s.State)
 		}
-		if s.Reactors[0].Deliveries != 500 || s.Reactors[0].Sessions != 5 || s.Reactors[1].Deliveries != 700 || s.Total.Deliveries != 1200 {
+		if s.Reactors[0].Deliveries != 500 || s.Reactors[0].Sessions != 5 || s.Reactors[1].Deliveries != 700 ||
+			s.Total.Deliveries != 1200 {
 			t.Errorf("%+v", s)
 		}
 		if got := m.Stats().Reactors[0].Deliveries; got != 500 {
@@ -184,7 +187,8 @@ func TestALoopThatHangs(t *testing.T) {
 		}
 		pass(6 * Every)
 		s = m.Status()
-		if s.State != StateStalled || s.Total.State != StateStalled || s.Reactors[0].State != StateStalled || s.Reactors[1].State != StateOK {
+		if s.State != StateStalled || s.Total.State != StateStalled || s.Reactors[0].State != StateStalled ||
+			s.Reactors[1].State != StateOK {
 			t.Errorf("%+v", s)
 		}
 		if age := time.Since(s.TakenAt); age > 3*time.Second {
@@ -208,7 +212,10 @@ func TestSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newFakeEngine(2)
 		m, pass := run(t, e, Info{})
-		for silence, want := range map[time.Duration]string{0: StateOK, stalledAfter - 1: StateOK, stalledAfter: StateStalled} {
+		for silence, want := range map[time.Duration]string{
+			0: StateOK, stalledAfter - 1: StateOK,
+			stalledAfter: StateStalled,
+		} {
 			e.change(func(s *loop.Stats) { s.Silence[1] = silence })
 			pass(2 * Every)
 			if s := m.Status(); s.State != want || s.Reactors[1].State != want || s.Reactors[0].State != StateOK {
@@ -241,7 +248,8 @@ func TestDraining(t *testing.T) {
 		}
 		e.change(func(s *loop.Stats) { s.Draining = true })
 		pass(Every)
-		if s := m.Status(); s.State != StateDraining || s.Reactors[0].State != StateDraining || s.Total.State != StateDraining {
+		if s := m.Status(); s.State != StateDraining || s.Reactors[0].State != StateDraining ||
+			s.Total.State != StateDraining {
 			t.Errorf("draining: %+v", s)
 		}
 		// The engine is closed: the last that was known stays.
@@ -279,7 +287,8 @@ func TestLatencyForgets(t *testing.T) {
 		observe(1, fast, 900)
 		pass(Every)
 		s = m.Status()
-		if s.Total.LatencyP50 >= 0.0001 || s.Total.LatencyP50 == 0 || s.Total.LatencyP99 != was || s.Reactors[1].LatencyP99 >= 0.0001 {
+		if s.Total.LatencyP50 >= 0.0001 || s.Total.LatencyP50 == 0 || s.Total.LatencyP99 != was ||
+			s.Reactors[1].LatencyP99 >= 0.0001 {
 			t.Errorf("%+v", s)
 		}
 		pass(latencyOver - 2*Every)
@@ -318,7 +327,10 @@ func TestTopGroups(t *testing.T) {
 
 // However long a search takes, it is at work one per cent of the time.
 func TestSearchesRest(t *testing.T) {
-	for took, want := range map[time.Duration]int{0: 200, 20 * time.Millisecond: 200, time.Second: 10, 3 * time.Second: 4} {
+	for took, want := range map[time.Duration]int{
+		0: 200, 20 * time.Millisecond: 200, time.Second: 10,
+		3 * time.Second: 4,
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			e := newFakeEngine(1)
 			e.groupsTook = took
@@ -359,7 +371,8 @@ func TestBeforeTheFirstSample(t *testing.T) {
 		Listeners:      func() []Listener { return []Listener{{KindControl, "unix:/x", ListenerOK}} },
 	})
 	s := m.Status()
-	if s.Version != "1" || s.PID != 4711 || s.CPUs != 8 || s.MaxConnections != 99 || len(s.Listeners) != 1 || s.State != StateOK {
+	if s.Version != "1" || s.PID != 4711 || s.CPUs != 8 || s.MaxConnections != 99 || len(s.Listeners) != 1 ||
+		s.State != StateOK {
 		t.Errorf("%+v", s)
 	}
 	if !m.Stats().Taken.IsZero() {

@@ -76,5 +76,6 @@ func testWithAPI(s scene) {
 	p.text("#publish-answer", "Published")
 	p.until(`document.querySelector('[data-now="sessions"]').textContent === "1"`)
 	p.text("#groups", "a/b ü")
-	p.until(`[...document.querySelectorAll("#facts-order div")].some((d) => d.textContent.startsWith("Order") && /[1-9]$/.test(d.textContent))`)
+	p.until(`[...document.querySelectorAll("#facts-order div")].some((d) => d.textContent.startsWith("Order") &&
+		/[1-9]$/.test(d.textContent))`)
 }

@@ -73,7 +73,8 @@ func testAxe(s scene) {
 		p := openState(t, s, loaded, "ok")
 		p.forgive("TrustedHTML")
 		eval[bool](p, string(axe)+"\n;true")
-		eval[bool](p, `{const ol = document.createElement("ol"); ol.setAttribute("role", "log"); ol.append(document.createElement("li"));
+		eval[bool](p, `{const ol = document.createElement("ol"); ol.setAttribute("role", "log");
+			ol.append(document.createElement("li"));
 			document.querySelector("#events").before(ol); true}`)
 		if bad := eval[[]string](p, axeRun); len(bad) == 0 {
 			t.Error("axe finds nothing wrong with items that are in no list")
@@ -88,10 +89,14 @@ func testNamedOnce(s scene) {
 	p.typeInto("#listen-group", "room"+kb.Enter)
 	p.text("#listen-state", "Listening")
 	p.text("#log", "Joined")
-	requireNone(s.t, "items in no list", eval[[]string](p, `[...document.querySelectorAll("li")].filter((e) => !e.parentElement.matches("ol:not([role]), ul:not([role])")).map((e) => e.outerHTML)`))
+	requireNone(s.t, "items in no list", eval[[]string](p,
+		`[...document.querySelectorAll("li")].filter((e) => !e.parentElement.matches("ol:not([role]), ul:not([role])"))
+			.map((e) => e.outerHTML)`))
 	requireNone(s.t, "landmarks of one name", eval[[]string](p, `{
 		const name = (e) => e.ariaLabel ?? document.getElementById(e.getAttribute("aria-labelledby"))?.textContent ?? "";
 		const all = [...document.querySelectorAll("section, [role=region], form[aria-label]")].map(name);
 		all.filter((n, i) => n === "" || all.indexOf(n) !== i)}`))
-	requireNone(s.t, "headers without text", eval[[]string](p, `[...document.querySelectorAll("th, h1, h2, h3")].filter((e) => e.checkVisibility() && e.textContent.trim() === "").map((e) => e.outerHTML)`))
+	requireNone(s.t, "headers without text", eval[[]string](p,
+		`[...document.querySelectorAll("th, h1, h2, h3")].filter((e) => e.checkVisibility() &&
+			e.textContent.trim() === "").map((e) => e.outerHTML)`))
 }

@@ -73,7 +73,11 @@ func sampleStatus(websocket string) monitor.Status {
 			{Kind: monitor.KindAPI, Address: "127.0.0.1:1235", State: monitor.ListenerOK},
 			{Kind: monitor.KindChannel, Address: "127.0.0.1:2206", State: monitor.ListenerClosed},
 		},
-		TopGroups: []monitor.Group{{Name: "lobby", Members: 8123}, {Name: "news/today", Members: 512}, {Name: "Straße 7", Members: 41}},
+		TopGroups: []monitor.Group{
+			{Name: "lobby", Members: 8123},
+			{Name: "news/today", Members: 512},
+			{Name: "Straße 7", Members: 41},
+		},
 	}
 	for i := range 4 {
 		s.Reactors = append(s.Reactors, monitor.Reactor{Index: i, State: monitor.StateOK})
@@ -244,7 +248,10 @@ func (b *backend) publish(w http.ResponseWriter, r *http.Request) {
 	}
 	var body strings.Builder
 	_, _ = io.Copy(&body, http.MaxBytesReader(w, r.Body, 1<<20))
-	b.published = append(b.published, publication{r.URL.EscapedPath(), body.String(), r.Header.Get("Authorization"), r.Header.Get("Origin")})
+	b.published = append(b.published, publication{
+		r.URL.EscapedPath(), body.String(), r.Header.Get("Authorization"),
+		r.Header.Get("Origin"),
+	})
 	if strings.Contains(body.String(), "refuse ") {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(http.StatusRequestEntityTooLarge)

@@ -19,7 +19,8 @@ import (
 
 // hostile is a name or a message that would do harm as markup, and that turns
 // the text around it.
-const hostile = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>&amp;` + "\u202egnp.exe\u0007"
+const hostile = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>&amp;` +
+	"\u202egnp.exe\u0007"
 
 // scene is what a part of TestPage has to work with.
 type scene struct {
@@ -122,7 +123,8 @@ func testCharts(s scene) {
 		}
 		p.text("#chart-"+id+" .range", "max")
 	}
-	p.until(`document.querySelector("#chart-deliveries .line") && document.querySelectorAll("#chart-latency .line").length >= 2`)
+	p.until(`document.querySelector("#chart-deliveries .line") &&
+		document.querySelectorAll("#chart-latency .line").length >= 2`)
 	p.text("#chart-latency svg", "ms")
 
 	// Nothing delivered is no latency of zero.
@@ -203,7 +205,8 @@ func testListen(s scene) {
 	p.press(kb.Enter)
 	p.text("#log", "said here")
 	p.until(`/^\d\d:\d\d:\d\d\.\d{3}$/.test(document.querySelector('#log [data-kind="message"] time').textContent)`)
-	if eval[bool](p, `document.querySelector("#log img, #log script, #groups img") !== null || document.title.includes("owned")`) {
+	if eval[bool](p, `document.querySelector("#log img, #log script, #groups img") !== null ||
+		document.title.includes("owned")`) {
 		t.Error("a message became markup")
 	}
 
@@ -265,7 +268,8 @@ func testListenAgain(s scene) {
 	p.do(chromedp.Click("#listen-toggle", chromedp.NodeVisible))
 
 	// An address of somebody else's is not even tried.
-	eval[bool](p, `{const at = document.getElementById("listen-at"); at.value = "other"; at.dispatchEvent(new Event("change")); true}`)
+	eval[bool](p, `{const at = document.getElementById("listen-at"); at.value = "other";
+		at.dispatchEvent(new Event("change")); true}`)
 	p.forgive("Content Security Policy")
 	p.typeInto("#listen-url", "ws://192.0.2.1:1234")
 	p.press(kb.Enter)
@@ -305,8 +309,15 @@ func testHostileNames(s scene) {
 	b.change(func(b *backend) {
 		s := &b.status
 		s.Host, s.Version = hostile, hostile
-		s.TopGroups = []monitor.Group{{Name: hostile, Members: 3}, {Name: "</td></tr></table>", Members: 2}, {Name: strings.Repeat("W", 256), Members: 1}}
-		s.Listeners = append(s.Listeners, monitor.Listener{Kind: monitor.KindAPI, Address: "unix:" + hostile, State: monitor.ListenerOK})
+		s.TopGroups = []monitor.Group{
+			{Name: hostile, Members: 3},
+			{Name: "</td></tr></table>", Members: 2},
+			{Name: strings.Repeat("W", 256), Members: 1},
+		}
+		s.Listeners = append(s.Listeners, monitor.Listener{
+			Kind: monitor.KindAPI, Address: "unix:" + hostile,
+			State: monitor.ListenerOK,
+		})
 		s.ChannelJoin = &monitor.ChannelJoin{Address: hostile, LastError: hostile}
 	})
 	p := openTab(t, browser, b.url)
@@ -348,7 +359,8 @@ func testToken(s scene) {
 	// It outlives a reload, is nowhere else, and can be forgotten.
 	p.do(chromedp.Reload())
 	p.text("#state", "ok")
-	if eval[bool](p, `JSON.stringify(localStorage).includes("horse") || document.cookie.includes("horse") || location.href.includes("horse")`) {
+	if eval[bool](p, `JSON.stringify(localStorage).includes("horse") || document.cookie.includes("horse") ||
+		location.href.includes("horse")`) {
 		t.Error("the token is kept elsewhere too")
 	}
 	p.do(chromedp.Click("#forget", chromedp.NodeVisible))
@@ -367,7 +379,8 @@ func testGoneAndBack(s scene) {
 	p.text("#notice", "No answer from the server since")
 	p.text("#state", "unreachable")
 	p.until(`!document.getElementById("notice").hidden && document.title.includes("unreachable")`)
-	p.until(`document.querySelector("#chart-sessions .gap") && document.querySelector("#chart-sessions svg").dataset.gaps >= 1`)
+	p.until(`document.querySelector("#chart-sessions .gap") &&
+		document.querySelector("#chart-sessions svg").dataset.gaps >= 1`)
 	p.until(`document.querySelector("#chart-sessions svg").getAttribute("aria-label").includes("Without data")`)
 	// Long enough to be a hole in what the server knows, too: it is sampled with each question.
 	p.until(`[...document.querySelectorAll("#chart-sessions .gap")].at(-1).getAttribute("width") > 12`)
@@ -379,6 +392,7 @@ func testGoneAndBack(s scene) {
 	points := eval[int](p, `+document.querySelector("#chart-sessions svg").dataset.points`)
 	b.change(func(b *backend) { b.gone = false })
 	p.text("#state", "ok")
+	// The browser asks for the icon when it likes, which may be while nobody answers.
 	p.until(`document.getElementById("notice").hidden && !document.title.includes("unreachable")`)
 	p.until(fmt.Sprintf(`document.querySelector("#chart-sessions svg").dataset.points >= %d`, points+2))
 	p.until(`document.querySelector("#chart-sessions svg").dataset.gaps >= 1`)
@@ -414,7 +428,8 @@ func testKeyboard(s scene) {
 	p.until(`document.querySelector("#groups tbody tr") && document.getElementById("listen-at").options.length === 2`)
 	p.typeInto("#listen-group", "room"+kb.Enter)
 	p.text("#listen-state", "Listening")
-	want := eval[[]string](p, `[...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
+	want := eval[[]string](p, `[...document.querySelectorAll("a[href], button, input, select, textarea, summary, " +
+		"[tabindex='0']")]
 		.filter((e) => !e.disabled && e.checkVisibility()).map((e) => e.id || e.getAttribute("href") || e.getAttribute("aria-labelledby") || e.outerHTML.slice(0, 80))`)
 	eval[bool](p, `document.activeElement.blur() ?? true`)
 	p.do(chromedp.Reload())
@@ -425,11 +440,14 @@ func testKeyboard(s scene) {
 	var got []string
 	for range len(want) + 3 {
 		p.press(kb.Tab)
-		id := eval[string](p, `{const e = document.activeElement; e === document.body ? "" : e.id || e.getAttribute("href") || e.getAttribute("aria-labelledby") || e.outerHTML.slice(0, 80)}`)
+		id := eval[string](p,
+			`{const e = document.activeElement; e === document.body ? "" : e.id || e.getAttribute("href") ||
+				e.getAttribute("aria-labelledby") || e.outerHTML.slice(0, 80)}`)
 		if id == "" {
 			break
 		}
-		if !eval[bool](p, `{const s = getComputedStyle(document.activeElement); s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2}`) {
+		if !eval[bool](p, `{const s = getComputedStyle(document.activeElement); s.outlineStyle !== "none" &&
+			parseFloat(s.outlineWidth) >= 2}`) {
 			t.Errorf("%s does not show that it has the focus", id)
 		}
 		got = append(got, id)
@@ -440,7 +458,10 @@ func testKeyboard(s scene) {
 	if len(want) < 16 || !slices.Equal(got, want) {
 		t.Errorf("Tab reaches\n%q, want\n%q", got, want)
 	}
-	for _, id := range []string{"theme", "publish-group", "publish-message", "listen-toggle", "log", "say-message", "say-button", "log-aloud", "log-clear"} {
+	for _, id := range []string{
+		"theme", "publish-group", "publish-message", "listen-toggle", "log", "say-message",
+		"say-button", "log-aloud", "log-clear",
+	} {
 		if !slices.Contains(got, id) {
 			t.Errorf("Tab does not reach %s", id)
 		}
@@ -471,9 +492,13 @@ func testNamesOfControls(s scene) {
 	check(4)
 	p.typeInto("#token", "secret"+kb.Enter)
 	p.text("#groups", "lobby")
-	eval[bool](p, `{const at = document.getElementById("listen-at"); at.value = "other"; at.dispatchEvent(new Event("change")); true}`)
+	eval[bool](p, `{const at = document.getElementById("listen-at"); at.value = "other";
+		at.dispatchEvent(new Event("change")); true}`)
 	check(20)
-	for what, selector := range map[string]string{"banner": "body > header", "main": "main", "contentinfo": "body > footer", "heading": "h1"} {
+	for what, selector := range map[string]string{
+		"banner": "body > header", "main": "main",
+		"contentinfo": "body > footer", "heading": "h1",
+	} {
 		if n := eval[int](p, fmt.Sprintf("document.querySelectorAll(%s).length", quoted(selector))); n != 1 {
 			t.Errorf("%d of %s", n, what)
 		}
@@ -501,7 +526,8 @@ const contrasts = `{
 	let seen = 0;
 	while (walk.nextNode()) {
 		const e = walk.currentNode.parentElement;
-		if (!walk.currentNode.textContent.trim() || !e.checkVisibility() || e.closest(":disabled, noscript, option")) continue;
+		if (!walk.currentNode.textContent.trim() || !e.checkVisibility() || e.closest(":disabled, noscript, " +
+			"option")) continue;
 		const behind = [];
 		for (let a = e; a; a = a.parentElement) behind.unshift(getComputedStyle(a).backgroundColor);
 		const style = getComputedStyle(e);
@@ -551,7 +577,8 @@ func testTheme(s scene) {
 	}
 	choose := func(theme string) {
 		t.Helper()
-		eval[bool](p, fmt.Sprintf(`{const s = document.getElementById("theme"); s.value = %s; s.dispatchEvent(new Event("change")); true}`, quoted(theme)))
+		eval[bool](p, fmt.Sprintf(`{const s = document.getElementById("theme"); s.value = %s;
+			s.dispatchEvent(new Event("change")); true}`, quoted(theme)))
 	}
 	p.text("#state", "ok")
 	p.colours("dark")

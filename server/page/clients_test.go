@@ -80,7 +80,8 @@ func testOddNames(s scene) {
 	}
 	p.until(fmt.Sprintf(`document.querySelectorAll("#groups tbody tr").length === %d`, len(names)))
 	for name, shown := range names {
-		find := fmt.Sprintf(`[...document.querySelectorAll("#groups tbody button")].find((b) => b.textContent === %s)`, quoted(shown))
+		find := fmt.Sprintf(`[...document.querySelectorAll("#groups tbody button")].find((b) => b.textContent === %s)`,
+			quoted(shown))
 		p.until(find)
 		if title := eval[string](p, find+".title"); title != shown {
 			t.Errorf("%q has the title %q", name, title)
@@ -90,7 +91,8 @@ func testOddNames(s scene) {
 		p.click("#group-publish")
 		p.until(fmt.Sprintf(`document.getElementById("publish-group").value === %s`, quoted(shown)))
 		p.typeInto("#publish-message", "to it"+kb.Enter)
-		p.until(`document.querySelector("#publish-answer").textContent.includes("Published") && !document.querySelector("#publish button").ariaDisabled`)
+		p.until(`document.querySelector("#publish-answer").textContent.includes("Published") &&
+			!document.querySelector("#publish button").ariaDisabled`)
 		eval[bool](p, find+".click() ?? true")
 		p.click("#group-join")
 		p.text("#listen-state", "Listening to "+shown)
@@ -105,7 +107,8 @@ func testOddNames(s scene) {
 	}
 	// Picked from the list below a field, and then changed by hand.
 	set := func(text string) {
-		eval[bool](p, fmt.Sprintf(`{const f = document.getElementById("find-group"); f.value = %s; f.dispatchEvent(new Event("input")); f.form.requestSubmit(); true}`, quoted(text)))
+		eval[bool](p, fmt.Sprintf(`{const f = document.getElementById("find-group"); f.value = %s;
+			f.dispatchEvent(new Event("input")); f.form.requestSubmit(); true}`, quoted(text)))
 	}
 	set(`two\u{a}lines`)
 	p.text("#group-members", "(loop")
@@ -215,7 +218,9 @@ func testCountdown(s scene) {
 	}
 	p.click("#listen-toggle")
 	p.until(`document.getElementById("listen-countdown").textContent === ""`)
-	words := eval[map[string]string](p, `import(new URL("page/closecodes.js", document.baseURI)).then((m) => Object.fromEntries([1001, 1006, 1008, 1012, 4001, 2999].map((c) => [c, m.closeWords(c)])))`)
+	words := eval[map[string]string](p,
+		`import(new URL("page/closecodes.js", document.baseURI)).then((m) => Object.fromEntries([1001, 1006, 1008, 1012,
+			4001, 2999].map((c) => [c, m.closeWords(c)])))`)
 	for code, want := range map[string]string{
 		"1001": "the server is stopping", "1006": "it broke off", "1008": "read too slowly", "1012": "restarting",
 		"4001": "an application", "2999": "unknown",
@@ -236,7 +241,9 @@ func testOnlyTheForm(s scene) {
 	only := func() {
 		p.until(`!document.getElementById("token-form").hidden && !document.querySelector("dialog[open]")`)
 		p.text("#token-form", "Sign in")
-		controls := eval[[]string](p, `[...document.querySelectorAll("button, input, select, textarea, table, svg, footer")].filter((e) => e.checkVisibility()).map((e) => e.id || e.textContent)`)
+		controls := eval[[]string](p,
+			`[...document.querySelectorAll("button, input, select, textarea, table, svg, footer")]
+				.filter((e) => e.checkVisibility()).map((e) => e.id || e.textContent)`)
 		if fmt.Sprint(controls) != "[theme token Sign in]" {
 			s.t.Errorf("there are %q", controls)
 		}
@@ -271,9 +278,11 @@ func testTelephone(s scene) {
 	p.until(fmt.Sprintf(`innerWidth === %d && document.querySelectorAll(".charts .spark").length === 4`, width))
 	p.text("#events", "slow reader")
 	box := func(selector, side string) float64 {
-		return eval[float64](p, fmt.Sprintf("document.querySelector(%s).getBoundingClientRect().%s + (%t ? scrollY : 0)", quoted(selector), side, side != "left"))
+		return eval[float64](p, fmt.Sprintf("document.querySelector(%s).getBoundingClientRect().%s + (%t ? scrollY : 0)",
+			quoted(selector), side, side != "left"))
 	}
-	if a, b := box("#chart-sessions", "top"), box("#chart-deliveries", "top"); a != b || box("#chart-sessions", "left") >= box("#chart-deliveries", "left") {
+	if a, b := box("#chart-sessions", "top"), box("#chart-deliveries", "top"); a != b ||
+		box("#chart-sessions", "left") >= box("#chart-deliveries", "left") {
 		t.Errorf("the first two charts are at %v and %v", a, b)
 	}
 	if bottom := box("#chart-backlog", "bottom"); bottom > height/2 {
@@ -285,11 +294,15 @@ func testTelephone(s scene) {
 	if n := eval[int](p, `document.querySelectorAll(".spark text").length`); n != 0 {
 		t.Errorf("%d labels in sparklines", n)
 	}
-	if bad := eval[[]string](p, `[...document.querySelectorAll(".scroll")].filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1 && !(e.classList.contains("scrolls") && e.tabIndex === 0)).map((e) => e.ariaLabel)`); len(bad) > 0 {
+	if bad := eval[[]string](p,
+		`[...document.querySelectorAll(".scroll")].filter((e) => e.checkVisibility() &&
+			e.scrollWidth > e.clientWidth + 1 && !(e.classList.contains("scrolls") && e.tabIndex === 0)).map((e) => e.ariaLabel)`); len(bad) > 0 {
 		t.Errorf("scroll and do not show it: %q", bad)
 	}
 	// Nothing is cut in the cards.
-	if bad := eval[[]string](p, `[...document.querySelectorAll(".charts .hint, .charts .now")].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent)`); len(bad) > 0 {
+	if bad := eval[[]string](p,
+		`[...document.querySelectorAll(".charts .hint, .charts .now")].filter((e) => e.scrollWidth > e.clientWidth + 1)
+			.map((e) => e.textContent)`); len(bad) > 0 {
 		t.Errorf("cut: %q", bad)
 	}
 }

@@ -62,7 +62,8 @@ func testHappening(s scene) {
 		b.gone, b.steady = false, true
 		b.lived(100)
 	})
-	p.until(`document.querySelector("#chart-sessions svg").dataset.gaps === "0" && document.querySelector("#chart-sessions svg").dataset.points > 90`)
+	p.until(`document.querySelector("#chart-sessions svg").dataset.gaps === "0" &&
+		document.querySelector("#chart-sessions svg").dataset.points > 90`)
 }
 
 // Every kind of event has words, which end well, and a name of it is not shown raw.
@@ -70,14 +71,19 @@ func testWords(s scene) {
 	t, browser := s.t, s.browser
 	b := startBackend(t, "0.0.0.0:1234")
 	kinds := []string{
-		monitor.EventSlowReaders, monitor.EventRateClosed, monitor.EventIdleClosed, monitor.EventCutSessions, monitor.EventPanics,
-		monitor.EventRefused, monitor.EventAcceptErrors, monitor.EventCommandErrors, monitor.EventOverloaded, monitor.EventChannelDropped,
+		monitor.EventSlowReaders, monitor.EventRateClosed, monitor.EventIdleClosed, monitor.EventCutSessions,
+		monitor.EventPanics,
+		monitor.EventRefused, monitor.EventAcceptErrors, monitor.EventCommandErrors, monitor.EventOverloaded,
+		monitor.EventChannelDropped,
 		monitor.EventBadFrames, monitor.EventNotForwarded, monitor.EventJoinLost, monitor.EventStalled, monitor.EventDraining,
 		monitor.EventReload, monitor.EventReloadRefused,
 	}
 	b.change(func(b *backend) {
 		for i, kind := range kinds {
-			cause := map[string]string{monitor.EventRefused: "connections", monitor.EventCommandErrors: "bad_group", monitor.EventStalled: "1"}[kind]
+			cause := map[string]string{
+				monitor.EventRefused: "connections", monitor.EventCommandErrors: "bad_group",
+				monitor.EventStalled: "1",
+			}[kind]
 			b.happen(kind, cause, 2, time.Duration(len(kinds)-i)*time.Second, 0)
 		}
 		b.happen("from_tomorrow", hostile, 1, 0, 0)
@@ -86,7 +92,8 @@ func testWords(s scene) {
 	p.until(fmt.Sprintf(`document.querySelectorAll("#events li").length === %d`, len(kinds)+1))
 	for i, kind := range kinds {
 		line := fmt.Sprintf("#events li:nth-child(%d)", len(kinds)+1-i)
-		if why := eval[string](p, fmt.Sprintf("document.querySelector(%s).textContent", quoted(line+" .why"))); len(why) < 10 {
+		if why := eval[string](p, fmt.Sprintf("document.querySelector(%s).textContent",
+			quoted(line+" .why"))); len(why) < 10 {
 			t.Errorf("%s means %q", kind, why)
 		}
 		if what := eval[string](p, fmt.Sprintf("document.querySelector(%s).textContent", quoted(line+" b"))); what == kind {
@@ -98,7 +105,8 @@ func testWords(s scene) {
 
 func checkTicks(t *testing.T, p *tab, chart, want string) {
 	t.Helper()
-	p.until(fmt.Sprintf(`[...document.querySelectorAll("#chart-%s .tick")].map((e) => e.textContent).join() === %s`, chart, quoted(want)))
+	p.until(fmt.Sprintf(`[...document.querySelectorAll("#chart-%s .tick")].map((e) => e.textContent).join() === %s`,
+		chart, quoted(want)))
 }
 
 // Axes: binary steps for bytes, decades for latency, halves that are whole.
@@ -122,9 +130,11 @@ func testScales(s scene) {
 	p.text(`#chart-latency .now`, "250 µs")
 	p.text(`#chart-latency .now`, "900 ms")
 	forms := eval[string](p, `import(new URL("page/format.js", document.baseURI)).then((f) => [
-		...[0, 1023, 1024, 1010 * 1024, 1048500, 1536 * 1024].map((v) => f.bytes(v)), ...[0.00012, 0.0009996, 0.0123, 1].map((v) => f.seconds(v)),
+		...[0, 1023, 1024, 1010 * 1024, 1048500, 1536 * 1024].map((v) => f.bytes(v)),
+		...[0.00012, 0.0009996, 0.0123, 1].map((v) => f.seconds(v)),
 		...[0, 1, 9.96, 54321, 999600, 1.5e9].map((v) => f.short(v))].join("; "))`)
-	if want := "0 B; 1,023 B; 1.00 KiB; 1,010 KiB; 1.00 MiB; 1.50 MiB; 120 µs; 1.00 ms; 12.3 ms; 1.00 s; 0; 1.0; 10; 54,321; 1.00 M; 1.50 G"; forms != want {
+	if want := "0 B; 1,023 B; 1.00 KiB; 1,010 KiB; 1.00 MiB; 1.50 MiB; 120 µs; 1.00 ms; 12.3 ms; 1.00 s; 0; 1.0; 10; " +
+		"54,321; 1.00 M; 1.50 G"; forms != want {
 		t.Errorf("numbers are written\n%s, want\n%s", forms, want)
 	}
 	// Both are readable at once: they lie apart, and neither at the edge.
@@ -142,19 +152,22 @@ func testLinedUp(s scene) {
 	b := startBackend(t, "0.0.0.0:1234")
 	b.change(func(b *backend) { b.idle = true; b.lived(3) })
 	p := openTab(t, browser, b.url)
-	const measure = `JSON.stringify([...document.querySelectorAll(".charts .card")].map((c) => [c.getBoundingClientRect().height,
+	const measure = `JSON.stringify([...document.querySelectorAll(".charts .card")]
+		.map((c) => [c.getBoundingClientRect().height,
 		...[...c.querySelectorAll(".chart .axis")].map((e) => e.getBBox().x), c.querySelector(".chart").getBoundingClientRect().top].map(Math.round)))`
 	for _, width := range []int64{1280, 390} {
 		b.change(func(b *backend) { b.idle = true; b.lived(3) })
 		p.do(chromedp.EmulateViewport(width, 900), chromedp.Reload())
-		p.until(`document.querySelector('[data-now="sessions"]')?.textContent === "0" && document.querySelector("#chart-backlog .axis")`)
+		p.until(`document.querySelector('[data-now="sessions"]')?.textContent === "0" &&
+			document.querySelector("#chart-backlog .axis")`)
 		idle := eval[string](p, measure)
 		b.change(func(b *backend) { b.idle = false })
 		p.until(`document.querySelector('[data-now="p99"]').textContent.includes("ms")`)
 		if load := eval[string](p, measure); load != idle {
 			t.Errorf("%d px wide: idle %s, under load %s", width, idle, load)
 		}
-		if eval[bool](p, `new Set([...document.querySelectorAll(".charts .card")].map((c) => c.querySelector(".chart .axis").getBBox().x)).size !== 1`) {
+		if eval[bool](p, `new Set([...document.querySelectorAll(".charts .card")]
+			.map((c) => c.querySelector(".chart .axis").getBBox().x)).size !== 1`) {
 			t.Errorf("%d px wide: the charts begin at different places", width)
 		}
 	}

@@ -84,8 +84,10 @@ func Handler() http.Handler {
 // policy is the Content-Security-Policy of a page that was asked of host, a Host
 // header.
 func policy(host string) string {
-	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'" + webSocketSources(host) +
-		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'" +
+		webSocketSources(host) +
+		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; " +
+		"trusted-types 'none'"
 }
 
 // webSocketSources lets the page open WebSockets to host, at any port: 'self'

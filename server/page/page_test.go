@@ -59,7 +59,8 @@ func TestHeaders(t *testing.T) {
 				t.Errorf("%s: %s: %q, want %q", target, name, got, want)
 			}
 		}
-		if p := h.Get("Content-Security-Policy"); !strings.Contains(p, "frame-ancestors 'none'") || strings.Contains(p, "unsafe") {
+		if p := h.Get("Content-Security-Policy"); !strings.Contains(p, "frame-ancestors 'none'") ||
+			strings.Contains(p, "unsafe") {
 			t.Errorf("%s: policy %q", target, p)
 		}
 		tag := h.Get("ETag")

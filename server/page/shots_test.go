@@ -56,7 +56,8 @@ var states = []struct {
 
 func loaded(b *backend) {
 	b.status.TopGroups = append(b.status.TopGroups,
-		monitor.Group{Name: "  two blanks, then\na line", Members: 12}, monitor.Group{Name: longName, Members: 3}, monitor.Group{Name: " ", Members: 1})
+		monitor.Group{Name: "  two blanks, then\na line", Members: 12}, monitor.Group{Name: longName, Members: 3},
+		monitor.Group{Name: " ", Members: 1})
 	b.status.Channel = &monitor.Channel{Connections: 3, Channels: 2, EventsIn: 4242, EventsOut: 9001}
 	b.lived(110)
 	b.happen(monitor.EventReload, "--log-level", 0, 100*time.Second, 0)

@@ -92,7 +92,8 @@ func openTab(t *testing.T, browser context.Context, url string, forgiven ...stri
 		t.Fatalf("open a tab: %v", err)
 	}
 	// Several windows are open, and each is to behave as the one in front.
-	if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
+	if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled,
+		emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
 		t.Fatal(err)
 	}
 	p.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(url))
@@ -173,7 +174,8 @@ func quoted(s string) string {
 // typeInto focuses an element and types.
 func (p *tab) typeInto(selector, text string) {
 	p.t.Helper()
-	p.until(fmt.Sprintf("document.querySelector(%[1]s)?.disabled === false && document.querySelector(%[1]s).checkVisibility()", quoted(selector)))
+	p.until(fmt.Sprintf("document.querySelector(%[1]s)?.disabled === false && "+
+		"document.querySelector(%[1]s).checkVisibility()", quoted(selector)))
 	eval[bool](p, fmt.Sprintf("{const e = document.querySelector(%s); e.focus(); e.select?.(); true}", quoted(selector)))
 	p.do(chromedp.KeyEvent(text))
 }
@@ -200,7 +202,8 @@ func (p *tab) unnamed() (roles []string, named int) {
 	for _, node := range tree.Nodes {
 		role := value(node.Role)
 		switch role {
-		case "button", "textbox", "combobox", "checkbox", "link", "table", "region", "log", "image", "img", "figure", "searchbox":
+		case "button", "textbox", "combobox", "checkbox", "link", "table", "region", "log", "image", "img", "figure",
+			"searchbox":
 		default:
 			continue
 		}

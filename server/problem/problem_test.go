@@ -25,7 +25,8 @@ func TestRoundTrip(t *testing.T) {
 		if out.Body.String() != test.body+"\n" || out.Code != 409 || out.Header().Get("Content-Type") != MediaType {
 			t.Errorf("%d %v %s, want %s", out.Code, out.Header(), out.Body, test.body)
 		}
-		if got := Read(out.Code, out.Body.Bytes()); !reflect.DeepEqual(got, Of(409, test.err)) || got.Error() != test.err.Error() {
+		if got := Read(out.Code, out.Body.Bytes()); !reflect.DeepEqual(got, Of(409, test.err)) ||
+			got.Error() != test.err.Error() {
 			t.Errorf("read %+v", got)
 		}
 	}

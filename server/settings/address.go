@@ -89,7 +89,10 @@ func token(text string) *wrong {
 	if text == "" || api.CheckToken(text) == nil {
 		return nil
 	}
-	return &wrong{fmt.Sprintf("1 to %d characters of printable ASCII, without spaces", api.MaxTokenBytes), strconv.Quote(text)}
+	return &wrong{
+		fmt.Sprintf("1 to %d characters of printable ASCII, without spaces", api.MaxTokenBytes),
+		strconv.Quote(text),
+	}
 }
 
 // NeedsToken reports whether other machines can reach an API at addr.

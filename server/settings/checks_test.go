@@ -20,28 +20,67 @@ func TestValidateNamesTheFlag(t *testing.T) {
 		want string
 	}{
 		{"no address", func(o *Options) { o.Listen = nil }, "--listen: wants at least one address"},
-		{"bad address", func(o *Options) { o.Listen = []string{"nowhere"} }, `--listen: wants HOST:PORT, :PORT or unix:/PATH, got "nowhere"`},
-		{"bad port", func(o *Options) { o.Listen = []string{":65536"} }, `--listen: wants a port from 0 to 65535, got ":65536"`},
+		{
+			"bad address", func(o *Options) { o.Listen = []string{"nowhere"} },
+			`--listen: wants HOST:PORT, :PORT or unix:/PATH, got "nowhere"`,
+		},
+		{
+			"bad port", func(o *Options) { o.Listen = []string{":65536"} },
+			`--listen: wants a port from 0 to 65535, got ":65536"`,
+		},
 		{"no path", func(o *Options) { o.Listen = []string{"unix:"} }, `--listen: wants a path behind unix:, got "unix:"`},
-		{"long path", func(o *Options) { o.Listen = []string{"unix:/" + strings.Repeat("x", 107)} }, "--listen: wants a socket path of at most 107 bytes, got 108"},
+		{
+			"long path", func(o *Options) { o.Listen = []string{"unix:/" + strings.Repeat("x", 107)} },
+			"--listen: wants a socket path of at most 107 bytes, got 108",
+		},
 		{"twice", func(o *Options) { o.Listen = []string{":1", ":1"} }, `--listen: wants each address once, got ":1" twice`},
 		{"mode", func(o *Options) { o.SocketMode = 0o1777 }, "--socket-mode: wants 0000 to 0777, got 1777"},
 		{"drain below", func(o *Options) { o.Drain = -1 }, "--drain: wants 0s to 1h0m0s"},
 		{"drain above", func(o *Options) { o.Drain = time.Hour + 1 }, "--drain: wants 0s to 1h0m0s"},
 		{"level", func(o *Options) { o.LogLevel = "info+3" }, `--log-level: wants debug, info, warn or error, got "info+3"`},
 		{"format", func(o *Options) { o.LogFormat = "xml" }, `--log-format: wants text or json, got "xml"`},
-		{"message beyond ring", func(o *Options) { o.MaxMessageBytes, o.MaxBacklogBytes = 32<<20, 64<<20 }, "--ring-bytes: wants at least"},
+		{
+			"message beyond ring", func(o *Options) { o.MaxMessageBytes, o.MaxBacklogBytes = 32<<20, 64<<20 },
+			"--ring-bytes: wants at least",
+		},
 		{"message beyond backlog", func(o *Options) { o.MaxBacklogBytes = 64 << 10 }, "--max-backlog: wants at least"},
-		{"close before ping", func(o *Options) { o.CloseAfter = o.PingAfter }, "--close-after: wants more than --ping-after (55s), got 55s"},
-		{"api address", func(o *Options) { o.API = []string{"here"} }, `--api: wants HOST:PORT, :PORT or unix:/PATH, got "here"`},
-		{"api twice", func(o *Options) { o.API = []string{"127.0.0.1:1", "127.0.0.1:1"} }, `--api: wants each address once, got "127.0.0.1:1" twice`},
-		{"api none and some", func(o *Options) { o.API = []string{"none", "127.0.0.1:1"} }, `--api: wants HOST:PORT, :PORT or unix:/PATH, got "none"`},
-		{"api for all", func(o *Options) { o.API = []string{":1235"} }, "--api: wants a token (--api-token-file) where other machines can reach it"},
-		{"channel address", func(o *Options) { o.Channel = []string{"2206"} }, `--channel: wants HOST:PORT, :PORT or unix:/PATH, got "2206"`},
-		{"channel without a host", func(o *Options) { o.ChannelJoin = ":2206" }, `--channel-join: wants HOST:PORT or unix:/PATH, got ":2206"`},
-		{"channel at no socket", func(o *Options) { o.ChannelJoin = "unix:" }, `--channel-join: wants HOST:PORT or unix:/PATH, got "unix:"`},
+		{
+			"close before ping", func(o *Options) { o.CloseAfter = o.PingAfter },
+			"--close-after: wants more than --ping-after (55s), got 55s",
+		},
+		{
+			"api address", func(o *Options) { o.API = []string{"here"} },
+			`--api: wants HOST:PORT, :PORT or unix:/PATH, got "here"`,
+		},
+		{
+			"api twice", func(o *Options) { o.API = []string{"127.0.0.1:1", "127.0.0.1:1"} },
+			`--api: wants each address once, got "127.0.0.1:1" twice`,
+		},
+		{
+			"api none and some", func(o *Options) { o.API = []string{"none", "127.0.0.1:1"} },
+			`--api: wants HOST:PORT, :PORT or unix:/PATH, got "none"`,
+		},
+		{
+			"api for all", func(o *Options) { o.API = []string{":1235"} },
+			"--api: wants a token (--api-token-file) where other machines can reach it",
+		},
+		{
+			"channel address", func(o *Options) { o.Channel = []string{"2206"} },
+			`--channel: wants HOST:PORT, :PORT or unix:/PATH, got "2206"`,
+		},
+		{
+			"channel without a host", func(o *Options) { o.ChannelJoin = ":2206" },
+			`--channel-join: wants HOST:PORT or unix:/PATH, got ":2206"`,
+		},
+		{
+			"channel at no socket", func(o *Options) { o.ChannelJoin = "unix:" },
+			`--channel-join: wants HOST:PORT or unix:/PATH, got "unix:"`,
+		},
 		{"control as an address", func(o *Options) { o.Control = "unix:/x" }, `--control: wants a path, got "unix:/x"`},
-		{"control too long", func(o *Options) { o.Control = strings.Repeat("x", 108) }, "--control: wants a path of at most 107 bytes, got 108"},
+		{
+			"control too long", func(o *Options) { o.Control = strings.Repeat("x", 108) },
+			"--control: wants a path of at most 107 bytes, got 108",
+		},
 		{"ring slots", func(o *Options) { o.RingSlots = 1000 }, "--ring-slots: wants a power of two, got 1000"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -58,11 +97,14 @@ func TestValidateNamesTheFlag(t *testing.T) {
 // What may be: nothing at all, and with a token everything.
 func TestValidateOfBackends(t *testing.T) {
 	for name, set := range map[string]func(*Options){
-		"none":            func(o *Options) { o.API = []string{"none"} },
-		"loopback":        func(o *Options) { o.API = []string{"127.0.0.1:0", "[::1]:0", "localhost:1", "unix:/x"} },
-		"token":           func(o *Options) { o.API, o.APIToken = []string{":1235"}, "0123456789abcdef" },
-		"token file":      func(o *Options) { o.API, o.APITokenFile = []string{"0.0.0.0:1235"}, "/x" },
-		"channel":         func(o *Options) { o.Channel, o.ChannelJoin = []string{"localhost:2206", "unix:/x"}, "other:2206" },
+		"none":       func(o *Options) { o.API = []string{"none"} },
+		"loopback":   func(o *Options) { o.API = []string{"127.0.0.1:0", "[::1]:0", "localhost:1", "unix:/x"} },
+		"token":      func(o *Options) { o.API, o.APIToken = []string{":1235"}, "0123456789abcdef" },
+		"token file": func(o *Options) { o.API, o.APITokenFile = []string{"0.0.0.0:1235"}, "/x" },
+		"channel": func(o *Options) {
+			o.Channel, o.ChannelJoin = []string{"localhost:2206", "unix:/x"},
+				"other:2206"
+		},
 		"open channel":    func(o *Options) { o.Channel, o.ChannelOpen = []string{":2206", "php.internal:2206"}, true },
 		"join a socket":   func(o *Options) { o.ChannelJoin = "unix:/x" },
 		"control":         func(o *Options) { o.Control = "relative" },

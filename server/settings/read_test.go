@@ -188,16 +188,40 @@ func TestNothingIsToldTwice(t *testing.T) {
 		environ []string
 		want    string
 	}{
-		"no token because it is misspelt": {Flags{"api": {":1235"}, "api-tokn-file": {"/x"}}, nil, "unknown flag --api-tokn-file, did you mean --api-token-file?"},
-		"no token because it is empty":    {Flags{"api": {":1235"}}, []string{"GROUPCAST_API_TOKEN="}, `--api-token (GROUPCAST_API_TOKEN): wants a value, or the variable not set, got ""`},
-		"no token because of the file":    {Flags{"api": {":1235"}, "config": {"/nowhere"}}, nil, "--config: open /nowhere: no such file or directory"},
-		"ping after out of range":         {Flags{"ping-after": {"25h"}}, nil, "--ping-after: wants 50ms to 24h0m0s, got 25h0m0s"},
-		"a file that is not named":        {Flags{"config": nil}, nil, "--config: wants a value"},
-		"the file named by a variable":    {nil, []string{"GROUPCAST_CONFIG=/nowhere"}, "--config (GROUPCAST_CONFIG): open /nowhere: no such file or directory"},
-		"empty, although a flag beats it": {Flags{"loops": {"2"}}, []string{"GROUPCAST_LOOPS="}, `--loops (GROUPCAST_LOOPS): wants a value, or the variable not set, got ""`},
-		"an empty token":                  {Flags{"api-token": {""}}, nil, `--api-token: wants a value, got ""`},
-		"an empty token file":             {Flags{"api-token-file": {""}}, nil, `--api-token-file: wants a value, got ""`},
-		"a list without items":            {Flags{"api": nil}, nil, "--api: wants a value"},
+		"no token because it is misspelt": {
+			Flags{"api": {":1235"}, "api-tokn-file": {"/x"}},
+			nil,
+			"unknown flag --api-tokn-file, did you mean --api-token-file?",
+		},
+		"no token because it is empty": {
+			Flags{"api": {":1235"}},
+			[]string{"GROUPCAST_API_TOKEN="},
+			`--api-token (GROUPCAST_API_TOKEN): wants a value, or the variable not set, got ""`,
+		},
+		"no token because of the file": {
+			Flags{"api": {":1235"}, "config": {"/nowhere"}},
+			nil,
+			"--config: open /nowhere: no such file or directory",
+		},
+		"ping after out of range": {
+			Flags{"ping-after": {"25h"}},
+			nil,
+			"--ping-after: wants 50ms to 24h0m0s, got 25h0m0s",
+		},
+		"a file that is not named": {Flags{"config": nil}, nil, "--config: wants a value"},
+		"the file named by a variable": {
+			nil,
+			[]string{"GROUPCAST_CONFIG=/nowhere"},
+			"--config (GROUPCAST_CONFIG): open /nowhere: no such file or directory",
+		},
+		"empty, although a flag beats it": {
+			Flags{"loops": {"2"}},
+			[]string{"GROUPCAST_LOOPS="},
+			`--loops (GROUPCAST_LOOPS): wants a value, or the variable not set, got ""`,
+		},
+		"an empty token":       {Flags{"api-token": {""}}, nil, `--api-token: wants a value, got ""`},
+		"an empty token file":  {Flags{"api-token-file": {""}}, nil, `--api-token-file: wants a value, got ""`},
+		"a list without items": {Flags{"api": nil}, nil, "--api: wants a value"},
 	} {
 		if _, err := Read(c.flags, c.environ); err == nil || err.Error() != c.want {
 			t.Errorf("%s: got %v\nwant %s", name, err, c.want)
@@ -228,7 +252,8 @@ func TestServiceLinks(t *testing.T) {
 		}
 	}
 	for _, variable := range []string{
-		"GROUPCAST_PORT=1234", "GROUPCAST_API_PORT=1234", "GROUPCAST_SERVICE=x", "GROUPCAST_SERVICE_HOSTS=x", "GROUPCAST_PORTS=1", "GROUPCAST_=x",
+		"GROUPCAST_PORT=1234", "GROUPCAST_API_PORT=1234", "GROUPCAST_SERVICE=x", "GROUPCAST_SERVICE_HOSTS=x",
+		"GROUPCAST_PORTS=1", "GROUPCAST_=x",
 		"GROUPCAST_PORT_=x", "GROUPCAST_MAX_MESSAGE_PORT=64KiB",
 	} {
 		_, err := Read(nil, []string{variable})

@@ -36,7 +36,8 @@ var Groups = []Group{
 		{
 			Name: "listen", Shown: Usual, Reload: opened, Preset: ":1234",
 			value: texts(func(o *Options) *[]string { return &o.Listen }, "ADDR", addressToListen),
-			Help: "Address to listen on: HOST:PORT, :PORT or unix:/PATH; tls: in front of it is TLS. An IPv4 address is for IPv4 only, no host and " +
+			Help: "Address to listen on: HOST:PORT, :PORT or unix:/PATH; tls: in front of it is TLS. An IPv4 address is " +
+				"for IPv4 only, no host and " +
 				"[::] for both. Repeat it for several.",
 		},
 		{

@@ -38,7 +38,8 @@ func TestRows(t *testing.T) {
 
 // notSettings are fields of Options that the process fills in.
 var notSettings = []string{
-	"Engine.Logger", "Engine.AllowOrigin", "Engine.OnMessage", "Engine.CloseLimit", "APILimits.MaxMessageBytes", "APIServer.Logger",
+	"Engine.Logger", "Engine.AllowOrigin", "Engine.OnMessage", "Engine.CloseLimit", "APILimits.MaxMessageBytes",
+	"APIServer.Logger",
 	"ChannelServer.Logger", "ChannelServer.Channel", "ChannelClient.Logger", "ChannelClient.Channel",
 	"ChannelClient.Address", "ChannelServer.MaxMessageBytes", "ChannelClient.MaxMessageBytes",
 	"ChannelServer.MaxChannelsPerFrame", // as many as a connection
@@ -96,12 +97,15 @@ func another(t testing.TB, s *Setting) []string {
 	given := map[string][]string{
 		"listen": {"127.0.0.1:1", "unix:/x"}, "socket-mode": {"0600"}, "api": {"127.0.0.1:3"},
 		"api-token": {"0123456789abcdef"}, "api-token-file": {"/etc/tokens"}, "api-host": {"push.example"},
-		"channel": {"127.0.0.1:4"}, "channel-join": {"unix:/y"}, "channel-open": {"true"}, "channel-allow": {"10.0.0.0/8", "::1/128"},
-		"tls-cert": {"/c"}, "tls-key": {"/k"}, "acme": {"push.example.org"}, "origin": {"https://app.example.org"},
-		"proxy-protocol": {"10.0.0.0/8"}, "acme-dir": {"/d"}, "acme-ca": {"https://ca"}, "acme-email": {"a@b"}, "tls-min": {"1.3"},
-		"config": {"/etc/groupcast.yaml"}, "control": {"/run/x"}, "log-file": {"/var/log/x"}, "log-level": {"debug"},
+		"channel": {"127.0.0.1:4"}, "channel-join": {"unix:/y"}, "channel-open": {"true"},
+		"channel-allow": {"10.0.0.0/8", "::1/128"},
+		"tls-cert":      {"/c"}, "tls-key": {"/k"}, "acme": {"push.example.org"}, "origin": {"https://app.example.org"},
+		"proxy-protocol": {"10.0.0.0/8"}, "acme-dir": {"/d"}, "acme-ca": {"https://ca"}, "acme-email": {"a@b"},
+		"tls-min": {"1.3"},
+		"config":  {"/etc/groupcast.yaml"}, "control": {"/run/x"}, "log-file": {"/var/log/x"}, "log-level": {"debug"},
 		"log-format": {"json"}, "pprof": {"127.0.0.1:6060"}, "rate": {"2.5"},
-		"api-max-batch": {"2MiB"}, "ring-slots": {"2048"}, "channel-join-retry-min": {"500ms"}, "channel-join-retry-max": {"7s"},
+		"api-max-batch": {"2MiB"}, "ring-slots": {"2048"}, "channel-join-retry-min": {"500ms"},
+		"channel-join-retry-max": {"7s"},
 	}[s.Name]
 	if given != nil {
 		return given

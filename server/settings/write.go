@@ -129,8 +129,8 @@ Made by 'make reference' from the table in 'server/settings'; do not change it b
 file beats the default. A misspelt flag, variable or key, and an empty variable, keep the server from starting.
 'groupcast start --print-config' writes a file with all of them.
 
-SIZE is in bytes, or 64KiB, 1MiB, 1GiB (K, M and G mean the same). TIME is 500ms, 5s, 1m30s. A list is given by repeating
-the flag, with commas in a variable, as a list in the file.
+SIZE is in bytes, or 64KiB, 1MiB, 1GiB (K, M and G mean the same). TIME is 500ms, 5s, 1m30s. A list is given by
+repeating the flag, with commas in a variable, as a list in the file.
 
 The column "reload" says what 'groupcast reload' may do: put another value in force at once, or for new connections and
 requests, or not before a restart.

@@ -29,7 +29,8 @@ func dialFrom(t *testing.T, from, addr string) *peer {
 // wantCause waits until so many connections were closed for the reason.
 func wantCause(t *testing.T, s *testServer, cause string, n uint64) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d closed as %s", n, cause), func() bool { return get(t, s.Stats().ConnsClosed.All(), cause) == n })
+	eventually(t, fmt.Sprintf("%d closed as %s", n, cause),
+		func() bool { return get(t, s.Stats().ConnsClosed.All(), cause) == n })
 }
 
 // TestFrameTimeout: a frame that has begun must end, however many bytes drip in.

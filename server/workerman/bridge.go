@@ -112,7 +112,8 @@ func (b *bridge) publish(from *conn, ch workerman.Channel, d workerman.Data) {
 
 func (b *bridge) refuse(from *conn, why Refusal) {
 	b.count.Refused[why].Add(1)
-	b.log.Log(slog.LevelWarn, refusalNames[why], "channel: an event was not published to its group as it came", "reason", refusalNames[why], "peer", from.peer)
+	b.log.Log(slog.LevelWarn, refusalNames[why], "channel: an event was not published to its group as it came", "reason",
+		refusalNames[why], "peer", from.peer)
 }
 
 // run hands what the broker orders to the subscribers, until the sink is closed.

@@ -74,7 +74,8 @@ func TestBridge(t *testing.T) {
 	m.want("end")
 
 	b := s.Stats().Bridge
-	if b.ToGroups.Load() != 3 || b.ToSubscribers.Load() != 6 || sumOf(b.Refused.All()) != 0 || b.Dropped != 0 || b.Own.Load() != 0 {
+	if b.ToGroups.Load() != 3 || b.ToSubscribers.Load() != 6 || sumOf(b.Refused.All()) != 0 || b.Dropped != 0 ||
+		b.Own.Load() != 0 {
 		t.Errorf("%+v", b)
 	}
 	if n := s.Stats().EventsUnheard; n != 0 {
@@ -139,14 +140,18 @@ func TestBridgedValues(t *testing.T) {
 				return
 			}
 			if b.ToGroups.Load() != published+1 || sumOf(b.Refused.All()) != sumOf(maps.All(refused)) {
-				t.Errorf("%d published, were %d; refused %v, were %v", b.ToGroups.Load(), published, maps.Collect(b.Refused.All()), refused)
+				t.Errorf("%d published, were %d; refused %v, were %v", b.ToGroups.Load(), published,
+					maps.Collect(b.Refused.All()), refused)
 			}
 			if got := m.next(); !strings.HasSuffix(got, `"message":`+test.want+`}`) {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
 	}
-	for _, data := range []string{`N;`, `s:1:"x";`, `a:0:{}`, `a:1:{s:7:"message";s:1:"m";}`, `a:1:{s:8:"group_id";s:1:"g";}`} {
+	for _, data := range []string{
+		`N;`, `s:1:"x";`, `a:0:{}`, `a:1:{s:7:"message";s:1:"m";}`,
+		`a:1:{s:8:"group_id";s:1:"g";}`,
+	} {
 		php.tb = t
 		php.send(with("publish", GroupChannel, data))
 		php.want(eventOf(GroupChannel, data))
@@ -442,7 +447,10 @@ func TestLargeExtras(t *testing.T) {
 	node := NewNode()
 	s := startServer(t, node, e, nil)
 	php, other := subscriber(t, s.addr, GroupChannel), dial(t, s.addr)
-	hello := workerman.Message{Type: workerman.TypeSubscribe, Channels: []workerman.Channel{{Name: []byte(GroupChannel)}}, Mark: []byte(strings.Repeat("a", 16))}
+	hello := workerman.Message{
+		Type:     workerman.TypeSubscribe,
+		Channels: []workerman.Channel{{Name: []byte(GroupChannel)}}, Mark: []byte(strings.Repeat("a", 16)),
+	}
 	other.write(hello.AppendFrame(nil))
 	other.sync()
 	if n := s.Stats().Peers; n != 1 {
@@ -476,7 +484,8 @@ func TestLargeExtras(t *testing.T) {
 	}
 	// As far as a message comes.
 	ids := bytes.Repeat([]byte(" "+far), workerman.MaxHops)
-	php.send(with("publish", GroupChannel, string(workerman.AppendGroupMessage(nil, "g", "far", append([]byte("text"), ids...)))))
+	php.send(with("publish", GroupChannel,
+		string(workerman.AppendGroupMessage(nil, "g", "far", append([]byte("text"), ids...)))))
 	php.next()
 	other.sync()
 	if b := s.Stats().Bridge; b.TooFar.Load() != 1 {

@@ -55,11 +55,14 @@ func Join(o ClientOptions, node *Node, broker Broker) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		opt:     o,
-		log:     o.Logger,
-		node:    node,
-		broker:  broker,
-		sink:    broker.NewSink(loop.SinkOptions{Name: "channel-client", MaxMessages: o.SinkMessages, MaxBytes: o.SinkBytes, SkipOwn: true}),
+		opt:    o,
+		log:    o.Logger,
+		node:   node,
+		broker: broker,
+		sink: broker.NewSink(loop.SinkOptions{
+			Name: "channel-client", MaxMessages: o.SinkMessages, MaxBytes: o.SinkBytes,
+			SkipOwn: true,
+		}),
 		channel: workerman.Channel{Name: []byte(o.Channel)},
 		status:  Status{Address: o.Address, Since: time.Now()},
 	}
@@ -176,7 +179,10 @@ func (c *Client) visit() error {
 	defer socket.Close()
 
 	// Subscribed first: nothing of ours can be there before.
-	hello := workerman.Message{Type: workerman.TypeSubscribe, Channels: []workerman.Channel{c.channel}, Mark: []byte(c.node.ID)}
+	hello := workerman.Message{
+		Type: workerman.TypeSubscribe, Channels: []workerman.Channel{c.channel},
+		Mark: []byte(c.node.ID),
+	}
 	_ = socket.SetWriteDeadline(time.Now().Add(c.opt.WriteTimeout)) // a dead socket's write says so
 	if _, err := socket.Write(hello.AppendFrame(nil)); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
@@ -394,7 +400,8 @@ func (c *Client) take(decoder *workerman.Decoder, body []byte) {
 
 func (c *Client) refuse(why Refusal) {
 	c.count.Refused[why].Add(1)
-	c.ration.Log(slog.LevelWarn, refusalNames[why], "channel: an event was not published to its group as it came", "reason", refusalNames[why])
+	c.ration.Log(slog.LevelWarn, refusalNames[why], "channel: an event was not published to its group as it came",
+		"reason", refusalNames[why])
 }
 
 func (c *Client) bad(why workerman.Reason) {

@@ -132,7 +132,8 @@ func TestTwoInACluster(t *testing.T) {
 	quiesce(t, func() uint64 { return cb.Status().Own.Load() }, 6)
 	for _, c := range []*Client{ca, cb} {
 		st := c.Status()
-		if st.Forwarded.Load() != 6 || st.Received.Load() != 9 || st.NotForwarded.Load() != 0 || sumOf(st.Refused.All())+sumOf(st.Bad.All())+st.Twice.Load() != 0 {
+		if st.Forwarded.Load() != 6 || st.Received.Load() != 9 || st.NotForwarded.Load() != 0 ||
+			sumOf(st.Refused.All())+sumOf(st.Bad.All())+st.Twice.Load() != 0 {
 			t.Errorf("%+v", st)
 		}
 	}
@@ -238,7 +239,8 @@ func TestValuesBetweenNodes(t *testing.T) {
 	atB.want(eventOf(GroupChannel, marked))
 
 	// What says that it is JSON and is not.
-	worker.send(with("publish", GroupChannel, string(workerman.AppendGroupMessage(nil, "g", "{", []byte("json "+strings.Repeat("f", 16))))))
+	worker.send(with("publish", GroupChannel,
+		string(workerman.AppendGroupMessage(nil, "g", "{", []byte("json "+strings.Repeat("f", 16))))))
 	eventually(t, "the refusal", func() bool { return get(t, cb.Status().Refused.All(), "bad_message") == 1 })
 }
 
@@ -393,7 +395,10 @@ func TestServerThatDoesNotRead(t *testing.T) {
 // cannot be is the end of the connection.
 func TestServerOfGarbage(t *testing.T) {
 	addr := badServer(t, func(c net.Conn) {
-		for _, body := range []string{"garbage", `O:8:"stdClass":0:{}`, about("subscribe", "x"), eventOf("other", "N;"), "", eventOf(GroupChannel, "N;"), queueOf(GroupChannel, "N;")} {
+		for _, body := range []string{
+			"garbage", `O:8:"stdClass":0:{}`, about("subscribe", "x"), eventOf("other", "N;"), "",
+			eventOf(GroupChannel, "N;"), queueOf(GroupChannel, "N;"),
+		} {
 			_, _ = c.Write(frameOf(body))
 		}
 		_, _ = c.Write([]byte{0, 0, 0, 1})
@@ -402,10 +407,14 @@ func TestServerOfGarbage(t *testing.T) {
 	})
 	a := startSite(t)
 	c := a.startJoining(t, addr, nil)
-	eventually(t, "the third time", func() bool { return c.Status().Reconnects >= 2 && get(t, c.Status().Bad.All(), "frame_short") >= 3 })
+	eventually(t, "the third time", func() bool {
+		return c.Status().Reconnects >= 2 &&
+			get(t, c.Status().Bad.All(), "frame_short") >= 3
+	})
 	_ = c.Close()
 	st := c.Status()
-	if n := get(t, st.Bad.All(), "frame_short"); get(t, st.Bad.All(), "syntax") != n || get(t, st.Bad.All(), "object") != n ||
+	if n := get(t, st.Bad.All(), "frame_short"); get(t, st.Bad.All(), "syntax") != n ||
+		get(t, st.Bad.All(), "object") != n ||
 		get(t, st.Bad.All(), "type") != 3*n || get(t, st.Refused.All(), "shape") != n {
 		t.Errorf("%+v", st)
 	}
@@ -471,7 +480,8 @@ func TestClientSlowBroker(t *testing.T) {
 		worker.send(with("publish", GroupChannel, groupData("g", "x")))
 	}
 	eventually(t, "both to be counted", func() bool { return sumOf(c.Status().Refused.All()) == 2 })
-	if st := c.Status(); st.Received.Load() != 1 || get(t, st.Refused.All(), "late") != 1 || get(t, st.Refused.All(), "overloaded") != 1 {
+	if st := c.Status(); st.Received.Load() != 1 || get(t, st.Refused.All(), "late") != 1 ||
+		get(t, st.Refused.All(), "overloaded") != 1 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -534,7 +544,8 @@ func TestClientCloseDelivers(t *testing.T) {
 	p.wantClosed()
 	_ = socket.Close()
 	<-closed
-	if st := c.Status(); st.Forwarded.Load() != messages || st.NotForwarded.Load() != 0 || st.BytesUndelivered.Load() != 0 {
+	if st := c.Status(); st.Forwarded.Load() != messages || st.NotForwarded.Load() != 0 ||
+		st.BytesUndelivered.Load() != 0 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -570,7 +581,8 @@ func TestClientCloseCounts(t *testing.T) {
 		t.Error(err)
 	}
 	st := c.Status()
-	if _, known := unacknowledgedBytes(socket); known && (st.BytesUndelivered.Load() == 0 || !strings.Contains(log.String(), "had not taken everything")) {
+	if _, known := unacknowledgedBytes(socket); known &&
+		(st.BytesUndelivered.Load() == 0 || !strings.Contains(log.String(), "had not taken everything")) {
 		t.Errorf("%+v\n%s", st, log.String())
 	}
 	if st.NotForwarded.Load() == 0 || st.Forwarded.Load()+st.NotForwarded.Load() != messages {

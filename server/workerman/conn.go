@@ -146,7 +146,8 @@ const (
 )
 
 var closingNames = [closings]string{
-	"peer", "shutdown", "bad_frame", "silent", "partial_frames", "not_allowed", "no_word", "crowded", "half_frame", "stalled", "send_budget",
+	"peer", "shutdown", "bad_frame", "silent", "partial_frames", "not_allowed", "no_word", "crowded", "half_frame",
+	"stalled", "send_budget",
 }
 
 // isOurDoing reports whether the server ended the connection for a reason that the

@@ -109,7 +109,8 @@ func (f *fuzzed) step(in []byte) (rest []byte) {
 	case 6:
 		out = frameOf(with("publish", name(n), str(strings.Repeat("x", 30*n))))
 	case 7:
-		out = frameOf(`a:3:{s:4:"type";s:7:"publish";s:8:"channels";` + names("c0", "c1", "c2") + `s:4:"data";` + str(strings.Repeat("x", 30*n)) + `}`)
+		out = frameOf(`a:3:{s:4:"type";s:7:"publish";s:8:"channels";` + names("c0", "c1", "c2") + `s:4:"data";` +
+			str(strings.Repeat("x", 30*n)) + `}`)
 	case 8:
 		out = frameOf(with("enqueue", name(n)+fmt.Sprint(n), str(strings.Repeat("x", 8*n))))
 	case 9:
@@ -154,7 +155,8 @@ func (f *fuzzed) end() {
 	}
 	eventually(t, "the gauges to be at zero", func() bool {
 		st := s.Stats()
-		return st.Peers == 0 && st.Channels == 0 && st.Subscriptions == 0 && st.Watches == 0 && st.SendBytes == 0 && st.PartialBytes == 0 &&
+		return st.Peers == 0 && st.Channels == 0 && st.Subscriptions == 0 && st.Watches == 0 && st.SendBytes == 0 &&
+			st.PartialBytes == 0 &&
 			st.Queues == 0 && st.QueuedMessages == 0 && st.QueuedBytes == 0
 	})
 	s.mu.Lock()
@@ -183,9 +185,15 @@ func FuzzServer(f *testing.F) {
 	f.Add([]byte{0, 4, 0, 0, 0, 4, 4, 3, 'a', ':', '0'})
 	f.Add([]byte{sub, 0, sub + 1, 1, sub + 3, 2, all, 200, all, 200, all, 200, all, 200, all, 200, all, 200})
 	f.Add([]byte{half, 250, half + 1, 250, half + 2, 250, half + 3, 250, pub, 250})
-	f.Add([]byte{enqueue, 250, enqueue, 251, enqueue + 1, 252, enqueue + 2, 253, watch, 250, watch + 1, 251, 10 * 4, 0, 11 * 4, 0})
+	f.Add([]byte{
+		enqueue, 250, enqueue, 251, enqueue + 1, 252, enqueue + 2, 253, watch, 250, watch + 1, 251, 10 * 4, 0,
+		11 * 4, 0,
+	})
 	f.Add([]byte{sub + 1, 0, sub + 3, 4, pub, 126, pub, 126, pub, 255, pub, 127, pub, 127, pub, 253})
-	f.Add([]byte{watch + 1, 9, enqueue, 9, sub + 1, 0, pub, 240, pub, 240, pub, 240, pub, 240, pub, 240, pub, 240, pub, 240})
+	f.Add([]byte{
+		watch + 1, 9, enqueue, 9, sub + 1, 0, pub, 240, pub, 240, pub, 240, pub, 240, pub, 240, pub, 240, pub,
+		240,
+	})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if len(in) > 2000 {
 			return

@@ -385,7 +385,10 @@ func publish(tb testing.TB, b Broker, group, text string) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if _, err := b.PublishAll(ctx, loop.Publication{Groups: []string{group}, Payload: []byte(text), IsText: true}); err != nil {
+	if _, err := b.PublishAll(ctx, loop.Publication{
+		Groups: []string{group}, Payload: []byte(text),
+		IsText: true,
+	}); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -187,8 +187,10 @@ func checkCounts(t *rapid.T, h *hub, m *model) {
 	for _, list := range m.queues {
 		queued += len(list)
 	}
-	if h.subscriptions != subs || h.watches != watches || h.queued != queued || len(h.queues) != len(m.queues) || (h.queuedBytes == 0) != (queued == 0) {
-		t.Fatalf("%d subscriptions, %d watches, %d queued in %d queues, %d bytes; want %d, %d, %d in %d", h.subscriptions, h.watches, h.queued,
+	if h.subscriptions != subs || h.watches != watches || h.queued != queued || len(h.queues) != len(m.queues) ||
+		(h.queuedBytes == 0) != (queued == 0) {
+		t.Fatalf("%d subscriptions, %d watches, %d queued in %d queues, %d bytes; want %d, %d, %d in %d", h.subscriptions,
+			h.watches, h.queued,
 			len(h.queues), h.queuedBytes, subs, watches, queued, len(m.queues))
 	}
 	// The makers have exactly the queues that nobody watches.

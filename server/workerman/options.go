@@ -257,8 +257,10 @@ func (o Options) Validate() error {
 	c.between(o.SinkMessages, 1, 1<<24, "SinkMessages")
 	c.between(o.SinkBytes, 1, gib, "SinkBytes")
 	c.between(len(o.Channel), 1, max(o.MaxChannelBytes, 1), "Channel")
-	c.wants(o.MaxPartialBytes >= o.MaxFrameBytes, "MaxPartialBytes", "wants at least MaxFrameBytes (%d), got %d", o.MaxFrameBytes, o.MaxPartialBytes)
-	c.wants(o.MaxSendBytes >= o.MaxFrameBytes, "MaxSendBytes", "wants at least MaxFrameBytes (%d), got %d", o.MaxFrameBytes, o.MaxSendBytes)
+	c.wants(o.MaxPartialBytes >= o.MaxFrameBytes, "MaxPartialBytes", "wants at least MaxFrameBytes (%d), got %d",
+		o.MaxFrameBytes, o.MaxPartialBytes)
+	c.wants(o.MaxSendBytes >= o.MaxFrameBytes, "MaxSendBytes", "wants at least MaxFrameBytes (%d), got %d",
+		o.MaxFrameBytes, o.MaxSendBytes)
 	return errors.Join(c...)
 }
 

@@ -118,7 +118,8 @@ func TestPHPOrder(t *testing.T) {
 	for i, w := range workers {
 		publishing.Go(func() error {
 			for j := range each {
-				if _, err := fmt.Fprintf(w.in, `{"channel":"send_to_group","data":{"group_id":"g","message":"%d-%d"}}`+"\n", i, j); err != nil {
+				if _, err := fmt.Fprintf(w.in, `{"channel":"send_to_group","data":{"group_id":"g","message":"%d-%d"}}`+"\n", i,
+					j); err != nil {
 					return err
 				}
 			}

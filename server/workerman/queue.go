@@ -239,7 +239,8 @@ func (h *hub) roomFor(q *queue, size int) bool {
 	// More than is needed, so that not each message looks for it anew.
 	const part = 16
 	jobs := 0
-	for largest.messages.Len() > 0 && largest.bytes > q.bytes+size && h.queuedBytes+size > h.opt.MaxAllQueueBytes-h.opt.MaxAllQueueBytes/part {
+	for largest.messages.Len() > 0 && largest.bytes > q.bytes+size &&
+		h.queuedBytes+size > h.opt.MaxAllQueueBytes-h.opt.MaxAllQueueBytes/part {
 		h.lose(largest, largest.messages.Back(), lostCrowded)
 		jobs++
 	}
@@ -354,7 +355,8 @@ func (h *hub) logQueues(log *slog.Logger) {
 		}
 		names = append(names, fmt.Sprintf("%s (%d)", name, q.messages.Len()))
 	}
-	log.Warn("channel: jobs that nobody has taken are lost: queues are in memory", "jobs", h.queued, "queues", strings.Join(names, ", "))
+	log.Warn("channel: jobs that nobody has taken are lost: queues are in memory", "jobs", h.queued, "queues",
+		strings.Join(names, ", "))
 }
 
 // Queue is a queue as an operator sees it.
@@ -374,7 +376,10 @@ func (s *Server) Queues(limit int) (list []Queue, all int) {
 	now := time.Now()
 	h.mu.Lock()
 	for name, q := range h.queues {
-		one := Queue{Name: name, Messages: q.messages.Len(), Bytes: q.bytes, Watchers: q.watchers, Consumers: q.consumers.Len()}
+		one := Queue{
+			Name: name, Messages: q.messages.Len(), Bytes: q.bytes, Watchers: q.watchers,
+			Consumers: q.consumers.Len(),
+		}
 		if first := q.messages.Front(); first != nil {
 			one.Oldest = now.Sub(first.Value.(queued).at)
 		}

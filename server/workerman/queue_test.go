@@ -77,7 +77,8 @@ func TestQueuesMakeRoom(t *testing.T) {
 	if got := queueNames(s); got != "hog0 hog1 hog2 mail other1 other2" {
 		t.Errorf("%s", got)
 	}
-	if n := get(t, s.Stats().QueueLost.All(), "crowded"); n != 2 || !strings.Contains(log.String(), "this peer made most") {
+	if n := get(t, s.Stats().QueueLost.All(), "crowded"); n != 2 ||
+		!strings.Contains(log.String(), "this peer made most") {
 		t.Errorf("%d lost, and logged:\n%s", n, log.String())
 	}
 	for i := range 3 { // the third finds none that made more
@@ -150,7 +151,8 @@ func TestQueuesListAndPurge(t *testing.T) {
 	if n, ok := s.PurgeQueue("c"); n != 0 || !ok {
 		t.Errorf("%d, %v", n, ok)
 	}
-	if st := s.Stats(); st.QueuedMessages != 0 || st.QueuedBytes != 0 || st.Queues != 2 || get(t, st.QueueLost.All(), "purged") != 2 {
+	if st := s.Stats(); st.QueuedMessages != 0 || st.QueuedBytes != 0 || st.Queues != 2 ||
+		get(t, st.QueueLost.All(), "purged") != 2 {
 		t.Errorf("%+v", st)
 	}
 }

@@ -173,12 +173,14 @@ func (n *Node) marked(m *loop.SinkMessage, r *relay) (d workerman.Data, stripped
 			return d, false, true
 		}
 	}
-	bytes := workerman.AppendGroupMessage(make([]byte, 0, len(m.Group)+len(m.Payload)+len(text)+96), m.Group, m.Payload, text)
+	bytes := workerman.AppendGroupMessage(make([]byte, 0, len(m.Group)+len(m.Payload)+len(text)+96), m.Group, m.Payload,
+		text)
 	return workerman.Data{Bytes: bytes}, r != nil, true
 }
 
 // plain is the data of a message from the broker for PHP programs. A JSON value
 // is its text, so that a PHP worker's members get what ours get.
 func plain(m *loop.SinkMessage) workerman.Data {
-	return workerman.Data{Bytes: workerman.AppendGroupMessage(make([]byte, 0, len(m.Group)+len(m.Payload)+64), m.Group, m.Payload, nil)}
+	return workerman.Data{Bytes: workerman.AppendGroupMessage(make([]byte, 0, len(m.Group)+len(m.Payload)+64), m.Group,
+		m.Payload, nil)}
 }

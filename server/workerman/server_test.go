@@ -22,7 +22,8 @@ import (
 func TestContract(t *testing.T) {
 	s := startServer(t, NewNode(), nil, nil)
 	a, b := dial(t, s.addr), dial(t, s.addr)
-	subscribe := append([]byte{0, 0, 0, 0x53}, `a:2:{s:4:"type";s:9:"subscribe";s:8:"channels";a:1:{i:0;s:13:"send_to_group";}}`...)
+	subscribe := append([]byte{0, 0, 0, 0x53},
+		`a:2:{s:4:"type";s:9:"subscribe";s:8:"channels";a:1:{i:0;s:13:"send_to_group";}}`...)
 	a.write(subscribe)
 	b.write(subscribe)
 	b.write(subscribe) // once is enough
@@ -160,7 +161,8 @@ func TestQueue(t *testing.T) {
 	b.send(reserve)
 	b.want(queueOf("jobs", "i:2;"))
 	w.sync()
-	if st := s.Stats(); st.Queues != 2 || st.QueuedMessages != 0 || st.QueuedBytes != 0 || st.Dequeued != 3 || st.Watches != 3 {
+	if st := s.Stats(); st.Queues != 2 || st.QueuedMessages != 0 || st.QueuedBytes != 0 || st.Dequeued != 3 ||
+		st.Watches != 3 {
 		t.Fatalf("%+v", st)
 	}
 
@@ -232,7 +234,8 @@ func TestBadBodies(t *testing.T) {
 			t.Errorf("%s: %d, want %d", reason, n, want)
 		}
 	}
-	if st.Pings.Load() != 1 || st.BytesIn.Load() == 0 || st.BytesOut.Load() == 0 || st.FramesIn.Load() != uint64(2*len(bad)+1+1+1+4) {
+	if st.Pings.Load() != 1 || st.BytesIn.Load() == 0 || st.BytesOut.Load() == 0 ||
+		st.FramesIn.Load() != uint64(2*len(bad)+1+1+1+4) {
 		t.Errorf("%+v", st)
 	}
 }
@@ -457,7 +460,10 @@ func TestSlowConsumer(t *testing.T) {
 	const reserve = `a:1:{s:4:"type";s:7:"reserve";}`
 	slow.send(about("watch", "jobs"))
 	slow.send(reserve)
-	eventually(t, "the watch", func() bool { return s.Stats().Watches == 1 && get(t, s.Stats().Messages.All(), "reserve") == 1 })
+	eventually(t, "the watch", func() bool {
+		return s.Stats().Watches == 1 &&
+			get(t, s.Stats().Messages.All(), "reserve") == 1
+	})
 	w := dial(t, s.addr)
 	w.send(with("enqueue", "jobs", "i:1;"))
 	w.send(with("enqueue", "jobs", "i:2;"))
@@ -509,7 +515,8 @@ func TestLimits(t *testing.T) {
 	})
 	limited := func(label string, want uint64) {
 		t.Helper()
-		eventually(t, fmt.Sprintf("%s to be %d", label, want), func() bool { return get(t, s.Stats().Limited.All(), label) == want })
+		eventually(t, fmt.Sprintf("%s to be %d", label, want),
+			func() bool { return get(t, s.Stats().Limited.All(), label) == want })
 	}
 	p := dial(t, s.addr)
 	p.send(about("subscribe", "12345", "123456"))
@@ -768,7 +775,10 @@ func TestOptions(t *testing.T) {
 		}
 	}
 	err := Options{}.Validate()
-	for _, field := range []string{"MaxConns", "MaxFrameBytes", "MaxDepth", "Channel", "PingTimeout", "SinkBytes", "MaxQueueMessages"} {
+	for _, field := range []string{
+		"MaxConns", "MaxFrameBytes", "MaxDepth", "Channel", "PingTimeout", "SinkBytes",
+		"MaxQueueMessages",
+	} {
 		if err == nil || !strings.Contains(err.Error(), field+": wants") {
 			t.Errorf("nothing about %s in: %v", field, err)
 		}

@@ -132,7 +132,8 @@ type (
 
 // All are those of the types that a server can be sent.
 func (c *typeCounts) All() iter.Seq2[string, uint64] {
-	return all(c[workerman.TypeSubscribe:workerman.TypeEvent], func(i int) string { return (workerman.TypeSubscribe + workerman.Type(i)).String() })
+	return all(c[workerman.TypeSubscribe:workerman.TypeEvent],
+		func(i int) string { return (workerman.TypeSubscribe + workerman.Type(i)).String() })
 }
 
 // All are the counts by what was wrong.

@@ -101,10 +101,13 @@ type publishFlags struct {
 
 const (
 	envPrefix   = "GROUPCAST"
-	description = "A self-hosted WebSocket push server: clients join groups, and whatever is sent to a group reaches every member."
-	startDetail = `Every setting is a flag, an environment variable and a key of the --config file: --max-message, GROUPCAST_MAX_MESSAGE, max-message. A flag beats the environment, the environment beats the file, the file beats the default.
-
-SIZE is in bytes, or 64KiB, 1MiB, 1GiB (K, M and G mean the same). TIME is 500ms, 5s, 1m30s. A limit that is hit never loses anything in silence: a session is told by a close code or an error.`
+	description = "A self-hosted WebSocket push server: clients join groups, and whatever is sent to a group reaches " +
+		"every member."
+	startDetail = "Every setting is a flag, an environment variable and a key of the --config file: --max-message, " +
+		"GROUPCAST_MAX_MESSAGE, max-message. A flag beats the environment, the environment beats the file, the file " +
+		"beats the default.\n\n" +
+		"SIZE is in bytes, or 64KiB, 1MiB, 1GiB (K, M and G mean the same). TIME is 500ms, 5s, 1m30s. A limit that " +
+		"is hit never loses anything in silence: a session is told by a close code or an error."
 )
 
 // parse reads the command line, the environment and the configuration file.
@@ -158,7 +161,8 @@ func newParser(c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
 		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }),
 		kong.TypeMapper(reflect.TypeFor[string](), kong.MapperFunc(verbatim)),
 		kong.TypeMapper(reflect.TypeFor[int](), number(strconv.Atoi, "a whole number")),
-		kong.TypeMapper(reflect.TypeFor[time.Duration](), number(time.ParseDuration, "a time with its unit (500ms, 5s, 1m30s)")),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](),
+			number(time.ParseDuration, "a time with its unit (500ms, 5s, 1m30s)")),
 		kong.Writers(stdout, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{
 			WrapUpperBound: 100,

@@ -73,7 +73,8 @@ func TestEveryFlagIsComplete(t *testing.T) {
 // What the command line, the environment and the file say arrives in the options.
 func TestStartReadsAll(t *testing.T) {
 	t.Setenv("GROUPCAST_LISTEN", "127.0.0.1:1,unix:/x")
-	c, err := in(t, "start", "--config", writeConfig(t, "max-groups: 7\nloops: 3\n"), "--loops", "5", "--api=none", "--channel", "unix:/c", "--channel=:2206", "--channel-open")
+	c, err := in(t, "start", "--config", writeConfig(t, "max-groups: 7\nloops: 3\n"), "--loops", "5", "--api=none",
+		"--channel", "unix:/c", "--channel=:2206", "--channel-open")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,8 @@ func TestStartReadsAll(t *testing.T) {
 // Whatever is wrong with a command line is told at once, with what is wrong elsewhere.
 func TestAllMistakesOfACommandLine(t *testing.T) {
 	t.Setenv("GROUPCAST_LOPS", "1")
-	_, err := in(t, "start", "stray", "--nonsense", "5", "--max-mesage=1", "-x", "--loops", "-5", "--rate", "--log-file", "--burst", "-.5", "--drain=7", "-d")
+	_, err := in(t, "start", "stray", "--nonsense", "5", "--max-mesage=1", "-x", "--loops", "-5", "--rate", "--log-file",
+		"--burst", "-.5", "--drain=7", "-d")
 	want := []string{
 		"unexpected argument stray",
 		"unknown flag -x",
@@ -112,7 +114,8 @@ func TestAllMistakesOfACommandLine(t *testing.T) {
 // A command line that no setting can read is refused, and nothing worse.
 func FuzzStartFlags(f *testing.F) {
 	for _, line := range []string{
-		"--loops 5", "--loops=5 -- x", "--a.b=c", "-dh", "-", "--", "--=", "--\"=x", "--config", "--help-al", "--loops=--loops", "--no-daemon",
+		"--loops 5", "--loops=5 -- x", "--a.b=c", "-dh", "-", "--", "--=", "--\"=x", "--config", "--help-al",
+		"--loops=--loops", "--no-daemon",
 		"--listen a --listen", "---", "--loops\x00=1", "--daemon=1 --check x", "--é=1",
 	} {
 		f.Add(line)
@@ -195,7 +198,8 @@ func TestVersion(t *testing.T) {
 	var out, errs bytes.Buffer
 	for _, args := range [][]string{{"version"}, {"--version"}, {"-V"}, {"-v"}} {
 		out.Reset()
-		if code := run(args, &out, &errs); code != exitStopped || !strings.HasPrefix(out.String(), "groupcast ") || strings.Count(out.String(), "\n") != 1 {
+		if code := run(args, &out, &errs); code != exitStopped || !strings.HasPrefix(out.String(), "groupcast ") ||
+			strings.Count(out.String(), "\n") != 1 {
 			t.Errorf("%v: exit %d, %q, %q", args, code, out.String(), errs.String())
 		}
 	}
@@ -210,7 +214,8 @@ func TestHelpForACommand(t *testing.T) {
 		t.Errorf("got %s", asked.String())
 	}
 	asked.Reset()
-	if code := run([]string{"help", "strt"}, &asked, &errs); code != exitRefused || asked.Len() > 0 || !strings.Contains(errs.String(), "unexpected argument strt") {
+	if code := run([]string{"help", "strt"}, &asked, &errs); code != exitRefused || asked.Len() > 0 ||
+		!strings.Contains(errs.String(), "unexpected argument strt") {
 		t.Errorf("exit %d, %q, %q", code, asked.String(), errs.String())
 	}
 }
@@ -233,7 +238,8 @@ func TestWorkermansCommands(t *testing.T) {
 			t.Errorf("%v: %v", args, err)
 			continue
 		}
-		if args[0] == "restart" && len(args) > 1 && strings.Contains(strings.Join(args, ""), "d-g") && (!c.Restart.Daemon || !c.Restart.Graceful) {
+		if args[0] == "restart" && len(args) > 1 && strings.Contains(strings.Join(args, ""), "d-g") &&
+			(!c.Restart.Daemon || !c.Restart.Graceful) {
 			t.Errorf("%v: got %+v", args, c.Restart)
 		}
 	}

@@ -85,7 +85,8 @@ func TestNoServer(t *testing.T) {
 			t.Errorf("%v: exit %d, %q, %q", args, code, out, errs)
 		}
 	}
-	if code, _, errs := command(t, []string{"GROUPCAST_CONTROL=none"}, "status"); code != exitRefused || !strings.Contains(errs, `--control: wants the path`) {
+	if code, _, errs := command(t, []string{"GROUPCAST_CONTROL=none"}, "status"); code != exitRefused ||
+		!strings.Contains(errs, `--control: wants the path`) {
 		t.Errorf("exit %d, %q", code, errs)
 	}
 }
@@ -115,11 +116,15 @@ func TestStatus(t *testing.T) {
 		}
 		return s.Total.Sessions == 1
 	})
-	if s.PID != p.cmd.Process.Pid || s.State != monitor.StateOK || len(s.Reactors) != 2 || s.Connections != 1 || s.ResidentBytes == 0 {
+	if s.PID != p.cmd.Process.Pid || s.State != monitor.StateOK || len(s.Reactors) != 2 || s.Connections != 1 ||
+		s.ResidentBytes == 0 {
 		t.Errorf("%+v", s)
 	}
 	text := must(t, env, "status")
-	for _, want := range []string{"GROUPCAST STATUS", "pid: " + strconv.Itoa(s.PID), "state: ok", "connections: 1 of", address, dir} {
+	for _, want := range []string{
+		"GROUPCAST STATUS", "pid: " + strconv.Itoa(s.PID), "state: ok", "connections: 1 of",
+		address, dir,
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in\n%s", want, text)
 		}
@@ -132,7 +137,8 @@ func TestStatus(t *testing.T) {
 		live := launch(t, env, args...)
 		live.until("two of them", func() bool { return strings.Count(live.out.String(), strconv.Itoa(s.PID)) >= 2 })
 		live.signal(syscall.SIGINT)
-		if code := live.exit(); code != exitStopped || live.err.String() != "" || strings.Contains(live.out.String(), "\x1b") {
+		if code := live.exit(); code != exitStopped || live.err.String() != "" ||
+			strings.Contains(live.out.String(), "\x1b") {
 			t.Errorf("%v: exit %d, %q", args, code, live.err)
 		}
 	}
@@ -171,11 +177,13 @@ func TestConnections(t *testing.T) {
 	}
 	text := must(t, env, "connections")
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	if len(lines) != n+1 || !strings.HasPrefix(lines[0], "id") || !strings.Contains(text, clients[0].conn.LocalAddr().String()) {
+	if len(lines) != n+1 || !strings.HasPrefix(lines[0], "id") ||
+		!strings.Contains(text, clients[0].conn.LocalAddr().String()) {
 		t.Errorf("%d lines, the first %q", len(lines), lines[0])
 	}
 	for _, limit := range []int{1, 7, 1000, 1001, 5000} {
-		if got := strings.Count(must(t, env, "connections", "--json", "--limit", strconv.Itoa(limit)), "\n"); got != min(limit, n) {
+		if got := strings.Count(must(t, env, "connections", "--json", "--limit", strconv.Itoa(limit)),
+			"\n"); got != min(limit, n) {
 			t.Errorf("--limit %d: %d", limit, got)
 		}
 	}
@@ -217,9 +225,11 @@ func TestChannel(t *testing.T) {
 		t.Errorf("no queues:\n%s", text)
 	}
 	first := php(t, address, `a:2:{s:4:"type";s:9:"subscribe";s:8:"channels";a:2:{i:0;s:1:"a";i:1;s:1:"b";}}`)
-	second := php(t, address, `a:3:{s:4:"type";s:7:"enqueue";s:8:"channels";a:2:{i:0;s:4:"mail";i:1;s:2:"`+"\x1b["+`";}s:4:"data";i:1;}`)
+	second := php(t, address,
+		`a:3:{s:4:"type";s:7:"enqueue";s:8:"channels";a:2:{i:0;s:4:"mail";i:1;s:2:"`+"\x1b["+`";}s:4:"data";i:1;}`)
 	p.until("both queues", func() bool { return strings.Count(must(t, env, "queues", "--json"), `"messages":1`) == 2 })
-	if text := must(t, env, "queues"); !strings.Contains(text, "mail") || !strings.Contains(text, `\x1b[`) || strings.Contains(text, "\x1b") {
+	if text := must(t, env, "queues"); !strings.Contains(text, "mail") || !strings.Contains(text, `\x1b[`) ||
+		strings.Contains(text, "\x1b") {
 		t.Errorf("got\n%q", text)
 	}
 	if text := must(t, env, "queues", "--limit=1"); !strings.HasSuffix(text, "and 1 more (--limit)\n") {
@@ -227,7 +237,8 @@ func TestChannel(t *testing.T) {
 	}
 	p.until("both connections", func() bool {
 		text := must(t, env, "connections")
-		return strings.Contains(text, first.LocalAddr().String()+"  -            2") && strings.Contains(text, second.LocalAddr().String()+"  -            0")
+		return strings.Contains(text, first.LocalAddr().String()+"  -            2") &&
+			strings.Contains(text, second.LocalAddr().String()+"  -            0")
 	})
 	if text := must(t, env, "connections", "--json"); strings.Count(text, `"kind":"channel"`) != 2 {
 		t.Errorf("got\n%s", text)
@@ -238,7 +249,8 @@ func TestChannel(t *testing.T) {
 	if text := must(t, env, "queues", "--purge", "mail"); text != "mail: 1 message thrown away\n" {
 		t.Errorf("%q", text)
 	}
-	if code, _, errs := command(t, env, "queues", "--purge", "mail"); code != exitRefused || errs != "groupcast: there is no queue \"mail\"\n" {
+	if code, _, errs := command(t, env, "queues", "--purge", "mail"); code != exitRefused ||
+		errs != "groupcast: there is no queue \"mail\"\n" {
 		t.Errorf("exit %d, %q", code, errs)
 	}
 }
@@ -248,7 +260,8 @@ func TestQueuesWithoutChannel(t *testing.T) {
 	t.Parallel()
 	_, env := place(t)
 	launch(t, env, "start", "--listen=127.0.0.1:0", "--loops=1").ready()
-	if code, _, errs := command(t, env, "queues"); code != exitRefused || errs != "groupcast: this server has no Channel server (--channel)\n" {
+	if code, _, errs := command(t, env, "queues"); code != exitRefused ||
+		errs != "groupcast: this server has no Channel server (--channel)\n" {
 		t.Errorf("exit %d, %q", code, errs)
 	}
 }
@@ -281,14 +294,20 @@ func TestPublish(t *testing.T) {
 		}
 	}
 	for want, args := range map[string][]string{
-		"groupcast: the message is over the server's limit of 1024 bytes (--max-message)\n": {"publish", "g", strings.Repeat("x", 1025)},
-		"groupcast: message is not UTF-8\n":                                                 {"publish", "g", "\xff"},
-		"groupcast: GROUP: wants at most 256 bytes (--max-group-name), got 257\n":           {"publish", strings.Repeat("g", 257), "m"},
-		"groupcast: GROUP: wants a name, got an empty one\n":                                {"publish", "", "m"},
-		"groupcast: GROUP: wants UTF-8, got \"\\xff\"\n":                                    {"publish", "\xff", "m"},
-		"groupcast: --limit: wants 0 or more, got -1\n":                                     {"connections", "--limit=-1"},
-		"groupcast: --timeout: wants 0s or more, got -1s\n":                                 {"stop", "--timeout=-1s"},
-		"groupcast: --timeout: wants 0s or more, got -2s\n":                                 {"restart", "--timeout=-2s"},
+		"groupcast: the message is over the server's limit of 1024 bytes (--max-message)\n": {
+			"publish", "g",
+			strings.Repeat("x", 1025),
+		},
+		"groupcast: message is not UTF-8\n": {"publish", "g", "\xff"},
+		"groupcast: GROUP: wants at most 256 bytes (--max-group-name), got 257\n": {
+			"publish",
+			strings.Repeat("g", 257), "m",
+		},
+		"groupcast: GROUP: wants a name, got an empty one\n": {"publish", "", "m"},
+		"groupcast: GROUP: wants UTF-8, got \"\\xff\"\n":     {"publish", "\xff", "m"},
+		"groupcast: --limit: wants 0 or more, got -1\n":      {"connections", "--limit=-1"},
+		"groupcast: --timeout: wants 0s or more, got -1s\n":  {"stop", "--timeout=-1s"},
+		"groupcast: --timeout: wants 0s or more, got -2s\n":  {"restart", "--timeout=-2s"},
 	} {
 		if code, out, errs := command(t, env, args...); code != exitRefused || out != "" || errs != want {
 			t.Errorf("exit %d, %q, %q", code, out, errs)
@@ -319,7 +338,8 @@ func TestSeveralServers(t *testing.T) {
 	for _, args := range clientCommands {
 		code, out, errs := command(t, env, args...)
 		lines := strings.Split(strings.TrimSpace(errs), "\n")
-		if code != exitRefused || out != "" || len(lines) != 3 || !strings.HasPrefix(lines[0], "groupcast: several servers are running") {
+		if code != exitRefused || out != "" || len(lines) != 3 ||
+			!strings.HasPrefix(lines[0], "groupcast: several servers are running") {
 			t.Errorf("%v: exit %d, %q, %q", args, code, out, errs)
 			continue
 		}
@@ -337,13 +357,15 @@ func TestSeveralServers(t *testing.T) {
 	must(t, env, "status") // one is left
 	// The same listener again: that is the error, and the first runs on.
 	third := launch(t, env, "start", "--listen="+a)
-	if code := third.exit(); code != exitRefused || !strings.Contains(third.line(), fmt.Sprintf("listen on %s: address already in use: pid %d (", a, first.cmd.Process.Pid)) {
+	if code := third.exit(); code != exitRefused || !strings.Contains(third.line(),
+		fmt.Sprintf("listen on %s: address already in use: pid %d (", a, first.cmd.Process.Pid)) {
 		t.Errorf("exit %d", code)
 	}
 	must(t, env, "status")
 	// The same control socket, with other listeners.
 	fourth := launch(t, env, "start", "--listen=127.0.0.1:0", "--control", socket(a))
-	if code := fourth.exit(); code != exitRefused || !strings.Contains(fourth.line(), "control socket: listen on unix:"+socket(a)+": address already in use") {
+	if code := fourth.exit(); code != exitRefused || !strings.Contains(fourth.line(),
+		"control socket: listen on unix:"+socket(a)+": address already in use") {
 		t.Errorf("exit %d", code)
 	}
 	// Killed: what it leaves is in nobody's way.
@@ -400,7 +422,8 @@ func TestStopGracefully(t *testing.T) {
 	if status := staying.upgrade(); status != http.StatusSwitchingProtocols {
 		t.Fatalf("upgrade: %d", status)
 	}
-	if code, _, errs := command(t, env, "stop", "-g", "--timeout=50ms"); code != exitRefused || !strings.Contains(errs, "was told to stop, and is still there after 50ms") {
+	if code, _, errs := command(t, env, "stop", "-g", "--timeout=50ms"); code != exitRefused ||
+		!strings.Contains(errs, "was told to stop, and is still there after 50ms") {
 		t.Errorf("exit %d, %q", code, errs)
 	}
 	if err := staying.ping("still served"); err != nil {
@@ -451,12 +474,14 @@ func TestRestartInTheForeground(t *testing.T) {
 		t.Fatal(err)
 	}
 	port := freePort(t)
-	old := launchIn(t, work, append(env, "GROUPCAST_MAX_GROUPS=77"), "start", "--listen=127.0.0.1:"+port, "--listen=unix:here", "--config=c.yaml")
+	old := launchIn(t, work, append(env, "GROUPCAST_MAX_GROUPS=77"), "start", "--listen=127.0.0.1:"+port,
+		"--listen=unix:here", "--config=c.yaml")
 	old.exit() // no such file
 	if err := os.WriteFile(filepath.Join(work, "c.yaml"), []byte("drain: 3s\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	old = launchIn(t, work, append(env, "GROUPCAST_MAX_GROUPS=77"), "start", "--listen=127.0.0.1:"+port, "--listen=unix:here", "--config=c.yaml")
+	old = launchIn(t, work, append(env, "GROUPCAST_MAX_GROUPS=77"), "start", "--listen=127.0.0.1:"+port,
+		"--listen=unix:here", "--config=c.yaml")
 	old.ready()
 	session := dial(t, "127.0.0.1:"+port)
 	if status := session.upgrade(); status != http.StatusSwitchingProtocols {
@@ -467,7 +492,8 @@ func TestRestartInTheForeground(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, errs := command(t, env, "restart")
-	if code != exitRefused || out != "" || !strings.Contains(errs, "groupcast: --drain (c.yaml:1): wants a time") || !strings.Contains(errs, "groupcast: not restarted") {
+	if code != exitRefused || out != "" || !strings.Contains(errs, "groupcast: --drain (c.yaml:1): wants a time") ||
+		!strings.Contains(errs, "groupcast: not restarted") {
 		t.Errorf("exit %d, %q, %q", code, out, errs)
 	}
 	if err := session.ping("1"); err != nil {
@@ -498,7 +524,8 @@ func TestRestartInTheForeground(t *testing.T) {
 	}
 	info := control.NewClient(control.Discover(t.Context(), []string{dir})[0].Path)
 	defer info.Close()
-	if command, err := info.Command(t.Context()); err != nil || !strings.Contains(strings.Join(command.Env, "\n"), "GROUPCAST_MAX_GROUPS=77") || command.Dir != work {
+	if command, err := info.Command(t.Context()); err != nil ||
+		!strings.Contains(strings.Join(command.Env, "\n"), "GROUPCAST_MAX_GROUPS=77") || command.Dir != work {
 		t.Errorf("%+v, %v", command, err)
 	}
 	if told, err := info.Info(t.Context()); err != nil || told.DrainSeconds != 4 || told.PID != next.cmd.Process.Pid {
@@ -533,12 +560,14 @@ func TestReload(t *testing.T) {
 	if out := must(t, env, "reload"); out != want { // --max-groups was a flag, which beats the file
 		t.Errorf("got %q", out)
 	}
-	if code, _, errs := command(t, env, "publish", "g", strings.Repeat("x", 1025)); code != exitRefused || !strings.Contains(errs, "1024 bytes") {
+	if code, _, errs := command(t, env, "publish", "g", strings.Repeat("x", 1025)); code != exitRefused ||
+		!strings.Contains(errs, "1024 bytes") {
 		t.Errorf("the new limit is not in force: exit %d, %q", code, errs)
 	}
 	write("max-message: 1KB\nnonsense: 1\n")
 	code, out, errs := command(t, env, "reload")
-	if code != exitRefused || out != "" || !strings.HasPrefix(errs, "groupcast: "+config+":") || !strings.HasSuffix(errs, "groupcast: nothing was changed\n") {
+	if code != exitRefused || out != "" || !strings.HasPrefix(errs, "groupcast: "+config+":") ||
+		!strings.HasSuffix(errs, "groupcast: nothing was changed\n") {
 		t.Errorf("exit %d, %q, %q", code, out, errs)
 	}
 	// SIGHUP does the same; so does logrotate, with the log moved away before.
@@ -552,7 +581,8 @@ func TestReload(t *testing.T) {
 		return err == nil && bytes.Contains(text, []byte("--max-message --log-level"))
 	})
 	var done control.Reloaded
-	if err := json.Unmarshal([]byte(must(t, env, "reload", "--json")), &done); err != nil || len(done.Changed) != 0 || len(done.NeedRestart) != 1 {
+	if err := json.Unmarshal([]byte(must(t, env, "reload", "--json")), &done); err != nil || len(done.Changed) != 0 ||
+		len(done.NeedRestart) != 1 {
 		t.Errorf("%+v, %v", done, err)
 	}
 	write("max-message: [\n")
@@ -572,10 +602,12 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	if out := must(t, env, "start", "--check", "-d", "--listen=127.0.0.1:0", "--listen", taken.Addr().String()); out != "The settings are valid.\n" {
+	if out := must(t, env, "start", "--check", "-d", "--listen=127.0.0.1:0", "--listen",
+		taken.Addr().String()); out != "The settings are valid.\n" {
 		t.Errorf("got %q", out)
 	}
-	if code, _, errs := command(t, env, "start", "--check", "--loops=300"); code != exitRefused || !strings.Contains(errs, "--loops") {
+	if code, _, errs := command(t, env, "start", "--check", "--loops=300"); code != exitRefused ||
+		!strings.Contains(errs, "--loops") {
 		t.Errorf("exit %d, %q", code, errs)
 	}
 }

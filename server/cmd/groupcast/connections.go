@@ -53,7 +53,9 @@ func connections(ctx context.Context, flags connectionsFlags, stdout io.Writer) 
 
 // channelConnections lists the connections to the Channel server, if there are any;
 // printed is how many lines of the limit are used up.
-func channelConnections(ctx context.Context, client *control.Client, flags connectionsFlags, printed int, stdout io.Writer) error {
+func channelConnections(ctx context.Context, client *control.Client, flags connectionsFlags, printed int,
+	stdout io.Writer,
+) error {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	list, raw, err := client.ChannelConnections(ctx)
@@ -117,7 +119,9 @@ func channelTable(p paper, list []control.ChannelConnection) string {
 	return b.String()
 }
 
-func askSessions(ctx context.Context, client *control.Client, after string, limit int) ([]control.Session, string, error) {
+func askSessions(ctx context.Context, client *control.Client, after string, limit int) ([]control.Session, string,
+	error,
+) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	return client.Sessions(ctx, after, limit)

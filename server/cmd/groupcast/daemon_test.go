@@ -51,7 +51,10 @@ func TestDaemon(t *testing.T) {
 	port := freePort(t)
 	out := must(t, env, "start", "-d", "--listen=127.0.0.1:"+port, "--log-file", log, "--drain=3s")
 	info := one(t, dir)
-	for _, want := range []string{"127.0.0.1:" + port, "Runs in the background", "Start success.", fmt.Sprintf("pid: %d ", info.PID), "log file: " + log} {
+	for _, want := range []string{
+		"127.0.0.1:" + port, "Runs in the background", "Start success.",
+		fmt.Sprintf("pid: %d ", info.PID), "log file: " + log,
+	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
@@ -77,10 +80,12 @@ func TestDaemon(t *testing.T) {
 	// A restart leaves it in the background, with what it was started with.
 	out = must(t, env, "restart")
 	again := one(t, dir)
-	if again.PID == info.PID || !again.Daemon || again.LogFile != log || again.DrainSeconds != 3 || again.WebSockets() != "127.0.0.1:"+port {
+	if again.PID == info.PID || !again.Daemon || again.LogFile != log || again.DrainSeconds != 3 ||
+		again.WebSockets() != "127.0.0.1:"+port {
 		t.Errorf("%+v", again)
 	}
-	if !strings.Contains(out, fmt.Sprintf("Stopped: pid %d", info.PID)) || !strings.Contains(out, "Runs in the background") {
+	if !strings.Contains(out, fmt.Sprintf("Stopped: pid %d", info.PID)) ||
+		!strings.Contains(out, "Runs in the background") {
 		t.Errorf("got %s", out)
 	}
 	client := control.NewClient(control.Discover(t.Context(), []string{dir})[0].Path)
@@ -110,8 +115,11 @@ func TestDaemonThatCannotStart(t *testing.T) {
 	defer taken.Close()
 	for want, args := range map[string][]string{
 		"groupcast: listen on " + taken.Addr().String() + ": address already in use": {"--listen", taken.Addr().String()},
-		"groupcast: --log-file: open /nowhere/log: no such file or directory":        {"--listen=127.0.0.1:0", "--log-file=/nowhere/log"},
-		"groupcast: --loops: wants 0 to 256, got 300":                                {"--loops=300"},
+		"groupcast: --log-file: open /nowhere/log: no such file or directory": {
+			"--listen=127.0.0.1:0",
+			"--log-file=/nowhere/log",
+		},
+		"groupcast: --loops: wants 0 to 256, got 300": {"--loops=300"},
 	} {
 		p := launch(t, env, append([]string{"start", "-d"}, args...)...)
 		if code := p.exit(); code != exitRefused || p.out.String() != "" || !strings.HasPrefix(p.line(), want) {
@@ -128,7 +136,8 @@ func TestDaemonWarns(t *testing.T) {
 	t.Parallel()
 	_, env := background(t)
 	p := launch(t, env, "start", "-d", "--listen=127.0.0.1:0", "--max-conns=100000000")
-	if code := p.exit(); code != exitStopped || !strings.Contains(p.err.String(), "--max-conns is more than the open-files limit allows") {
+	if code := p.exit(); code != exitStopped || !strings.Contains(p.err.String(),
+		"--max-conns is more than the open-files limit allows") {
 		t.Errorf("exit %d, %q", code, p.err)
 	}
 	must(t, env, "stop")
@@ -144,7 +153,8 @@ func TestDaemonWithoutAParent(t *testing.T) {
 	}
 	defer write.Close()
 	_ = read.Close()
-	p := launchChanged(t, append(env, reportVariable+"=3"), os.Args[0], func(c *exec.Cmd) { c.ExtraFiles = []*os.File{write} },
+	p := launchChanged(t, append(env, reportVariable+"=3"), os.Args[0],
+		func(c *exec.Cmd) { c.ExtraFiles = []*os.File{write} },
 		"start", "-d", "--listen=127.0.0.1:0", "--log-file", filepath.Join(dir, "log"))
 	if code := p.exit(); code != exitRefused {
 		t.Errorf("exit %d", code)

@@ -47,7 +47,10 @@ func TestFewDescriptors(t *testing.T) {
 				next := dial(t, address)
 				next.ask()
 				if !c.polite {
-					p.until("an answer, or accept to fail", func() bool { return next.isAnswered() || strings.Contains(p.err.String(), "accepting pauses") })
+					p.until("an answer, or accept to fail", func() bool {
+						return next.isAnswered() ||
+							strings.Contains(p.err.String(), "accepting pauses")
+					})
 					if !next.isAnswered() {
 						refused = append(refused, next) // it waits to be accepted
 						continue

@@ -80,7 +80,11 @@ func queueTable(p paper, list control.Queues) string {
 			oldest.text = span(seconds(q.OldestSeconds))
 		}
 		rows[i] = []cell{
-			{text: printable(q.Name)}, {text: thousands(q.Messages)}, {text: size(q.Bytes)}, oldest, watchers, {text: thousands(q.Consumers)},
+			{text: printable(q.Name)},
+			{text: thousands(q.Messages)},
+			{text: size(q.Bytes)},
+			oldest, watchers,
+			{text: thousands(q.Consumers)},
 		}
 	}
 	var b strings.Builder

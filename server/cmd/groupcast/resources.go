@@ -45,6 +45,7 @@ func takeOpenFiles(wanted uint64) error {
 	if unix.Setrlimit(unix.RLIMIT_NOFILE, &limit) == nil {
 		return nil
 	}
-	return fmt.Errorf("warning: the old server could have %d files open, and the new one only %d: this shell's limit (ulimit -n) is lower, and only root may raise it",
+	return fmt.Errorf("warning: the old server could have %d files open, and the new one only %d: this shell's limit "+
+		"(ulimit -n) is lower, and only root may raise it",
 		wanted, here.Max)
 }

@@ -28,7 +28,8 @@ func scheduling() (nice int, cpus []int) {
 func takeScheduling(nice int, cpus []int) (warnings []error) {
 	if here, _ := scheduling(); here != nice {
 		if err := unix.Setpriority(unix.PRIO_PROCESS, 0, nice); err != nil {
-			warnings = append(warnings, fmt.Errorf("warning: the old server's nice value was %d, and the new one's is %d: %w", nice, here, err))
+			warnings = append(warnings, fmt.Errorf("warning: the old server's nice value was %d, and the new one's is %d: %w",
+				nice, here, err))
 		}
 	}
 	var set unix.CPUSet
@@ -37,7 +38,8 @@ func takeScheduling(nice int, cpus []int) (warnings []error) {
 	}
 	if len(cpus) > 0 {
 		if err := unix.SchedSetaffinity(0, &set); err != nil {
-			warnings = append(warnings, fmt.Errorf("warning: the old server ran on %d CPUs, and the new one may not run on the same: %w", len(cpus), err))
+			warnings = append(warnings,
+				fmt.Errorf("warning: the old server ran on %d CPUs, and the new one may not run on the same: %w", len(cpus), err))
 		}
 	}
 	return warnings

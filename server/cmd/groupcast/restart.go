@@ -64,10 +64,12 @@ func restart(ctx context.Context, flags restartFlags, stdout, stderr io.Writer) 
 		return err
 	}
 	began := time.Now()
-	if err := end(ctx, client, peer, control.Stop{Graceful: flags.Graceful, Code: restartCode}, flags.Timeout); err != nil {
+	if err := end(ctx, client, peer, control.Stop{Graceful: flags.Graceful, Code: restartCode},
+		flags.Timeout); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(stdout, "Stopped: pid %d, in %s. Starting again.\n", info.PID, time.Since(began).Round(10*time.Millisecond)); err != nil {
+	if _, err := fmt.Fprintf(stdout, "Stopped: pid %d, in %s. Starting again.\n", info.PID,
+		time.Since(began).Round(10*time.Millisecond)); err != nil {
 		return err
 	}
 	if err := os.Chdir(command.Dir); err != nil {
@@ -96,7 +98,8 @@ func commandOf(ctx context.Context, client *control.Client, peer *control.Peer) 
 	}
 	command, err := control.ReadRecord(client.Path, peer.PID)
 	if err != nil {
-		return command, fmt.Errorf("the server runs as user %d by now (--user), and there is no record of how user %d has started it: %w", now, peer.UID, err)
+		return command, fmt.Errorf("the server runs as user %d by now (--user), and there is no record of how user %d "+
+			"has started it: %w", now, peer.UID, err)
 	}
 	return command, nil
 }

@@ -32,13 +32,15 @@ func TestRestartThatWouldFail(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(os.Mkdir(at("logs"), 0o700), os.Mkdir(at("work"), 0o700), os.Mkdir(at("sockets"), 0o700)); err != nil {
+	if err := errors.Join(os.Mkdir(at("logs"), 0o700), os.Mkdir(at("work"), 0o700),
+		os.Mkdir(at("sockets"), 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	write("tokens", "0123456789abcdef\n")
 	write("c.yaml", "")
 	port := freePort(t)
-	p := launchIn(t, at("work"), env, "start", "--listen=127.0.0.1:"+port, "--listen=unix:"+at("sockets/s"), "--config", at("c.yaml"),
+	p := launchIn(t, at("work"), env, "start", "--listen=127.0.0.1:"+port, "--listen=unix:"+at("sockets/s"), "--config",
+		at("c.yaml"),
 		"--api-token-file", at("tokens"), "--log-file", at("logs/log"), "--pid-file", at("pid"))
 	p.ready()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -55,22 +57,53 @@ func TestRestartThatWouldFail(t *testing.T) {
 		break_, mend func() error
 		want         string
 	}{
-		"token file":   {func() error { return os.Rename(at("tokens"), at("gone")) }, func() error { return os.Rename(at("gone"), at("tokens")) }, "--api-token-file: token file " + at("tokens") + ": no such file"},
-		"token syntax": {func() error { write("tokens", "with\x01control"); return nil }, func() error { write("tokens", "0123456789abcdef\n"); return nil }, "wants printable ASCII"},
-		"log":          {func() error { return os.Rename(at("logs"), at("gone")) }, func() error { return os.Rename(at("gone"), at("logs")) }, "--log-file: " + at("logs") + ": no such file"},
-		"socket":       {func() error { return os.Rename(at("sockets"), at("gone")) }, func() error { return os.Rename(at("gone"), at("sockets")) }, "listen on unix:" + at("sockets/s") + ": no such file"},
-		"directory":    {func() error { return os.Rename(at("work"), at("gone")) }, func() error { return os.Rename(at("gone"), at("work")) }, "no such file"},
-		"port":         {func() error { write("c.yaml", "channel: "+taken.Addr().String()); return nil }, nil, "listen on " + taken.Addr().String() + ": address already in use: pid " + itoa(os.Getpid())},
-		"other socket": {func() error { write("c.yaml", "channel: unix:"+at("other")); return nil }, nil, "listen on unix:" + at("other") + ": address already in use"},
-		"address":      {func() error { write("c.yaml", "channel: 203.0.113.1:1\nchannel-open: true"); return nil }, nil, "listen on 203.0.113.1:1: cannot assign requested address"},
-		"user":         {func() error { write("c.yaml", "user: nobody-of-that-name"); return nil }, nil, "--user: wants a user of this machine"},
-		"pprof":        {func() error { write("c.yaml", "pprof: "+taken.Addr().String()); return nil }, nil, "listen on " + taken.Addr().String() + ": address already in use"},
+		"token file": {
+			func() error { return os.Rename(at("tokens"), at("gone")) },
+			func() error { return os.Rename(at("gone"), at("tokens")) }, "--api-token-file: token file " + at("tokens") +
+				": no such file",
+		},
+		"token syntax": {
+			func() error { write("tokens", "with\x01control"); return nil },
+			func() error { write("tokens", "0123456789abcdef\n"); return nil }, "wants printable ASCII",
+		},
+		"log": {
+			func() error { return os.Rename(at("logs"), at("gone")) },
+			func() error { return os.Rename(at("gone"), at("logs")) }, "--log-file: " + at("logs") + ": no such file",
+		},
+		"socket": {
+			func() error { return os.Rename(at("sockets"), at("gone")) },
+			func() error { return os.Rename(at("gone"), at("sockets")) }, "listen on unix:" + at("sockets/s") +
+				": no such file",
+		},
+		"directory": {
+			func() error { return os.Rename(at("work"), at("gone")) },
+			func() error { return os.Rename(at("gone"), at("work")) }, "no such file",
+		},
+		"port": {
+			func() error { write("c.yaml", "channel: "+taken.Addr().String()); return nil }, nil,
+			"listen on " + taken.Addr().String() + ": address already in use: pid " + itoa(os.Getpid()),
+		},
+		"other socket": {
+			func() error { write("c.yaml", "channel: unix:"+at("other")); return nil }, nil,
+			"listen on unix:" + at("other") + ": address already in use",
+		},
+		"address": {
+			func() error { write("c.yaml", "channel: 203.0.113.1:1\nchannel-open: true"); return nil }, nil,
+			"listen on 203.0.113.1:1: cannot assign requested address",
+		},
+		"user": {
+			func() error { write("c.yaml", "user: nobody-of-that-name"); return nil }, nil,
+			"--user: wants a user of this machine",
+		},
+		"pprof": {func() error { write("c.yaml", "pprof: "+taken.Addr().String()); return nil }, nil, "listen on " +
+			taken.Addr().String() + ": address already in use"},
 	} {
 		if err := c.break_(); err != nil {
 			t.Fatal(err)
 		}
 		code, out, errs := command(t, env, "restart")
-		if code != exitRefused || out != "" || !strings.Contains(errs, c.want) || !strings.HasSuffix(errs, "groupcast: not restarted: the server runs on as it is\n") {
+		if code != exitRefused || out != "" || !strings.Contains(errs, c.want) ||
+			!strings.HasSuffix(errs, "groupcast: not restarted: the server runs on as it is\n") {
 			t.Errorf("%s: exit %d, %q, %q, want %q", name, code, out, errs, c.want)
 		}
 		if c.mend != nil {
@@ -143,7 +176,8 @@ func niceOf(t *testing.T, pid int) int {
 func TestRestartKeepsResources(t *testing.T) {
 	t.Parallel()
 	dir, env := background(t)
-	start := launchAs(t, env, "/bin/sh", "-c", `umask 027; ulimit -n 3000; exec nice -n 3 "$0" start -d --listen=127.0.0.1:`+freePort(t)+" --log-file "+filepath.Join(dir, "log"), os.Args[0])
+	start := launchAs(t, env, "/bin/sh", "-c",
+		`umask 027; ulimit -n 3000; exec nice -n 3 "$0" start -d --listen=127.0.0.1:`+freePort(t)+" --log-file "+filepath.Join(dir, "log"), os.Args[0])
 	if code := start.exit(); code != exitStopped {
 		t.Fatalf("exit %d", code)
 	}
@@ -184,7 +218,8 @@ func asAnotherUser(t *testing.T) (program string, change func(*exec.Cmd)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.WriteFile(program, text, 0o755), os.Chmod(dir, 0o755)); err != nil { //nolint:gosec // for another user
+	if err := errors.Join(os.WriteFile(program, text, 0o755),
+		os.Chmod(dir, 0o755)); err != nil { //nolint:gosec // for another user
 		t.Fatal(err)
 	}
 	return program, func(c *exec.Cmd) {
@@ -201,7 +236,8 @@ func TestRestartWithLessThanBefore(t *testing.T) {
 	if err := os.Chown(dir, anotherUser, anotherUser); err != nil {
 		t.Fatal(err)
 	}
-	start := launchChanged(t, env, "/bin/sh", change, "-c", `ulimit -n 3000; exec "$0" start -d --listen=127.0.0.1:`+freePort(t), program)
+	start := launchChanged(t, env, "/bin/sh", change, "-c",
+		`ulimit -n 3000; exec "$0" start -d --listen=127.0.0.1:`+freePort(t), program)
 	if code := start.exit(); code != exitStopped {
 		t.Fatalf("exit %d", code)
 	}
@@ -210,7 +246,8 @@ func TestRestartWithLessThanBefore(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 	for _, want := range []string{
-		"groupcast: warning: the old server could have 3000 files open, and the new one only 1500: this shell's limit (ulimit -n)",
+		"groupcast: warning: the old server could have 3000 files open, and the new one only 1500: this shell's limit " +
+			"(ulimit -n)",
 		"groupcast: warning: the old server's nice value was 0, and the new one's is 7: permission denied",
 	} {
 		if !strings.Contains(restart.err.String(), want) {
@@ -232,7 +269,8 @@ func TestDenied(t *testing.T) {
 	socket = strings.TrimPrefix(socket, "unix:")
 	for _, args := range clientCommands {
 		p := launchChanged(t, env, program, change, args...)
-		want := "groupcast: no server of this user's is running (looked in " + dir + ")\ngroupcast: " + dir + ": permission denied: sudo?\n"
+		want := "groupcast: no server of this user's is running (looked in " + dir + ")\ngroupcast: " + dir +
+			": permission denied: sudo?\n"
 		if code := p.exit(); code != exitDenied || p.err.String() != want {
 			t.Errorf("%v: exit %d, %q", args, code, p.err)
 		}
@@ -264,7 +302,8 @@ func TestAnotherUsersServer(t *testing.T) {
 	p.ready()
 	must(t, env, "status")
 	code, out, errs := command(t, env, "restart")
-	if code != exitDenied || out != "" || errs != "groupcast: the server belongs to user 12345: only that user can restart it\n" {
+	if code != exitDenied || out != "" ||
+		errs != "groupcast: the server belongs to user 12345: only that user can restart it\n" {
 		t.Errorf("exit %d, %q, %q", code, out, errs)
 	}
 	must(t, env, "stop")
@@ -286,7 +325,8 @@ func TestOpenDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	left.SetUnlinkOnClose(false)
-	if err := errors.Join(left.Close(), os.Chtimes(filepath.Join(dir, "other.sock"), time.Unix(1, 0), time.Unix(1, 0))); err != nil {
+	if err := errors.Join(left.Close(), os.Chtimes(filepath.Join(dir, "other.sock"), time.Unix(1, 0),
+		time.Unix(1, 0))); err != nil {
 		t.Fatal(err)
 	}
 	p := launch(t, env, "start", "--listen=127.0.0.1:0")
@@ -311,7 +351,8 @@ func TestUser(t *testing.T) {
 	at := func(name string) string { return filepath.Join(dir, name) }
 	port := freePort(t)
 	flags := []string{
-		"start", "-d", "--user", itoa(anotherUser), "--group", itoa(anotherUser + 1), "--listen=127.0.0.1:" + port, "--listen=unix:" + at("s"),
+		"start", "-d", "--user", itoa(anotherUser), "--group", itoa(anotherUser + 1), "--listen=127.0.0.1:" + port,
+		"--listen=unix:" + at("s"),
 		"--socket-mode=0600", "--log-file", at("log"), "--pid-file", at("pid"), "--log-level=debug",
 	}
 	// As a login of root's has them.
@@ -323,10 +364,12 @@ func TestUser(t *testing.T) {
 	}
 	info := one(t, dir)
 	ids := func(id int) string { return strings.TrimSpace(strings.Repeat(itoa(id)+" ", 4)) }
-	if uid, gid := proc(t, info.PID, "status", "Uid:"), proc(t, info.PID, "status", "Gid:"); uid != ids(anotherUser) || gid != ids(anotherUser+1) {
+	if uid, gid := proc(t, info.PID, "status", "Uid:"), proc(t, info.PID, "status", "Gid:"); uid != ids(anotherUser) ||
+		gid != ids(anotherUser+1) {
 		t.Errorf("uid %s, gid %s", uid, gid)
 	}
-	if groups, caps := proc(t, info.PID, "status", "Groups:"), proc(t, info.PID, "status", "CapEff:"); groups != "" || strings.Trim(caps, "0") != "" {
+	if groups, caps := proc(t, info.PID, "status", "Groups:"), proc(t, info.PID, "status", "CapEff:"); groups != "" ||
+		strings.Trim(caps, "0") != "" {
 		t.Errorf("groups %s, capabilities %s", groups, caps)
 	}
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", info.PID))
@@ -339,7 +382,8 @@ func TestUser(t *testing.T) {
 		}
 	}
 	must(t, env, "reload")
-	if text, err := os.ReadFile(at("log")); err != nil || !strings.Contains(string(text), "msg=reloaded") || !strings.Contains(string(text), "problems=[]") {
+	if text, err := os.ReadFile(at("log")); err != nil || !strings.Contains(string(text), "msg=reloaded") ||
+		!strings.Contains(string(text), "problems=[]") {
 		t.Errorf("the log: %s, %v", text, err)
 	}
 	// His socket, and his commands.
@@ -361,7 +405,8 @@ func TestUser(t *testing.T) {
 	if err := os.Rename(record, record+".away"); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, errs := command(t, env, "restart"); code != exitRefused || !strings.Contains(errs, "runs as user 12345 by now (--user), and there is no record") {
+	if code, _, errs := command(t, env, "restart"); code != exitRefused ||
+		!strings.Contains(errs, "runs as user 12345 by now (--user), and there is no record") {
 		t.Errorf("restart: exit %d, %s", code, errs)
 	}
 	if err := os.Rename(record+".away", record); err != nil {
@@ -385,13 +430,17 @@ func TestUser(t *testing.T) {
 	}
 	must(t, env, flags...)
 	must(t, env, "stop")
-	if code, _, errs := command(t, env, "start", "--user", "nobody-of-that-name", "--listen=127.0.0.1:0"); code != exitRefused || !strings.Contains(errs, `--user: wants a user of this machine, got "nobody-of-that-name"`) {
+	if code, _, errs := command(t, env, "start", "--user", "nobody-of-that-name",
+		"--listen=127.0.0.1:0"); code != exitRefused || !strings.Contains(errs,
+		`--user: wants a user of this machine, got "nobody-of-that-name"`) {
 		t.Errorf("exit %d, %s", code, errs)
 	}
-	if code, _, errs := command(t, env, "start", "--user", itoa(anotherUser), "--listen=127.0.0.1:0"); code != exitRefused || !strings.Contains(errs, "--user: wants --group, too") {
+	if code, _, errs := command(t, env, "start", "--user", itoa(anotherUser),
+		"--listen=127.0.0.1:0"); code != exitRefused || !strings.Contains(errs, "--user: wants --group, too") {
 		t.Errorf("exit %d, %s", code, errs)
 	}
-	refused := launchChanged(t, append(env, "GROUPCAST_CONTROL=none"), program, change, "start", "--user=root", "--listen=127.0.0.1:0")
+	refused := launchChanged(t, append(env, "GROUPCAST_CONTROL=none"), program, change, "start", "--user=root",
+		"--listen=127.0.0.1:0")
 	if code := refused.exit(); code != exitRefused || !strings.Contains(refused.line(), "only root may become another") {
 		t.Errorf("exit %d", code)
 	}

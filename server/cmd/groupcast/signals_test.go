@@ -71,7 +71,8 @@ func TestPIDFile(t *testing.T) {
 		t.Errorf("got %q, want %q, %v", text, want, err)
 	}
 	second := launch(t, env, "start", "--listen=127.0.0.1:0", "--pid-file", path)
-	if code := second.exit(); code != exitRefused || !strings.Contains(second.line(), "--pid-file: "+path+": names pid "+itoa(info.PID)+", a groupcast that is running") {
+	if code := second.exit(); code != exitRefused || !strings.Contains(second.line(),
+		"--pid-file: "+path+": names pid "+itoa(info.PID)+", a groupcast that is running") {
 		t.Errorf("exit %d", code)
 	}
 	if now, err := os.ReadFile(path); err != nil || string(now) != string(text) {

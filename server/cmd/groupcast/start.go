@@ -111,8 +111,11 @@ func startServer(flags startFlags, args []string, daemon bool, stderr io.Writer)
 	s, err := server.Program{
 		ConfigFile: o.ConfigFile,
 		Daemon:     daemon,
-		Command:    control.Command{Args: append([]string{os.Args[0]}, args...), Env: os.Environ(), Dir: dir, Resources: ownResources()},
-		Log:        log,
+		Command: control.Command{
+			Args: append([]string{os.Args[0]}, args...), Env: os.Environ(), Dir: dir,
+			Resources: ownResources(),
+		},
+		Log: log,
 		Load: func() (server.Options, error) {
 			again, err := parse(args, io.Discard, io.Discard)
 			if err != nil {
@@ -137,7 +140,8 @@ func live(s *server.Server, signals, reloads <-chan os.Signal, log *slog.Logger)
 		select {
 		case got := <-signals:
 			graceful := got == syscall.SIGQUIT
-			log.Info("stopping", "signal", got.String(), "graceful", graceful, "connections", s.Conns(), "drain", s.Options().Drain)
+			log.Info("stopping", "signal", got.String(), "graceful", graceful, "connections", s.Conns(), "drain",
+				s.Options().Drain)
 			code := ws.StatusGoingAway
 			if graceful {
 				code = leave(s, code, signals, log)

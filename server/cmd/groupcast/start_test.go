@@ -30,19 +30,39 @@ func TestRefusals(t *testing.T) {
 		env  []string
 		want string
 	}{
-		"port in use":     {args: []string{"start", "--listen", taken.Addr().String()}, want: "groupcast: listen on " + taken.Addr().String() + ": address already in use"},
-		"second in use":   {args: []string{"start", "--listen=127.0.0.1:0", "--listen", taken.Addr().String()}, want: "groupcast: listen on " + taken.Addr().String() + ": address already in use"},
-		"foreign address": {args: []string{"start", "--listen", "203.0.113.1:1234"}, want: "groupcast: listen on 203.0.113.1:1234: cannot assign requested address"},
-		"bad address":     {args: []string{"start", "--listen", "here"}, want: `groupcast: --listen: wants HOST:PORT, :PORT or unix:/PATH, got "here"`},
-		"not a socket":    {args: []string{"start", "--listen", "unix:" + file}, want: "groupcast: listen on unix:" + file + ": the file exists and is not a socket"},
-		"unknown flag":    {args: []string{"start", "--nonsense"}, want: "groupcast: unknown flag --nonsense"},
-		"unknown command": {args: []string{"strt"}, want: `groupcast: unexpected argument strt, did you mean one of "start", "stop"?`},
-		"bad value":       {args: []string{"start", "--max-message", "64KB"}, want: "groupcast: --max-message: wants bytes"},
-		"no value":        {args: []string{"start", "--loops"}, want: "groupcast: --loops: wants a value"},
-		"no text":         {args: []string{"start", "--log-file"}, want: "groupcast: --log-file: wants a value"},
-		"out of range":    {args: []string{"start", "--loops=257"}, want: "groupcast: --loops: wants 0 to 256, got 257"},
-		"environment":     {args: []string{"start"}, env: []string{"GROUPCAST_DRAIN=10"}, want: "groupcast: --drain (GROUPCAST_DRAIN): wants a time with its unit"},
-		"no config":       {args: []string{"start", "--config=/nowhere"}, want: "groupcast: --config: open /nowhere: no such file"},
+		"port in use": {args: []string{"start", "--listen", taken.Addr().String()}, want: "groupcast: listen on " +
+			taken.Addr().String() + ": address already in use"},
+		"second in use": {
+			args: []string{"start", "--listen=127.0.0.1:0", "--listen", taken.Addr().String()},
+			want: "groupcast: listen on " + taken.Addr().String() + ": address already in use",
+		},
+		"foreign address": {
+			args: []string{"start", "--listen", "203.0.113.1:1234"},
+			want: "groupcast: listen on 203.0.113.1:1234: cannot assign requested address",
+		},
+		"bad address": {
+			args: []string{"start", "--listen", "here"},
+			want: `groupcast: --listen: wants HOST:PORT, :PORT or unix:/PATH, got "here"`,
+		},
+		"not a socket": {args: []string{"start", "--listen", "unix:" + file}, want: "groupcast: listen on unix:" + file +
+			": the file exists and is not a socket"},
+		"unknown flag": {args: []string{"start", "--nonsense"}, want: "groupcast: unknown flag --nonsense"},
+		"unknown command": {
+			args: []string{"strt"},
+			want: `groupcast: unexpected argument strt, did you mean one of "start", "stop"?`,
+		},
+		"bad value":    {args: []string{"start", "--max-message", "64KB"}, want: "groupcast: --max-message: wants bytes"},
+		"no value":     {args: []string{"start", "--loops"}, want: "groupcast: --loops: wants a value"},
+		"no text":      {args: []string{"start", "--log-file"}, want: "groupcast: --log-file: wants a value"},
+		"out of range": {args: []string{"start", "--loops=257"}, want: "groupcast: --loops: wants 0 to 256, got 257"},
+		"environment": {
+			args: []string{"start"}, env: []string{"GROUPCAST_DRAIN=10"},
+			want: "groupcast: --drain (GROUPCAST_DRAIN): wants a time with its unit",
+		},
+		"no config": {
+			args: []string{"start", "--config=/nowhere"},
+			want: "groupcast: --config: open /nowhere: no such file",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -153,7 +173,8 @@ func TestJSONLogInsteadOfTheBanner(t *testing.T) {
 // Who asks for more connections than there are files is warned, and served.
 func TestMoreConnectionsThanFiles(t *testing.T) {
 	t.Parallel()
-	p := launchAs(t, nil, "/bin/sh", "-c", `ulimit -n 1000 && exec "$0" start --listen=127.0.0.1:0 --max-conns=5000`, os.Args[0])
+	p := launchAs(t, nil, "/bin/sh", "-c", `ulimit -n 1000 && exec "$0" start --listen=127.0.0.1:0 --max-conns=5000`,
+		os.Args[0])
 	p.ready()
 	if !strings.Contains(p.err.String(), "--max-conns is more than the open-files limit allows") {
 		t.Errorf("no warning: %q", p.err)

@@ -44,19 +44,25 @@ func busy() monitor.Status {
 		n := i + 1
 		return monitor.Reactor{
 			Index: i, State: state, Sessions: 9744 * n, Groups: 1200 * n, Memberships: 31000 * n, Busy: 0.31 * float64(n),
-			Messages: 48_000_111, MessagesPerSecond: 5211.4, Deliveries: 9_000_000_000, DeliveriesPerSecond: 982_113.2 * float64(n),
-			BytesInPerSecond: 1 << 20, BytesOutPerSecond: 300 << 20, BacklogSessions: 3 * i, BacklogBytes: 70000 * i, RingDepth: 17 * i,
+			Messages: 48_000_111, MessagesPerSecond: 5211.4, Deliveries: 9_000_000_000,
+			DeliveriesPerSecond: 982_113.2 * float64(n),
+			BytesInPerSecond:    1 << 20, BytesOutPerSecond: 300 << 20, BacklogSessions: 3 * i, BacklogBytes: 70000 * i,
+			RingDepth:  17 * i,
 			LatencyP50: 0.00042, LatencyP99: 0.0131,
 		}
 	}
 	total := reactor(2, monitor.StateOK)
 	total.Index, total.Errors, total.SlowReaders = -1, 31, 2
 	return monitor.Status{
-		Version: "1.2.3", Go: "go1.26.8 linux/amd64", PID: 4711, Host: "web1", StartedAt: start, TakenAt: start.Add(76 * time.Hour),
+		Version: "1.2.3", Go: "go1.26.8 linux/amd64", PID: 4711, Host: "web1", StartedAt: start,
+		TakenAt:       start.Add(76 * time.Hour),
 		UptimeSeconds: (76 * time.Hour).Seconds(), Load: [3]float64{0.52, 0.41, 0.33}, CPUs: 2, State: monitor.StateOK,
 		Listeners: []monitor.Listener{
 			{Kind: monitor.KindWebSocket, Address: "0.0.0.0:1234", State: monitor.ListenerOK},
-			{Kind: monitor.KindWebSocket, Address: "unix:/run/groupcast/a-rather-long-name-for-a-socket.sock", State: monitor.ListenerClosed},
+			{
+				Kind: monitor.KindWebSocket, Address: "unix:/run/groupcast/a-rather-long-name-for-a-socket.sock",
+				State: monitor.ListenerClosed,
+			},
 			{Kind: monitor.KindControl, Address: "unix:/run/groupcast/1234.sock", State: monitor.ListenerOK},
 		},
 		ResidentBytes: 512 << 20, CPUSeconds: 7384,
@@ -71,10 +77,14 @@ func busy() monitor.Status {
 			{Name: strings.Repeat("long ", 40), Members: 2},
 			{Name: "two\nlines", Members: 1},
 		},
-		Channel: &monitor.Channel{Connections: 8, Channels: 3, Subscriptions: 24, EventsIn: 100, EventsOut: 800, Dropped: 1, BadFrames: 2},
+		Channel: &monitor.Channel{
+			Connections: 8, Channels: 3, Subscriptions: 24, EventsIn: 100, EventsOut: 800, Dropped: 1,
+			BadFrames: 2,
+		},
 		ChannelJoin: &monitor.ChannelJoin{
-			Address: "10.0.0.7:2206", Since: start.Add(75 * time.Hour), Reconnects: 3, Forwarded: 10, Received: 20, NotForwarded: 1,
-			LastError: "connection \x1b[31mrefused",
+			Address: "10.0.0.7:2206", Since: start.Add(75 * time.Hour), Reconnects: 3, Forwarded: 10, Received: 20,
+			NotForwarded: 1,
+			LastError:    "connection \x1b[31mrefused",
 		},
 	}
 }
@@ -88,9 +98,11 @@ func TestStatusGolden(t *testing.T) {
 		Total:     monitor.Reactor{Index: -1, State: monitor.StateOK},
 	}
 	stalled := busy()
-	stalled.State, stalled.Reactors[1].State, stalled.Total.State = monitor.StateStalled, monitor.StateStalled, monitor.StateStalled
+	stalled.State, stalled.Reactors[1].State, stalled.Total.State = monitor.StateStalled, monitor.StateStalled,
+		monitor.StateStalled
 	draining := idle
-	draining.State, draining.Listeners = monitor.StateDraining, []monitor.Listener{{Kind: monitor.KindWebSocket, Address: "0.0.0.0:1234", State: monitor.ListenerClosed}}
+	draining.State, draining.Listeners = monitor.StateDraining,
+		[]monitor.Listener{{Kind: monitor.KindWebSocket, Address: "0.0.0.0:1234", State: monitor.ListenerClosed}}
 	for name, c := range map[string]struct {
 		status monitor.Status
 		paper  paper

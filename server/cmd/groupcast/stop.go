@@ -29,7 +29,8 @@ func stop(ctx context.Context, flags stopFlags, stdout io.Writer) error {
 	}
 	defer peer.Close()
 	began := time.Now()
-	if err := end(ctx, client, peer, control.Stop{Graceful: flags.Graceful, Code: ws.StatusGoingAway}, flags.Timeout); err != nil {
+	if err := end(ctx, client, peer, control.Stop{Graceful: flags.Graceful, Code: ws.StatusGoingAway},
+		flags.Timeout); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(stdout, "Stopped: pid %d, in %s.\n", info.PID, time.Since(began).Round(10*time.Millisecond))
@@ -42,7 +43,9 @@ const endSlack = 10 * time.Second
 
 // end has a server stop, and waits until its process is gone: for timeout, or if
 // that is 0 for as long as the server itself allows.
-func end(ctx context.Context, client *control.Client, peer *control.Peer, how control.Stop, timeout time.Duration) error {
+func end(ctx context.Context, client *control.Client, peer *control.Peer, how control.Stop,
+	timeout time.Duration,
+) error {
 	stopping, err := client.Stop(ctx, how)
 	if err != nil {
 		return err

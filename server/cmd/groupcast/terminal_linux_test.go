@@ -101,7 +101,8 @@ func TestLiveStatus(t *testing.T) {
 			}
 			terminal.until(t, "the first screen", func(shown string) bool { return strings.HasSuffix(shown, leaveScreen) })
 			shown := terminal.shown.String()
-			if !strings.HasPrefix(shown, enterScreen) || strings.Count(shown, enterScreen) != 1 || strings.Count(shown, leaveScreen) != 1 {
+			if !strings.HasPrefix(shown, enterScreen) || strings.Count(shown, enterScreen) != 1 ||
+				strings.Count(shown, leaveScreen) != 1 {
 				t.Errorf("shown: %q", shown)
 			}
 			for page := range strings.SplitSeq(strings.TrimPrefix(shown, enterScreen), beginFrame) {
@@ -205,7 +206,8 @@ func TestTerminalIsGoneUnderNohup(t *testing.T) {
 	})
 	_ = terminal.slave.Close()
 	_ = terminal.master.Close()
-	server.until("the reload that the signal means then", func() bool { return strings.Contains(server.err.String(), "msg=reloaded") })
+	server.until("the reload that the signal means then",
+		func() bool { return strings.Contains(server.err.String(), "msg=reloaded") })
 	if status := dial(t, address).upgrade(); status != http.StatusSwitchingProtocols {
 		t.Errorf("upgrade: %d", status)
 	}

@@ -37,7 +37,8 @@ func TestPrintable(t *testing.T) {
 // Whatever comes in, what goes out is printable, and a second time the same.
 func TestPrintableLetsNothingThrough(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.OneOf(rapid.String(), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) })).Draw(t, "text")
+		text := rapid.OneOf(rapid.String(), rapid.Map(rapid.SliceOf(rapid.Byte()),
+			func(b []byte) string { return string(b) })).Draw(t, "text")
 		got := printable(text)
 		for _, r := range got {
 			if !strconv.IsPrint(r) {
@@ -65,7 +66,8 @@ func TestJSONLine(t *testing.T) {
 			}
 		}
 		var before, after map[string]string
-		if json.Unmarshal(in, &before) != nil || json.Unmarshal([]byte(line), &after) != nil || before["name"] != after["name"] {
+		if json.Unmarshal(in, &before) != nil || json.Unmarshal([]byte(line), &after) != nil ||
+			before["name"] != after["name"] {
 			t.Fatalf("%s became %s", in, line)
 		}
 	})
