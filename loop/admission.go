@@ -2,6 +2,7 @@ package loop
 
 import (
 	"net"
+	"time"
 
 	"groupcast/loop/tlsconn"
 )
@@ -10,8 +11,12 @@ import (
 type Admission struct {
 	// Conn must be a *net.TCPConn or a *net.UnixConn.
 	Conn net.Conn
-	// Read is what has been read of it already (behind a PROXY header say): the loop takes
-	// it for the connection's first bytes, and keeps it. With TLS it is ciphertext.
+	// Began is when the connection was accepted: its HandshakeTimeout runs from then. The
+	// zero value is now.
+	Began time.Time
+	// Read is what has been read of it already (behind a PROXY header, or the request's
+	// head): the loop takes it for the connection's first bytes, and keeps it. With TLS it
+	// is what TLS has decrypted.
 	Read []byte
 	// TLS is the connection's after its handshake, nil where there is none. The loop
 	// decrypts and encrypts from here on.

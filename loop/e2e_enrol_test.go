@@ -1,10 +1,15 @@
 package loop
 
 import (
+	"bufio"
+	"context"
+	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -12,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"groupcast/loop/reactor"
+	"groupcast/loop/tlsconn"
 )
 
 // hold keeps r's loop from doing anything until release is called.
@@ -173,6 +179,12 @@ func TestServeSurvivesTransientErrors(t *testing.T) {
 // TestAdmitWithBytes: what was read of a connection before it was admitted comes
 // first, be it nothing, a part of the head, or all of it and commands behind it.
 func TestAdmitWithBytes(t *testing.T) {
+	for name, secured := range map[string]bool{"plain": false, "TLS": true} {
+		t.Run(name, func(t *testing.T) { testAdmitWithBytes(t, secured) })
+	}
+}
+
+func testAdmitWithBytes(t *testing.T, secured bool) {
 	e, addr := start(t, nil)
 	other := open(t, addr)
 	other.join("g")
@@ -188,7 +200,12 @@ func TestAdmitWithBytes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := e.Admit(Admission{Conn: c, Read: slices.Clone(all[:n])}); err != nil {
+		one := Admission{Conn: c, Read: slices.Clone(all[:n])}
+		if secured {
+			one.Read = make([]byte, n)
+			one.TLS = w.secure(t, c, all[:n], one.Read)
+		}
+		if err := e.Admit(one); err != nil {
 			t.Fatal(err)
 		}
 		w.write(all[n:])
@@ -198,6 +215,57 @@ func TestAdmitWithBytes(t *testing.T) {
 		w.sync()
 	}
 	other.sync()
+}
+
+// secure puts TLS between w and c, and reads into got, before a loop has c, what w says first.
+func (w *wire) secure(t *testing.T, c net.Conn, first, got []byte) *tlsconn.Session {
+	t.Helper()
+	client := tls.Client(w.c, trusting())
+	said := make(chan error, 1)
+	go func() {
+		_, err := client.Write(first) // shakes hands first
+		said <- err
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	conn, err := tlsconn.Handshake(ctx, c, serverTLS())
+	if err == nil {
+		_, err = io.ReadFull(conn, got)
+	}
+	if err = errors.Join(err, <-said, c.SetDeadline(time.Time{})); err != nil {
+		t.Fatal(err)
+	}
+	w.c, w.in = client, bufio.NewReader(client)
+	return conn.Session()
+}
+
+// TestAdmitLate: a connection that has used up its time before it came to a loop gets none
+// anew.
+func TestAdmitLate(t *testing.T) {
+	const long = 24 * time.Hour
+	e, _ := start(t, func(o *Options) { o.HandshakeTimeout = long })
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	client, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	c, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Admit(Admission{Conn: c, Read: []byte("GET / "), Began: time.Now().Add(-long)}); err != nil {
+		t.Fatal(err)
+	}
+	_ = client.SetDeadline(time.Now().Add(patience))
+	answer, err := io.ReadAll(client)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 408 ") {
+		t.Errorf("got %q, %v", answer, err)
+	}
 }
 
 // TestTell: an open session gets a text from outside, in place; others none.

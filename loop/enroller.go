@@ -63,8 +63,10 @@ func (n *enroller) tryEnrol(a *Admission) bool {
 	}
 	// Most connections have nothing to tell but their session.
 	var about any = one.session
-	if a.Read != nil || a.Who != nil || a.TLS != nil || a.Remote != nil {
-		about = &reactor.Newcomer{Session: one.session, Read: a.Read, Who: a.Who, TLS: a.TLS, Remote: a.Remote}
+	if a.Read != nil || a.Who != nil || a.TLS != nil || a.Remote != nil || !a.Began.IsZero() {
+		about = &reactor.Newcomer{
+			Session: one.session, Began: a.Began, Read: a.Read, Who: a.Who, TLS: a.TLS, Remote: a.Remote,
+		}
 	}
 	taken, err := n.r.Loop().Enroll(gnet.NewContext(context.Background(), about), a.Conn)
 	if err != nil {

@@ -104,9 +104,13 @@ func certificatePairs(o Options) []door.CertificatePair {
 func (s *Server) newRoad(secured *door.TLS) (*door.Road, error) {
 	return door.NewRoad(door.RoadOptions{
 		Proxy: s.roads.proxy, TLS: secured,
-		Timeout: s.options.HandshakeTimeout, MaxPending: maxOnRoad(s.maxFiles, s.options),
+		Limits: door.RoadLimits{Timeout: s.options.HandshakeTimeout, MaxPending: maxOnRoad(s.maxFiles, s.options)},
 		Then: s.admit,
 		Failed: func(remote net.Addr, err error) {
+			if _, panicked := errors.AsType[*door.PanicError](err); panicked {
+				s.log.Error("a connection was lost to a mistake in this program", "peer", remote.String(), "error", err)
+				return
+			}
 			s.log.Debug("a connection came no further", "peer", remote.String(), "error", err)
 		},
 	})
@@ -176,7 +180,7 @@ func (r *roads) close() {
 
 // admit hands a connection to the engine that has come to its road's end.
 func (s *Server) admit(_ context.Context, a *door.Arrival) {
-	one := loop.Admission{Conn: a.Conn, Read: a.Read}
+	one := loop.Admission{Conn: a.Conn, Began: a.Began, Read: a.Read}
 	// A proxy has told another address than the socket's, which a unix one does not have.
 	if client := a.Peer.Addr(); client != nil && client.String() != a.Conn.RemoteAddr().String() {
 		one.Remote = client

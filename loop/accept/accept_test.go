@@ -165,3 +165,23 @@ func TestRefuse(t *testing.T) {
 		t.Errorf("stopped: %q, %v", b, err)
 	}
 }
+
+// What is left of a refused request is read before the connection ends: a kernel that is
+// left with unread bytes sends a reset, which may overtake the answer.
+func TestAnswerReadsOn(t *testing.T) {
+	client, server := net.Pipe()
+	defer client.Close()
+	answer := []byte("no")
+	go Answer(halfCloser{server}, answer)
+	if _, err := io.ReadFull(client, make([]byte, len(answer))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Write(make([]byte, 10_000)); err != nil {
+		t.Errorf("the rest of the request: %v", err)
+	}
+}
+
+// halfCloser is a pipe's end that has a CloseWrite, as TCP does.
+type halfCloser struct{ net.Conn }
+
+func (halfCloser) CloseWrite() error { return nil }

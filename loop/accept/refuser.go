@@ -44,17 +44,22 @@ func (r *Refuser) Refuse(c net.Conn, answer []byte, stopped <-chan struct{}) {
 	}
 	r.running.Go(func() {
 		defer func() { <-r.places }()
-		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(refusalTime))
-		if _, err := c.Write(answer); err != nil {
-			return
-		}
-		// Read what the peer has sent: closing with unread input would reset
-		// the connection, and the answer with it.
-		if half, ok := c.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-			_, _ = io.CopyN(io.Discard, c, refusalDrain)
-		}
+		Answer(c, answer)
 	})
+}
+
+// Answer answers c and closes it, within a second. It blocks meanwhile.
+func Answer(c net.Conn, answer []byte) {
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(refusalTime))
+	if _, err := c.Write(answer); err != nil {
+		return
+	}
+	// Read what the peer has sent: closing with unread input would reset
+	// the connection, and the answer with it.
+	if half, ok := c.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		_, _ = io.CopyN(io.Discard, c, refusalDrain)
+	}
 }
 
 // Len is how many are being answered.

@@ -15,8 +15,9 @@ import (
 // have nothing but themselves.
 // Owner: who makes it, until the loop opens it.
 type Newcomer struct {
-	Session *Session // made by NewSession
-	Read    []byte   // what has been read of it already; the loop keeps it
+	Session *Session  // made by NewSession
+	Began   time.Time // when it was accepted; zero: now
+	Read    []byte    // what has been read of it already, plain; the loop keeps it
 	Who     *Identity
 	TLS     *tlsconn.Session // nil: the bytes are plain
 	// Remote is the client's address, where the connection's own is a proxy's. nil: it is
@@ -34,7 +35,7 @@ func (r *Reactor) Open(n Newcomer, c gnet.Conn) gnet.Action {
 	s.who = n.Who
 	if n.TLS != nil {
 		s.via = viaTLS
-		r.secured[s] = &secured{tls: n.TLS}
+		r.secured[s] = &secured{tls: n.TLS, read: n.Read}
 	}
 	if n.Remote != nil {
 		s.set(flagProxied)
@@ -48,16 +49,27 @@ func (r *Reactor) Open(n Newcomer, c gnet.Conn) gnet.Action {
 		s.tokens = float32(r.opt.CommandBurst)
 		s.bucketMillis = uint32(time.Since(r.shared.Start).Milliseconds())
 	}
-	r.wheel.schedule(s, r.wheel.now+r.ticks(r.opt.HandshakeTimeout))
+	r.wheel.schedule(s, r.wheel.now+r.ticks(r.handshakeLeft(n.Began)))
 	if r.draining {
 		// It had passed the door when the drain began; its slot may be one
 		// that CloseSome has passed.
 		return gnet.Close
 	}
-	if len(n.Read) > 0 || n.TLS != nil { // TLS may have brought more than its handshake
+	switch {
+	case n.TLS != nil: // it may have brought more than its handshake
+		return r.read(s, nil)
+	case len(n.Read) > 0:
 		return r.read(s, n.Read)
 	}
 	return gnet.None
+}
+
+// handshakeLeft is what is left of HandshakeTimeout to a connection accepted at began.
+func (r *Reactor) handshakeLeft(began time.Time) time.Duration {
+	if began.IsZero() {
+		return r.opt.HandshakeTimeout
+	}
+	return max(0, r.opt.HandshakeTimeout-time.Since(began))
 }
 
 // Opened reports whether a reactor has taken the session in. It is for whoever has

@@ -20,6 +20,8 @@ const maxAnswers = 1000
 // Owner: the reactor's goroutine.
 type secured struct {
 	tls *tlsconn.Session
+	// read is what was decrypted before the loop had the session, until that is interpreted.
+	read []byte
 	// sealed is what the kernel has not taken of the last write: it has been encrypted and
 	// can no more be changed or dropped. It is one write at most, maxWriteBytes and what
 	// encrypting adds, and is not a part of the session's backlog.

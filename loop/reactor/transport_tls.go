@@ -102,7 +102,8 @@ func sealedReady(s *Session) bool {
 func receiveSealed(s *Session, b []byte) []byte {
 	t, r := s.r.secured[s], s.r
 	t.tls.Feed(b)
-	plain := r.opened[:0]
+	plain := append(r.opened[:0], t.read...)
+	t.read = nil
 	for t.err == nil {
 		if cap(plain)-len(plain) < tlsconn.MaxPlaintext {
 			plain = append(make([]byte, 0, 2*cap(plain)+tlsconn.MaxPlaintext), plain...)

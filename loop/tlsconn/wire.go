@@ -46,6 +46,9 @@ func (w *wire) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// NetConn is the connection below; nil once the loop drives it.
+func (w *wire) NetConn() net.Conn { return w.conn }
+
 // feed puts b behind what is left. Only where something is left does it copy.
 func (w *wire) feed(b []byte) {
 	if len(w.in) == 0 {

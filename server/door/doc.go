@@ -9,7 +9,8 @@
 //	address.go       HOST:PORT, :PORT or unix:/PATH
 //	door.go          opening and shutting; reasons for the operator
 //	unixsocket.go    a socket's file: stale ones, its mode, whose it is
-//	road.go          accept -> [rate] -> [PROXY header] -> [TLS] -> Then: bounded, one deadline
+//	road.go          accept -> [rate] -> [PROXY header] -> [TLS] -> [head] -> Then: bounded, one deadline
+//	head.go          a request's head, read before a loop has the connection
 //	ratelimit.go     how often, for each address and in all
 //	trusted.go       networks that are trusted; what of an address counts
 //	proxyheader.go   the PROXY protocol, versions 1 and 2
@@ -33,6 +34,11 @@
 // Limits for each address ask for the client's address. Behind a proxy that is known only
 // once the header is read, so there the rate is asked for behind it, and the places bound
 // what comes before.
+//
+// Where a step needs the request's head (a token is in it, or what a proxy says of its client),
+// the road reads it, and hands on what it has read: the loop answers the request as if it had
+// read it itself. The time that a client has for its head runs from its accept, wherever it
+// is read.
 //
 // At the road's end the connection is not encrypted by anything that blocks any more:
 // tlsconn.Conn.Session is for a loop, its Conn (a *tls.Conn) for net/http.

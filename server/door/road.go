@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"groupcast/loop/accept"
 	"groupcast/loop/tlsconn"
+	"groupcast/protocol"
 )
 
 // RoadOptions are what is on a Road. What is nil is not on it.
@@ -18,9 +22,11 @@ type RoadOptions struct {
 	Proxy *ProxyProtocol
 	Rate  *RateLimit
 	TLS   *TLS
+	// Head, if not nil, reports whether a request's head is to be read of a connection, from
+	// the address that has connected (or, with Proxy, that the proxy tells).
+	Head func(client netip.Addr) bool
 
-	Timeout    time.Duration // for the whole road, Then included
-	MaxPending int           // connections on it at a time, a goroutine each
+	Limits RoadLimits
 
 	// Then is called for each connection that has come so far, on the connection's own
 	// goroutine and while it still has its place: it may read the request's head and check a
@@ -31,16 +37,48 @@ type RoadOptions struct {
 	Failed func(remote net.Addr, err error)
 }
 
+// RoadLimits bound a Road; see SetLimits.
+type RoadLimits struct {
+	Timeout      time.Duration // for the whole road, Then included
+	MaxPending   int           // connections on it at a time, a goroutine each
+	MaxHeadBytes int           // of a request's head; with Head
+	IPv6Bits     int           // how much of an IPv6 address counts as one; 0 is 64
+}
+
 // Arrival is a connection at the end of the road. Its deadline is the road's.
 // Owner: Then.
 type Arrival struct {
 	Conn net.Conn // as it was accepted: what a loop is given
 	Peer Peer
+	// Began is when it was accepted.
+	Began time.Time
 	// TLS is the connection to be read from, with TLS; nil without. Its Session is for a
 	// loop, its own Conn for net/http.
 	TLS *tlsconn.Conn
-	// Read is what has been read of Conn behind the PROXY header, without TLS.
-	Read []byte
+	// Read is what has been read behind the PROXY header, with TLS what it has decrypted.
+	// Head, if one was to be read, is the beginning of it.
+	Read, Head []byte
+}
+
+// Stream is the connection as it is read from and written to: of what has been read nothing
+// is missing, and its address is the client's.
+func (a *Arrival) Stream() net.Conn {
+	below := a.Conn
+	if a.TLS != nil {
+		below = a.TLS
+	}
+	if len(a.Read) == 0 && a.Peer.Client == AddrPort(below.RemoteAddr()) {
+		return below
+	}
+	return &readAhead{Conn: below, read: a.Read, client: a.Peer.Addr()}
+}
+
+// Refuse answers and closes. It blocks up to a second.
+func (a *Arrival) Refuse(answer []byte) {
+	if a.TLS != nil {
+		accept.Answer(a.TLS, answer)
+	}
+	accept.Answer(a.Conn, answer) // which is closed by now, with TLS
 }
 
 // Road is where connections are between being accepted and their loop while something that
@@ -51,11 +89,12 @@ type Road struct {
 	o        RoadOptions
 	ctx      context.Context // ends with the road
 	end      context.CancelFunc
-	places   chan struct{}
-	mu       sync.Mutex           // orders Go's beginning and Close, and guards each
-	each     map[netip.Prefix]int // places taken by one address that is no proxy
+	mu       sync.Mutex // orders Go's beginning and Close, and guards what follows
+	limits   RoadLimits
+	pending  int
+	each     map[netip.Prefix]int // of these, by address that is no proxy's
 	all      sync.WaitGroup
-	counters struct{ arrived, full, tooFast atomic.Uint64 }
+	counters struct{ arrived, full, tooFast, noHead, panics atomic.Uint64 }
 }
 
 // Why a connection does not get on the road.
@@ -70,111 +109,186 @@ const addressShare = 4
 
 // NewRoad is a Road as o says. The errors are for the operator.
 func NewRoad(o RoadOptions) (*Road, error) {
-	switch {
-	case o.Timeout <= 0:
-		return nil, fmt.Errorf("wants a time of more than 0 for handshakes, got %v", o.Timeout)
-	case o.MaxPending < 1:
-		return nil, fmt.Errorf("wants at least 1 pending handshake, got %d", o.MaxPending)
+	r := &Road{o: o, each: make(map[netip.Prefix]int)}
+	if err := r.SetLimits(o.Limits); err != nil {
+		return nil, err
 	}
-	r := &Road{o: o, places: make(chan struct{}, o.MaxPending), each: make(map[netip.Prefix]int)}
 	r.ctx, r.end = context.WithCancel(context.Background())
 	return r, nil
 }
 
-// Go takes c along the road, on a goroutine of its own, and returns at once. With an error,
-// ErrRoadFull, ErrRoadClosed or ErrTooFast, c is the caller's to close; Failed is not
-// told.
+// SetLimits replaces the limits for connections that come from now on.
+func (r *Road) SetLimits(l RoadLimits) error {
+	if l.IPv6Bits == 0 {
+		l.IPv6Bits = 64
+	}
+	switch {
+	case l.Timeout <= 0:
+		return fmt.Errorf("wants a time of more than 0 for handshakes, got %v", l.Timeout)
+	case l.MaxPending < 1:
+		return fmt.Errorf("wants at least 1 pending handshake, got %d", l.MaxPending)
+	case r.o.Head != nil && l.MaxHeadBytes < 1:
+		return fmt.Errorf("wants at least 1 byte for a request's head, got %d", l.MaxHeadBytes)
+	case l.IPv6Bits < 1 || l.IPv6Bits > 128:
+		return fmt.Errorf("wants 1 to 128 bits of an IPv6 address, got %d", l.IPv6Bits)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.limits = l
+	return nil
+}
+
+// Limits are those in force.
+func (r *Road) Limits() RoadLimits {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.limits
+}
+
+// Go takes c along the road, on a goroutine of its own, and returns at once; where nothing
+// but a rate is on it, Then is called by Go itself. With an error, ErrRoadFull,
+// ErrRoadClosed or ErrTooFast, c is the caller's to close; Failed is not told.
 func (r *Road) Go(c net.Conn) error {
 	// Behind a proxy the client is not known yet.
 	if r.o.Proxy == nil && !r.inTime(AddrPort(c.RemoteAddr())) {
 		return ErrTooFast
 	}
+	t := &traveller{Arrival: Arrival{Conn: c, Peer: Peer{Client: AddrPort(c.RemoteAddr())}, Began: time.Now()}}
+	if r.o.Proxy == nil && r.o.TLS == nil && (r.o.Head == nil || !r.o.Head(t.Peer.Client.Addr())) {
+		if r.ctx.Err() != nil {
+			return ErrRoadClosed
+		}
+		r.counters.arrived.Add(1)
+		r.o.Then(r.ctx, &t.Arrival)
+		return nil
+	}
+	if err := r.enter(t); err != nil {
+		return err
+	}
+	go func() {
+		defer r.leave(t)
+		r.walk(t)
+	}()
+	return nil
+}
+
+// traveller is a connection with a place on the road.
+type traveller struct {
+	Arrival
+	key    netip.Prefix // whose share the place counts to; not valid: nobody's
+	limits RoadLimits   // when it came
+}
+
+// enter gives t a place. One address may have a share of them, so that others come in
+// beside it. A proxy's own connections are many clients', and those of a unix socket
+// nobody's.
+func (r *Road) enter(t *traveller) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ctx.Err() != nil {
 		return ErrRoadClosed
 	}
-	// One address may have a share of the places, so that others come in beside it. A
-	// proxy's own connections are many clients', and those of a unix socket nobody's.
-	peer := AddrPort(c.RemoteAddr()).Addr()
-	shares := peer.IsValid() && (r.o.Proxy == nil || !r.o.Proxy.Trusted.Contain(peer))
-	key := netip.Prefix{}
-	if shares {
-		key = LimitKey(peer, 64)
+	t.limits = r.limits
+	if peer := t.Peer.Client.Addr(); peer.IsValid() && (r.o.Proxy == nil || !r.o.Proxy.Trusted.Contain(peer)) {
+		t.key = LimitKey(peer, t.limits.IPv6Bits)
 	}
-	if shares && r.each[key] >= max(1, r.o.MaxPending/addressShare) {
+	if r.pending >= t.limits.MaxPending ||
+		t.key.IsValid() && r.each[t.key] >= max(1, t.limits.MaxPending/addressShare) {
 		r.counters.full.Add(1)
 		return ErrRoadFull
 	}
-	select {
-	case r.places <- struct{}{}:
-	default:
-		r.counters.full.Add(1)
-		return ErrRoadFull
+	r.pending++
+	if t.key.IsValid() {
+		r.each[t.key]++
 	}
-	if shares {
-		r.each[key]++
-	}
-	r.all.Go(func() {
-		defer func() {
-			<-r.places
-			if !shares {
-				return
-			}
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			if r.each[key]--; r.each[key] == 0 {
-				delete(r.each, key)
-			}
-		}()
-		r.walk(c)
-	})
+	r.all.Add(1)
 	return nil
 }
 
-// walk takes c to the road's end.
-func (r *Road) walk(c net.Conn) {
-	ctx, cancel := context.WithTimeout(r.ctx, r.o.Timeout)
+// leave gives the place back. A panic on the way costs this connection and no more.
+func (r *Road) leave(t *traveller) {
+	if p := recover(); p != nil {
+		r.counters.panics.Add(1)
+		r.fail(t.Conn, &PanicError{p, debug.Stack()})
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pending--
+	if t.key.IsValid() {
+		if r.each[t.key]--; r.each[t.key] == 0 {
+			delete(r.each, t.key)
+		}
+	}
+	r.all.Done()
+}
+
+// PanicError is a mistake in the server that cost a connection.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.Value, e.Stack) }
+
+// walk takes t to the road's end.
+func (r *Road) walk(t *traveller) {
+	c := t.Conn
+	ctx, cancel := context.WithDeadline(r.ctx, t.Began.Add(t.limits.Timeout))
 	defer cancel()
 	deadline, _ := ctx.Deadline()
-	// One deadline for all that reads or writes; the past, once the road is closed.
+	// One deadline for all that reads or writes; the past, once the road is closed, and only
+	// then: an answer to a client that was too slow has a time of its own.
 	if err := c.SetDeadline(deadline); err != nil {
 		r.fail(c, err)
 		return
 	}
-	defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })()
+	defer context.AfterFunc(r.ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })()
 
-	a, err := r.steps(ctx, c)
-	if err != nil {
+	if err := r.steps(ctx, t); err != nil {
 		r.fail(c, err)
 		return
 	}
 	r.counters.arrived.Add(1)
-	r.o.Then(ctx, a)
+	r.o.Then(ctx, &t.Arrival)
 }
 
-func (r *Road) steps(ctx context.Context, c net.Conn) (*Arrival, error) {
-	a := &Arrival{Conn: c, Peer: Peer{Client: AddrPort(c.RemoteAddr())}}
+func (r *Road) steps(ctx context.Context, t *traveller) (err error) {
+	a := &t.Arrival
 	if r.o.Proxy != nil {
-		var err error
-		if a.Peer, a.Read, err = r.o.Proxy.Read(c, c.RemoteAddr()); err != nil {
-			return nil, err
+		if a.Peer, a.Read, err = r.o.Proxy.Read(a.Conn, a.Conn.RemoteAddr()); err != nil {
+			return err
 		}
 		if !r.inTime(a.Peer.Client) {
-			return nil, ErrTooFast
+			return ErrTooFast
 		}
 	}
-	if r.o.TLS == nil {
-		return a, nil
-	}
-	below := c
-	if len(a.Read) > 0 {
-		below = &readAhead{Conn: c, read: a.Read}
+	if r.o.TLS != nil {
+		below := a.Stream()
 		a.Read = nil
+		if a.TLS, err = r.o.TLS.Handshake(ctx, below); err != nil {
+			return err
+		}
 	}
-	var err error
-	a.TLS, err = r.o.TLS.Handshake(ctx, below)
-	return a, err
+	if r.o.Head == nil || !r.o.Head(a.Peer.Client.Addr()) {
+		return nil
+	}
+	from := a.Conn
+	if a.TLS != nil {
+		from = a.TLS
+	}
+	a.Head, a.Read, err = readHead(from, a.Read, t.limits.MaxHeadBytes)
+	switch {
+	case errors.Is(err, ErrHeadTooLarge):
+		r.counters.noHead.Add(1)
+		a.Refuse(protocol.AppendTooLarge(nil))
+	case errors.Is(err, os.ErrDeadlineExceeded) && r.ctx.Err() == nil:
+		r.counters.noHead.Add(1)
+		err = ErrHeadTimeout
+		if len(a.Read) > 0 { // not a word: nobody to answer
+			a.Refuse(protocol.AppendTimeout(nil))
+		}
+	}
+	return err
 }
 
 // inTime reports whether client comes slowly enough.
@@ -205,22 +319,37 @@ func (r *Road) Close() {
 // RoadCounters is what became of connections, since the start, and how many are on the
 // road now.
 type RoadCounters struct {
-	Arrived, Full, TooFast uint64
-	Pending                int
+	Arrived, Full, TooFast, NoHead, Panics uint64
+	Pending                                int
 }
 
 // Counters is what became of connections so far. TLS and Proxy count what failed there.
 func (r *Road) Counters() RoadCounters {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return RoadCounters{
 		Arrived: r.counters.arrived.Load(), Full: r.counters.full.Load(), TooFast: r.counters.tooFast.Load(),
-		Pending: len(r.places),
+		NoHead: r.counters.noHead.Load(), Panics: r.counters.panics.Load(), Pending: r.pending,
 	}
 }
 
-// readAhead is a connection of which something has been read: that comes first.
+// readAhead is a connection of which something has been read: that comes first. A proxy may
+// have told who its client is.
 type readAhead struct {
 	net.Conn
-	read []byte
+	read   []byte
+	client net.Addr // nil: Conn's
+}
+
+// NetConn is the connection below.
+func (c *readAhead) NetConn() net.Conn { return c.Conn }
+
+// RemoteAddr is the client's address.
+func (c *readAhead) RemoteAddr() net.Addr {
+	if c.client != nil {
+		return c.client
+	}
+	return c.Conn.RemoteAddr()
 }
 
 func (c *readAhead) Read(p []byte) (int, error) {

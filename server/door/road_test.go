@@ -1,11 +1,13 @@
 package door
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -21,18 +23,21 @@ type roadside struct {
 	refused chan error // by Go
 	failed  chan error // on the way
 	peers   chan Peer  // of those that arrived
+	heads   chan string
 }
 
 func runRoad(t *testing.T, o RoadOptions) *roadside {
 	t.Helper()
 	s := &roadside{t: t, refused: make(chan error, 1000), failed: make(chan error, 1000), peers: make(chan Peer, 1000)}
-	if o.Timeout == 0 {
-		o.Timeout = patience
-	}
-	if o.MaxPending == 0 {
-		o.MaxPending = 100
-	}
-	if o.Then == nil {
+	s.heads = make(chan string, 1000)
+	l := &o.Limits
+	l.Timeout = cmp.Or(l.Timeout, patience)
+	l.MaxPending, l.MaxHeadBytes = cmp.Or(l.MaxPending, 100), cmp.Or(l.MaxHeadBytes, 1000)
+	switch {
+	case o.Then != nil:
+	case o.Proxy == nil && o.TLS == nil && o.Head == nil: // on the acceptor's goroutine
+		o.Then = func(ctx context.Context, a *Arrival) { go s.echo(ctx, a) }
+	default:
 		o.Then = s.echo
 	}
 	o.Failed = func(_ net.Addr, err error) { s.failed <- err }
@@ -68,10 +73,8 @@ func runRoad(t *testing.T, o RoadOptions) *roadside {
 
 func (s *roadside) echo(_ context.Context, a *Arrival) {
 	s.peers <- a.Peer
-	var c net.Conn = &readAhead{Conn: a.Conn, read: a.Read}
-	if a.TLS != nil {
-		c = a.TLS
-	}
+	s.heads <- string(a.Head)
+	c := a.Stream()
 	_, _ = io.Copy(c, c)
 	_ = c.Close()
 	_ = a.Conn.Close()
@@ -123,6 +126,8 @@ func TestRoad(t *testing.T) {
 	proxy := &ProxyProtocol{Trusted: networks(t, "127.0.0.0/8")}
 	for name, o := range map[string]RoadOptions{
 		"nothing": {}, "TLS": {TLS: secure}, "PROXY": {Proxy: proxy}, "PROXY and TLS": {Proxy: proxy, TLS: secure},
+		"head": {Head: always}, "TLS and head": {TLS: secure, Head: always},
+		"PROXY and head": {Proxy: proxy, Head: always}, "all": {Proxy: proxy, TLS: secure, Head: always},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := runRoad(t, o)
@@ -135,11 +140,16 @@ func TestRoad(t *testing.T) {
 			if o.TLS != nil {
 				c = tls.Client(c, &tls.Config{RootCAs: a.Pool, ServerName: "a.test"})
 			}
-			echoes(t, c, "hello")
+			const head = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+			echoes(t, c, head+"and what follows")
+			echoes(t, c, "and more")
+			if got := next(t, s.heads); got != head && o.Head != nil || got != "" && o.Head == nil {
+				t.Errorf("the head is %q", got)
+			}
 			if got := next(t, s.peers); got.Client.String() != want || got.Proxy.IsValid() != (o.Proxy != nil) {
 				t.Errorf("the client is %v, want %s", got, want)
 			}
-			if got := s.Counters(); got.Arrived != 1 || got.Pending != 1 {
+			if got := s.Counters(); got.Arrived != 1 || name != "nothing" && got.Pending != 1 {
 				t.Errorf("counted %+v", got)
 			}
 		})
@@ -168,7 +178,8 @@ func TestRoadFull(t *testing.T) {
 	}
 	const places = 200
 	s := runRoad(t, RoadOptions{
-		TLS: secure, Proxy: &ProxyProtocol{Trusted: networks(t, "127.0.0.0/8")}, MaxPending: places, Timeout: 3 * time.Second,
+		TLS: secure, Proxy: &ProxyProtocol{Trusted: networks(t, "127.0.0.0/8")},
+		Limits: RoadLimits{MaxPending: places, Timeout: 3 * time.Second},
 	})
 	starts := []string{"", "PROXY TCP4", "\r\n\r\n", "PROXY UNKNOWN\r\n\x16\x03\x01\x02\x00\x01", "PROXY UNKNOWN\r\n"}
 	for i := range places {
@@ -226,7 +237,7 @@ func TestRoadRate(t *testing.T) {
 func TestRoadClose(t *testing.T) {
 	behind := make(chan error, 1)
 	s := runRoad(t, RoadOptions{
-		Proxy: &ProxyProtocol{Trusted: networks(t, "127.0.0.0/8")}, Timeout: time.Hour,
+		Proxy: &ProxyProtocol{Trusted: networks(t, "127.0.0.0/8")}, Limits: RoadLimits{Timeout: time.Hour},
 		Then: func(ctx context.Context, a *Arrival) {
 			_, err := a.Conn.Read(make([]byte, 1)) // of a client that says nothing
 			behind <- errors.Join(err, ctx.Err(), a.Conn.Close())
@@ -262,10 +273,129 @@ func TestRoadClose(t *testing.T) {
 
 func TestRoadOptionErrors(t *testing.T) {
 	for text, o := range map[string]RoadOptions{
-		"more than 0 for handshakes": {MaxPending: 1}, "at least 1 pending": {Timeout: time.Second},
+		"more than 0 for handshakes": {Limits: RoadLimits{MaxPending: 1}},
+		"at least 1 pending":         {Limits: RoadLimits{Timeout: time.Second}},
+		"at least 1 byte":            {Limits: RoadLimits{Timeout: time.Second, MaxPending: 1}, Head: always},
+		"1 to 128 bits":              {Limits: RoadLimits{Timeout: time.Second, MaxPending: 1, IPv6Bits: 129}},
 	} {
 		if _, err := NewRoad(o); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%+v: %v", o, err)
 		}
+	}
+}
+
+func always(netip.Addr) bool { return true }
+
+// A request's head comes in any pieces; one that is too large or too late is answered.
+func TestRoadHead(t *testing.T) {
+	a := newAuthority(t)
+	secure, err := NewTLS(TLSOptions{Certificates: load(t, a.write("x", "a.test"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const head = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+	s := runRoad(t, RoadOptions{Head: always, Limits: RoadLimits{MaxHeadBytes: len(head)}})
+	c := s.dial()
+	for i := range head {
+		if _, err := io.WriteString(c, head[i:i+1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	echoes(t, &behind{Conn: c, skip: len(head)}, "x")
+	if got := next(t, s.heads); got != head {
+		t.Errorf("got %q", got)
+	}
+	for name, road := range map[string]*roadside{
+		"plain": s, "TLS": runRoad(t, RoadOptions{TLS: secure, Head: always, Limits: RoadLimits{MaxHeadBytes: len(head)}}),
+	} {
+		for _, text := range []string{"GET /2 HTTP/1.1\r\nHost: a\r\n\r\n", strings.Repeat("x", len(head)+1)} {
+			c := road.dial()
+			if name == "TLS" {
+				c = tls.Client(c, &tls.Config{RootCAs: a.Pool, ServerName: "a.test"})
+			}
+			if _, err := io.WriteString(c, text); err != nil {
+				t.Fatal(err)
+			}
+			if answer, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 431 ") {
+				t.Errorf("%s: got %q, %v", name, answer, err)
+			}
+			if err := next(t, road.failed); !errors.Is(err, ErrHeadTooLarge) {
+				t.Errorf("%s: failed with %v", name, err)
+			}
+		}
+	}
+
+	s = runRoad(t, RoadOptions{Head: always, Limits: RoadLimits{Timeout: 100 * time.Millisecond}})
+	for text, want := range map[string]string{"GET": "HTTP/1.1 408 ", "": ""} {
+		c := s.dial()
+		if _, err := io.WriteString(c, text); err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(answer), want) || want == "" && len(answer) > 0 {
+			t.Errorf("%q: got %q, %v", text, answer, err)
+		}
+		if err := next(t, s.failed); !errors.Is(err, ErrHeadTimeout) {
+			t.Errorf("%q: failed with %v", text, err)
+		}
+	}
+	if got := s.Counters().NoHead; got != 2 {
+		t.Errorf("counted %d", got)
+	}
+}
+
+// behind is a connection of which some of what comes is known.
+type behind struct {
+	net.Conn
+	skip int
+}
+
+func (b *behind) Read(p []byte) (int, error) {
+	if b.skip > 0 {
+		if _, err := io.ReadFull(b.Conn, make([]byte, b.skip)); err != nil {
+			return 0, err
+		}
+		b.skip = 0
+	}
+	return b.Conn.Read(p)
+}
+
+// A mistake on the way costs its connection, and no more.
+func TestRoadPanic(t *testing.T) {
+	s := runRoad(t, RoadOptions{Head: always, Then: func(context.Context, *Arrival) { panic("a mistake") }})
+	for range 2 {
+		c := s.dial()
+		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if err := next(t, s.failed); !strings.Contains(err.Error(), "a mistake") {
+			t.Errorf("failed with %v", err)
+		}
+		if _, err := c.Read(make([]byte, 1)); err == nil {
+			t.Error("the connection lives")
+		}
+	}
+	for deadline := time.Now().Add(patience); s.Counters().Pending > 0; {
+		if time.Now().After(deadline) {
+			t.Fatalf("counted %+v", s.Counters())
+		}
+		<-time.After(time.Millisecond)
+	}
+	if got := s.Counters().Panics; got != 2 {
+		t.Errorf("counted %d", got)
+	}
+}
+
+// Other limits are for those who come next.
+func TestRoadSetLimits(t *testing.T) {
+	s := runRoad(t, RoadOptions{Head: always, Limits: RoadLimits{MaxHeadBytes: 4}})
+	l := s.Limits()
+	l.MaxHeadBytes = 1000
+	if err := s.SetLimits(l); err != nil {
+		t.Fatal(err)
+	}
+	echoes(t, s.dial(), "GET / HTTP/1.1\r\n\r\n")
+	l.MaxPending = 0
+	if err := s.SetLimits(l); err == nil || s.Limits().MaxPending == 0 {
+		t.Errorf("no place at all: %v, %+v", err, s.Limits())
 	}
 }

@@ -6,11 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"slices"
-	"time"
 
+	"groupcast/loop/accept"
 	"groupcast/loop/tlsconn"
 )
 
@@ -149,7 +148,7 @@ func (t *TLS) Handshake(ctx context.Context, c net.Conn) (*tlsconn.Conn, error) 
 		reason := reasonOf(err)
 		t.counters.failed[reason].Add(1)
 		if reason == PlainHTTP {
-			answerPlainHTTP(c)
+			accept.Answer(c, plainHTTPAnswer)
 		}
 		return nil, &HandshakeError{reason, err}
 	}
@@ -167,24 +166,4 @@ func (t *TLS) Handshake(ctx context.Context, c net.Conn) (*tlsconn.Conn, error) 
 }
 
 // The answer to plain HTTP, word for word net/http's.
-const plainHTTPAnswer = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
-
-// What is still read of a plain request, so that the kernel does not throw the answer away
-// with a reset.
-const (
-	plainHTTPBytes = 64 << 10
-	plainHTTPTime  = time.Second
-)
-
-// answerPlainHTTP answers on c and reads what there is until the client has seen it.
-func answerPlainHTTP(c net.Conn) {
-	if c.SetDeadline(time.Now().Add(plainHTTPTime)) != nil {
-		return
-	}
-	if _, err := io.WriteString(c, plainHTTPAnswer); err != nil {
-		return
-	}
-	if half, ok := c.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		_, _ = io.CopyN(io.Discard, c, plainHTTPBytes)
-	}
-}
+var plainHTTPAnswer = []byte("HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")

@@ -203,7 +203,7 @@ func serveTLS(t *testing.T, ln net.Listener, o door.TLSOptions) *door.TLS {
 		t.Fatal(err)
 	}
 	road, err := door.NewRoad(door.RoadOptions{
-		TLS: secure, Timeout: 10 * time.Second, MaxPending: 100,
+		TLS: secure, Limits: door.RoadLimits{Timeout: 10 * time.Second, MaxPending: 100},
 		Then: func(_ context.Context, a *door.Arrival) { _, _ = io.WriteString(a.TLS, "x"); _ = a.TLS.Close() },
 	})
 	if err != nil {
