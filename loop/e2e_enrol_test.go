@@ -185,6 +185,7 @@ func TestAdmitWithBytes(t *testing.T) {
 }
 
 func testAdmitWithBytes(t *testing.T, secured bool) {
+	t.Helper()
 	e, addr := start(t, nil)
 	other := open(t, addr)
 	other.join("g")

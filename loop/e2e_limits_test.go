@@ -226,6 +226,22 @@ func TestConnectionLimits(t *testing.T) {
 			w.sync()
 		}
 	})
+	t.Run("IPv6PrefixBits", func(t *testing.T) {
+		e, _ := start(t, func(o *Options) { o.MaxConnsPerIP, o.IPv6PrefixBits = 1, 56 })
+		for _, c := range []struct {
+			text string
+			want bool
+		}{{"2001:db8::1", true}, {"2001:db8:0:ff::1", false}, {"2001:db8:0:100::1", true}} {
+			addr := &net.TCPAddr{IP: net.ParseIP(c.text)}
+			got := e.shared.EnterAddress(addr)
+			if got != c.want {
+				t.Errorf("%s: %t", c.text, got)
+			}
+			if got {
+				defer e.shared.ExitAddress(addr)
+			}
+		}
+	})
 	t.Run("MaxHandshakes", func(t *testing.T) {
 		e, addr := start(t, func(o *Options) { o.MaxHandshakes = limit })
 		stays := open(t, addr)
@@ -286,6 +302,30 @@ func TestAddressOverItsLimitKeepsNobodyOut(t *testing.T) {
 		t.Errorf("%d were refused before the other came in, want 20", held)
 	}
 	stays.sync()
+}
+
+// TestReceiveRate: a session that sends more bytes than it may is closed with 1008, whatever
+// they mean; the largest message passes, and others are not concerned.
+func TestReceiveRate(t *testing.T) {
+	e, addr := start(t, func(o *Options) { o.ReceiveRate, o.MaxMessageBytes = 1, 1000 })
+	other, w := open(t, addr), open(t, addr)
+	other.sync()
+	w.say(`{"cmd":"ping","x":"%s"}`, strings.Repeat("x", 900))
+	if text := w.next(); !strings.Contains(text, "bad_command") && !strings.Contains(text, "ack") {
+		t.Errorf("the first: %s", text)
+	}
+	flood := make([]byte, 0, 100<<10)
+	for len(flood) < 90<<10 {
+		flood = append(flood, textFrame(strings.Repeat("x", 900))...)
+	}
+	w.write(flood)
+	if code, reason, _ := w.untilClose(); code != 1008 || reason != "receive rate" {
+		t.Errorf("closed with %d, %q", code, reason)
+	}
+	if n := sum(t, e).FloodClosed; n != 1 {
+		t.Errorf("%d counted", n)
+	}
+	other.sync()
 }
 
 // TestCommandRate: a burst passes, one more is answered rate_limited, time

@@ -97,6 +97,10 @@ func (e *Engine) tellEnrolled() {
 	}
 }
 
+// Trouble is a reason for an acceptor that calls Admit to pause, if there has been one since it
+// was last asked: the process is out of descriptors or memory.
+func (e *Engine) Trouble() error { return e.enrolTrouble() }
+
 // enrolTrouble is what went wrong with an enrolment since it was last asked, if
 // that is a reason for accepting to pause: for want of descriptors or memory. A
 // connection's own trouble is counted.

@@ -58,6 +58,7 @@ func keepFixed(o, old *Options) error {
 	keep(&o.RingBytes, old.RingBytes, "RingBytes", size)
 	keep(&o.MaxGroupBytes, old.MaxGroupBytes, "MaxGroupBytes", size)
 	keep(&o.MaxRefusals, old.MaxRefusals, "MaxRefusals", size)
+	keep(&o.IPv6PrefixBits, old.IPv6PrefixBits, "IPv6PrefixBits", "addresses are counted by it from the start")
 	keep(&o.SendBufferBytes, old.SendBufferBytes, "SendBufferBytes", "belongs to the listeners, and is set at the start")
 	const counted = "is counted from the start or not at all: it cannot be switched on or off"
 	if (o.MaxConnsPerIP == 0) != (old.MaxConnsPerIP == 0) {

@@ -44,7 +44,8 @@ func New(o Options) (*Engine, error) {
 		Log:       e.log,
 		Stopped:   e.stopped,
 		Fail:      e.fail,
-		Addresses: quota.New[netip.Addr](o.MaxConnsPerIP),
+		IPv6Bits:  o.IPv6PrefixBits,
+		Addresses: quota.New[netip.Prefix](o.MaxConnsPerIP),
 		Members:   quota.New[string](o.MaxMembers),
 	}
 	for i := range o.Loops {

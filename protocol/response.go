@@ -84,6 +84,11 @@ func appendAccept(dst, key []byte) []byte {
 	return base64.StdEncoding.AppendEncode(dst, sum[:])
 }
 
+// AppendAnswer appends a plain HTTP answer that closes the connection.
+func AppendAnswer[T string | []byte](dst []byte, status int, mediaType string, body T) []byte {
+	return appendBody(appendStatus(dst, status), mediaType, body, false)
+}
+
 // append appends the response; without its body if the request was HEAD, but
 // with the body's length (RFC 9110, 9.3.2).
 func (a answer) append(dst []byte, isHead bool) []byte {
@@ -101,6 +106,10 @@ func appendStatus(dst []byte, status int) []byte {
 		dst = append(dst, " OK"...)
 	case 400:
 		dst = append(dst, " Bad Request"...)
+	case 403:
+		dst = append(dst, " Forbidden"...)
+	case 404:
+		dst = append(dst, " Not Found"...)
 	case 408:
 		dst = append(dst, " Request Timeout"...)
 	case 426:

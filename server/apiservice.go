@@ -64,6 +64,7 @@ func (s *Server) newAPI() (*api.API, error) {
 		Tokens:  tokens,
 		Logger:  s.log,
 
+		IPv6Bits:     s.options.IPv6PrefixBits,
 		AllowedHosts: s.options.APIHosts,
 	})
 	if err != nil {
@@ -97,19 +98,23 @@ func (s *Server) openAPI() (service, error) {
 		return nil, errors.Join(err, shutAll(doors))
 	}
 	open, guarded := s.api.Handler(false), s.api.Handler(true)
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := s.roads.believed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.api.HasTokens() {
 			guarded.ServeHTTP(w, r)
 		} else {
 			open.ServeHTTP(w, r)
 		}
-	})
+	}))
 	o := s.options.APIServer
 	o.Logger = s.log
 	for _, d := range doors {
 		h := api.NewHTTPServer(handler, o)
 		service.servers = append(service.servers, h)
-		listener := s.api.LimitConns(d.Listener)
+		along, err := s.along(d, s.roads.apiTLS)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("--api: %w", err), service.close())
+		}
+		listener := s.api.LimitConns(along)
 		service.serving.Go(func() {
 			if err := h.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 				d.Ended()

@@ -43,15 +43,19 @@ func (s *Server) openChannel() (service, error) {
 	o := s.options.ChannelServer
 	o.MaxConns, o.MaxMessageBytes = maxChannelConns(s.maxFiles, s.options), s.options.MaxMessageBytes
 	o.MaxChannelsPerFrame = o.MaxChannelsPerConn // PHP's client names all in one message
-	o.Logger = s.log
+	o.Logger, o.IPv6Bits = s.log, s.options.IPv6PrefixBits
 	c := &channelService{log: s.log, doors: doors}
 	if c.server, err = workerman.NewServer(o, s.node, s.engine); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the Channel server: %w", err), shutAll(doors))
 	}
 	s.channel.Store(c.server)
 	for _, d := range doors {
+		listener, err := s.along(d, s.roads.tls)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("--channel: %w", err), c.close())
+		}
 		c.serving.Go(func() {
-			err := c.server.Serve(d.Listener)
+			err := c.server.Serve(listener)
 			d.Ended()
 			if err != nil && !errors.Is(err, workerman.ErrServerClosed) {
 				s.log.Error("the Channel server's listener failed", "address", d.Bound().String(), "error", err)

@@ -15,6 +15,7 @@ import (
 	"groupcast/server/api"
 	"groupcast/server/control"
 	"groupcast/server/door"
+	"groupcast/server/door/acme"
 	"groupcast/server/lockfile"
 )
 
@@ -70,13 +71,24 @@ func checkLogFile(path string) error {
 }
 
 func checkCertificates(o Options) error {
-	if len(o.TLSCert) == 0 {
-		return nil
+	var errs []error
+	if len(o.TLSCert) > 0 {
+		if _, err := door.LoadCertificates(certificatePairs(o)); err != nil {
+			errs = append(errs, fmt.Errorf("--tls-cert, --tls-key: %w", err))
+		}
 	}
-	if _, err := door.LoadCertificates(certificatePairs(o)); err != nil {
-		return fmt.Errorf("--tls-cert, --tls-key: %w", err)
+	if len(o.ACME) > 0 {
+		if err := acme.Check(acmeOptions(o)); err != nil {
+			errs = append(errs, fmt.Errorf("--acme: %w", err))
+		}
 	}
-	return nil
+	if _, err := door.ReadAuthorities(o.APIClientCA); o.APIClientCA != "" && err != nil {
+		errs = append(errs, fmt.Errorf("--api-client-ca: %w", err))
+	}
+	if _, err := door.ReadAuthorities(o.ChannelClient.RootsFile); o.ChannelClient.RootsFile != "" && err != nil {
+		errs = append(errs, fmt.Errorf("--channel-join-ca: %w", err))
+	}
+	return errors.Join(errs...)
 }
 
 func checkTokens(o Options) error {

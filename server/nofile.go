@@ -3,11 +3,13 @@ package server
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"groupcast/loop"
 	"groupcast/server/api"
+	"groupcast/server/door"
 )
 
 // raiseOpenFiles raises RLIMIT_NOFILE to its hard limit and returns what is in
@@ -66,8 +68,13 @@ func connsWithin(files int, o Options) int {
 	if len(o.Channel) > 0 {
 		reserve += maxChannelConns(files, o)
 	}
-	if o.HasTLS() || len(o.ProxyProtocol) > 0 {
+	if o.HasTLS() || len(o.ProxyProtocol) > 0 || len(o.TrustedProxies) > 0 {
 		reserve += maxOnRoad(files, o)
+	}
+	for _, text := range slices.Concat(o.API, o.Channel) {
+		if a, err := door.Parse(text); err == nil && a.IsTLS() {
+			reserve += maxOnBackendRoad
+		}
 	}
 	return max(files-reserve, files/4, 1)
 }

@@ -5,28 +5,41 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math"
 	"net"
+	"net/netip"
+	"slices"
 	"time"
 
 	"groupcast/loop"
 	"groupcast/loop/accept"
 	"groupcast/loop/ration"
+	"groupcast/protocol"
 	"groupcast/server/door"
 	"groupcast/server/door/acme"
 )
 
 // roads are what stands between accepting a connection and its loop, where anything does:
-// TLS, and what a proxy says of a client. A listener without either has no road, and its
-// connections go to their loops at once.
+// a rate, TLS, and what a proxy says of a client. A listener without any has no road, and its
+// connections go to their loops at once. backendroad.go has those of the API and the Channel
+// server.
 // Owner: the Server.
 type roads struct {
 	certificates *door.Certificates // nil without --tls-cert
 	issuer       *acme.Issuer       // nil without --acme
 	tls          *door.TLS          // nil without both
+	apiTLS       *door.TLS          // tls with --api-client-ca, or tls itself
 	proxy        *door.ProxyProtocol
+	rate         *door.RateLimit // nil: unlimited
+	trusted      door.Networks   // whose header is believed
+	header       string          // that header, in lower case
+	clientOf     func(peer netip.Addr, values []string, trusted door.Networks) netip.Addr
 
-	secured, plain *door.Road // for listeners with TLS, and for others; nil where nothing is on it
-	origins        []string   // in force; guarded by the server's reloading
+	maxFiles       int              // descriptors of the process
+	most           int              // connections on a road that descriptors were set aside for
+	secured, plain *door.Road       // for listeners with TLS, and for others; nil where nothing is on it
+	backends       []*door.Listener // those of other services with TLS, all made at the start
+	origins        []string         // in force; guarded by the server's reloading
 	watching       context.CancelFunc
 	watched        chan struct{} // closed when nobody watches any more; nil if nobody does
 }
@@ -41,6 +54,7 @@ const issuerHas = 2 * time.Second
 func (s *Server) openRoads() error {
 	o, r := s.options, &s.roads
 	r.origins = o.Origins
+	r.maxFiles, r.most = s.maxFiles, maxOnRoad(s.maxFiles, o)
 	var err error
 	if len(o.TLSCert) > 0 {
 		if r.certificates, err = door.LoadCertificates(certificatePairs(o)); err != nil {
@@ -48,16 +62,10 @@ func (s *Server) openRoads() error {
 		}
 	}
 	if len(o.ACME) > 0 {
-		r.issuer, err = acme.New(acme.Options{
-			Names: o.ACME, Directory: o.ACMEDir, URL: o.ACMECA, RootsFile: o.ACMERoots, Email: o.ACMEEmail, AcceptTerms: true,
-			Report: func(name string, err error) {
-				if err == nil {
-					s.log.Info("a certificate has come", "name", name)
-					return
-				}
-				s.log.Warn("no certificate has come", "name", name, "error", err)
-			},
-		})
+		options := acmeOptions(o)
+		options.HTTP01 = slices.ContainsFunc(s.doors, func(d *door.Door) bool { return !d.IsTLS() && !d.Bound().IsUnix() })
+		options.Report = s.reportCertificate
+		r.issuer, err = acme.New(options)
 		if err != nil {
 			return fmt.Errorf("--acme: %w", err)
 		}
@@ -70,17 +78,33 @@ func (s *Server) openRoads() error {
 		if r.tls, err = door.NewTLS(options); err != nil {
 			return fmt.Errorf("--tls-cert: %w", err)
 		}
+		r.apiTLS = r.tls
+		if options.ClientCAFile = o.APIClientCA; options.ClientCAFile != "" {
+			if r.apiTLS, err = door.NewTLS(options); err != nil {
+				return fmt.Errorf("--api-client-ca: %w", err)
+			}
+		}
 	}
 	if len(o.ProxyProtocol) > 0 {
 		r.proxy = &door.ProxyProtocol{Trusted: door.Networks(o.ProxyProtocol)}
 	}
+	if o.HandshakeRate > 0 || o.HandshakeRatePerIP > 0 {
+		if r.rate, err = door.NewRateLimit(rateOptions(o)); err != nil {
+			return fmt.Errorf("--handshake-rate: %w", err)
+		}
+	}
+	r.trusted, r.header, r.clientOf = o.TrustedProxies, o.ForwardedHeader, door.XForwardedFor
+	if o.ForwardedHeader == "forwarded" {
+		r.clientOf = door.Forwarded
+	}
+	challenges := r.issuer != nil && r.issuer.AnswersHTTP()
 	if r.tls != nil {
-		if r.secured, err = s.newRoad(r.tls); err != nil {
+		if r.secured, err = s.newRoad(r.tls, false); err != nil {
 			return err
 		}
 	}
-	if r.proxy != nil {
-		if r.plain, err = s.newRoad(nil); err != nil {
+	if r.proxy != nil || r.rate != nil || len(r.trusted) > 0 || challenges {
+		if r.plain, err = s.newRoad(nil, challenges); err != nil {
 			return err
 		}
 	}
@@ -101,19 +125,63 @@ func certificatePairs(o Options) []door.CertificatePair {
 	return pairs
 }
 
-func (s *Server) newRoad(secured *door.TLS) (*door.Road, error) {
-	return door.NewRoad(door.RoadOptions{
-		Proxy: s.roads.proxy, TLS: secured,
-		Limits: door.RoadLimits{Timeout: s.options.HandshakeTimeout, MaxPending: maxOnRoad(s.maxFiles, s.options)},
-		Then: s.admit,
-		Failed: func(remote net.Addr, err error) {
-			if _, panicked := errors.AsType[*door.PanicError](err); panicked {
-				s.log.Error("a connection was lost to a mistake in this program", "peer", remote.String(), "error", err)
-				return
-			}
-			s.log.Debug("a connection came no further", "peer", remote.String(), "error", err)
-		},
-	})
+func acmeOptions(o Options) acme.Options {
+	return acme.Options{
+		Names: o.ACME, Directory: o.ACMEDir, URL: o.ACMECA, RootsFile: o.ACMERoots, Email: o.ACMEEmail, AcceptTerms: true,
+	}
+}
+
+// reportCertificate tells the operator what an authority has said.
+func (s *Server) reportCertificate(name string, err error) {
+	if err == nil {
+		s.log.Info("a certificate has come", "name", name)
+		return
+	}
+	s.log.Warn("no certificate has come", "name", name, "error", err)
+}
+
+// rateOptions allow twice what comes in a second at once.
+func rateOptions(o Options) door.RateOptions {
+	burst := func(rate float64) int { return int(math.Ceil(max(1, 2*rate))) }
+	return door.RateOptions{
+		InAll: o.HandshakeRate, InAllBurst: burst(o.HandshakeRate),
+		PerAddress: o.HandshakeRatePerIP, PerAddressBurst: burst(o.HandshakeRatePerIP),
+		IPv6Bits: o.IPv6PrefixBits,
+	}
+}
+
+// newRoad leads to the loops. challenges says that an authority may ask on it.
+func (s *Server) newRoad(secured *door.TLS, challenges bool) (*door.Road, error) {
+	r := &s.roads
+	options := door.RoadOptions{
+		Proxy: r.proxy, Rate: r.rate, TLS: secured, Limits: roadLimits(s.maxFiles, s.options),
+		Then: s.admit, Failed: s.cameNoFurther,
+	}
+	if challenges || len(r.trusted) > 0 {
+		options.Head = func(client netip.Addr) bool { return challenges || r.believes(client) }
+	}
+	return door.NewRoad(options)
+}
+
+// believes reports whether peer, if it is a proxy, is believed to say who its client is. A
+// unix socket's peer is.
+func (r *roads) believes(peer netip.Addr) bool {
+	return len(r.trusted) > 0 && (!peer.IsValid() || r.trusted.Contain(peer))
+}
+
+func roadLimits(files int, o Options) door.RoadLimits {
+	return door.RoadLimits{
+		Timeout: o.HandshakeTimeout, MaxPending: maxOnRoad(files, o), MaxHeadBytes: o.MaxHeadBytes,
+		IPv6Bits: o.IPv6PrefixBits,
+	}
+}
+
+func (s *Server) cameNoFurther(remote net.Addr, err error) {
+	if _, panicked := errors.AsType[*door.PanicError](err); panicked {
+		s.log.Error("a connection was lost to a mistake in this program", "peer", remote.String(), "error", err)
+		return
+	}
+	s.log.Debug("a connection came no further", "peer", remote.String(), "error", err)
 }
 
 // start begins to watch certificates.
@@ -142,15 +210,35 @@ func (r *roads) start(s *Server) {
 func (r *roads) prepare(next Options) (change, error) {
 	return change{commit: func() error {
 		r.origins = next.Origins
-		if r.certificates == nil {
-			return nil
+		var errs []error
+		for _, one := range r.all() {
+			l := roadLimits(r.maxFiles, next)
+			l.MaxPending = min(l.MaxPending, r.most) // descriptors were set aside for so many
+			errs = append(errs, one.SetLimits(l))
 		}
-		return r.certificates.Reload()
+		if r.certificates != nil {
+			errs = append(errs, r.certificates.Reload())
+		}
+		return errors.Join(errs...)
 	}}, nil
 }
 
-// running is what the loops were told of origins: they have a function made of it.
+// running is what the loops were told of origins: they have a function made of it. The rest
+// is the loops', too.
 func (r *roads) running(o *Options) { o.Origins = r.origins }
+
+// all are the roads that there are.
+func (r *roads) all() (roads []*door.Road) {
+	for _, one := range []*door.Road{r.secured, r.plain} {
+		if one != nil {
+			roads = append(roads, one)
+		}
+	}
+	for _, one := range r.backends {
+		roads = append(roads, one.Road())
+	}
+	return roads
+}
 
 // of is the road that leads from a listener to the loops; nil: none.
 func (r *roads) of(d *door.Door) *door.Road {
@@ -162,10 +250,8 @@ func (r *roads) of(d *door.Door) *door.Road {
 
 // close takes no more connections, and ends those on the way.
 func (r *roads) close() {
-	for _, one := range []*door.Road{r.secured, r.plain} {
-		if one != nil {
-			one.Close()
-		}
+	for _, one := range r.all() {
+		one.Close()
 	}
 	if r.watching != nil {
 		r.watching()
@@ -181,9 +267,20 @@ func (r *roads) close() {
 // admit hands a connection to the engine that has come to its road's end.
 func (s *Server) admit(_ context.Context, a *door.Arrival) {
 	one := loop.Admission{Conn: a.Conn, Began: a.Began, Read: a.Read}
+	client := a.Peer.Client
+	if facts, ok := protocol.ParseFacts(a.Head); ok { // what is no request, the loop refuses
+		if status, body, isChallenge := s.answerChallenge(a, facts); isChallenge {
+			s.httpChallenges.Add(1)
+			a.Refuse(protocol.AppendAnswer(nil, status, protocol.PlainText, body))
+			return
+		}
+		if s.roads.believes(client.Addr()) {
+			client = s.roads.clientBehind(client, facts)
+		}
+	}
 	// A proxy has told another address than the socket's, which a unix one does not have.
-	if client := a.Peer.Addr(); client != nil && client.String() != a.Conn.RemoteAddr().String() {
-		one.Remote = client
+	if client.IsValid() && client != door.AddrPort(a.Conn.RemoteAddr()) {
+		one.Remote = net.TCPAddrFromAddrPort(client)
 	}
 	if a.TLS != nil {
 		one.TLS = a.TLS.Session()
@@ -191,6 +288,29 @@ func (s *Server) admit(_ context.Context, a *door.Arrival) {
 	if err := s.engine.Admit(one); err != nil && !errors.Is(err, loop.ErrClosed) {
 		s.log.Debug("a connection came no further", "peer", a.Conn.RemoteAddr().String(), "error", err)
 	}
+}
+
+// answerChallenge is an authority's question on a listener without TLS, and the answer.
+func (s *Server) answerChallenge(a *door.Arrival, facts protocol.RequestFacts) (status int, body []byte, ok bool) {
+	if s.roads.issuer == nil || a.TLS != nil {
+		return 0, nil, false
+	}
+	host, _ := facts.Field("host")
+	return s.roads.issuer.Answer(string(host), string(facts.Path()))
+}
+
+// clientBehind is the client that a believed proxy tells of; the proxy itself if it tells of
+// none.
+func (r *roads) clientBehind(proxy netip.AddrPort, facts protocol.RequestFacts) netip.AddrPort {
+	var values []string
+	for value := range facts.Fields(r.header) {
+		values = append(values, string(value))
+	}
+	client := r.clientOf(proxy.Addr(), values, r.trusted)
+	if client == proxy.Addr() {
+		return proxy
+	}
+	return netip.AddrPortFrom(client, 0) // which port the client has, no proxy says
 }
 
 // serveRoad accepts from d and sends connections along a road until d is shut.
@@ -208,29 +328,50 @@ func (s *Server) serveRoad(d *door.Door, road *door.Road) error {
 		if err != nil {
 			return fmt.Errorf("accept on %s: %w", d.Bound(), err)
 		}
-		a.Went()
 		if err := road.Go(c); err != nil {
 			_ = c.Close()
 			log.Warn("a connection is closed unserved", "peer", c.RemoteAddr().String(), "error", err)
 		}
+		if err := s.engine.Trouble(); err != nil {
+			a.Pause(err)
+		} else {
+			a.Went()
+		}
 	}
+}
+
+// onRoad is how many connections are on their way to the loops.
+func (r *roads) onRoad() (n int) {
+	for _, one := range []*door.Road{r.secured, r.plain} {
+		if one != nil {
+			n += one.Counters().Pending
+		}
+	}
+	return n
 }
 
 // roadStats is what metrics tell of the roads; nil where there is none.
 func (s *Server) roadStats() *door.Stats {
 	r := &s.roads
-	if r.secured == nil && r.plain == nil {
+	all := r.all()
+	if len(all) == 0 {
 		return nil
 	}
-	st := &door.Stats{AcceptErrors: s.roadAcceptErrors.Load()}
-	for _, one := range []*door.Road{r.secured, r.plain} {
-		if one != nil {
-			c := one.Counters()
-			st.Arrived, st.Full, st.Pending = st.Arrived+c.Arrived, st.Full+c.Full, st.Pending+c.Pending
-		}
+	st := &door.Stats{AcceptErrors: s.roadAcceptErrors.Load(), HTTPChallenges: s.httpChallenges.Load()}
+	for _, one := range all {
+		c := one.Counters()
+		st.Arrived, st.Full, st.Pending = st.Arrived+c.Arrived, st.Full+c.Full, st.Pending+c.Pending
+		st.NoHead, st.Panics = st.NoHead+c.NoHead, st.Panics+c.Panics
+	}
+	if r.rate != nil {
+		c := r.rate.Counters()
+		st.TooFast, st.TooFastPerIP, st.RateAddresses = c.RefusedInAll, c.RefusedByAddress, c.Addresses
 	}
 	if r.tls != nil {
 		c := r.tls.Counters()
+		if r.apiTLS != r.tls {
+			c = c.And(r.apiTLS.Counters())
+		}
 		st.TLSFull, st.TLSResumed, st.TLSChallenges, st.TLSFailed = c.Full, c.Resumed, c.Challenges, c.Failed
 		for _, one := range r.infos() {
 			if at := one.NotAfter.Unix(); st.CertificateExpiry == 0 || at < st.CertificateExpiry {

@@ -300,9 +300,46 @@ func TestRoadShares(t *testing.T) {
 
 // A check looks at certificates: a restart must not stop a server that cannot come back.
 func TestCheckCertificates(t *testing.T) {
-	o := DefaultOptions()
-	o.Listen, o.API, o.Control, o.TLSCert = []string{"127.0.0.1:0"}, []string{none}, none, []string{"/nowhere/c.pem"}
-	if err := Check(o, nil); err == nil || !strings.Contains(err.Error(), "/nowhere/c.pem") {
-		t.Errorf("got %v", err)
+	open := t.TempDir()
+	if err := os.Chmod(open, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for want, change := range map[string]func(o *Options){
+		"--tls-cert, --tls-key: certificate /nowhere/c.pem": func(o *Options) { o.TLSCert = []string{"/nowhere/c.pem"} },
+		"wants mode 0700": func(o *Options) { o.ACME, o.ACMEDir = []string{"push.example.org"}, open },
+		"roots /nowhere":  func(o *Options) { o.ACME, o.ACMERoots = []string{"push.example.org"}, "/nowhere" },
+		"--channel-join-ca: certificate /nowhere": func(o *Options) {
+			o.ChannelJoin, o.ChannelClient.RootsFile = "tls:x:1", "/nowhere"
+		},
+		"--api-client-ca: certificate /nowhere": func(o *Options) {
+			o.ACME, o.API, o.APIClientCA = []string{"push.example.org"}, []string{"tls:127.0.0.1:0"}, "/nowhere"
+			o.ACMEDir = filepath.Join(t.TempDir(), "acme")
+		},
+	} {
+		o := DefaultOptions()
+		o.Listen, o.API, o.Control = []string{"127.0.0.1:0"}, []string{none}, none
+		change(&o)
+		if err := Check(o, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// The last session leaves while a client is still on its way in: it is served.
+func TestLeaveWithClientsOnTheRoad(t *testing.T) {
+	s := startServer(t, func(o *Options) {
+		o.ProxyProtocol, o.HandshakeTimeout = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, patience
+	})
+	c := dialRaw(t, s.Addresses()[0])
+	eventually(t, "it is on the road", func() bool { return s.roads.onRoad() == 1 })
+	left := make(chan error, 1)
+	go func() { left <- s.Leave(t.Context()) }()
+	eventually(t, "the doors are shut", s.closing.Load)
+	if got := asked(t, c, "PROXY UNKNOWN\r\n"+upgradeHead+"\r\n"); got != 101 {
+		t.Errorf("answered %d", got)
+	}
+	_ = c.Close()
+	if err := <-left; err != nil {
+		t.Error(err)
 	}
 }

@@ -53,7 +53,7 @@ type Server struct {
 	serving     sync.WaitGroup
 	closing     atomic.Bool // the doors are shut, or about to be
 
-	roadAcceptErrors atomic.Uint64
+	roadAcceptErrors, httpChallenges atomic.Uint64
 
 	mu       sync.Mutex // guards options and maxConns
 	options  Options    // those in force
@@ -267,15 +267,15 @@ func (s *Server) listeners() []monitor.Listener {
 // leaveEvery is how often Leave looks whether everybody has gone.
 const leaveEvery = 100 * time.Millisecond
 
-// Leave stops accepting and waits until every session has gone by itself, or ctx
-// ends: then its error is ctx's. Meanwhile the sessions are served as before.
+// Leave stops accepting and waits until every session has gone by itself, with those that
+// are still on their road, or ctx ends: then its error is ctx's. Meanwhile the sessions are served as before.
 // Drain is in order afterwards.
 func (s *Server) Leave(ctx context.Context) error {
 	err := s.beginEnd()
 	s.waitServing(ctx)
 	ticker := time.NewTicker(leaveEvery)
 	defer ticker.Stop()
-	for s.Conns() > 0 {
+	for s.Conns()+s.roads.onRoad() > 0 {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

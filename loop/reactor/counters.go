@@ -73,7 +73,7 @@ type Stats struct {
 	// The peer ended TLS otherwise than by close_notify, or sent what is not TLS.
 	TLSErrors   uint64 `metric:"tls_broken_sessions_total" help:"Sessions over TLS whose peer broke it off, or sent what is not TLS."`
 	Blocked     uint64 `metric:"writes_blocked_total" help:"Writes of which the kernel did not take everything."`
-	SlowReaders uint64 `metric:"session_ends_total{cause=slow_reader}" also:"limit_hits_total{limit=max_backlog}" help:"Sessions ended by the server: slow_reader, idle, close_timeout, rate, kicked, panic."`
+	SlowReaders uint64 `metric:"session_ends_total{cause=slow_reader}" also:"limit_hits_total{limit=max_backlog}" help:"Sessions ended by the server: slow_reader, idle, close_timeout, rate, receive_rate, kicked, panic."`
 	Pings       uint64 `metric:"pings_sent_total" help:"Pings sent to silent sessions."`
 
 	// Ends.
@@ -82,6 +82,8 @@ type Stats struct {
 	// Close handshakes that ran out of time; the connection was reset unless all was acknowledged.
 	Resets     uint64 `metric:"session_ends_total{cause=close_timeout}" also:"limit_hits_total{limit=close_timeout}"`
 	RateClosed uint64 `metric:"session_ends_total{cause=rate}"`
+	// Closed by ReceiveRate.
+	FloodClosed uint64 `metric:"session_ends_total{cause=receive_rate}" also:"limit_hits_total{limit=receive_rate}"`
 	// Closed by CloseSession.
 	Kicked uint64 `metric:"session_ends_total{cause=kicked}"`
 	// Joins refused by MaxGroupsPerSession.

@@ -14,6 +14,7 @@
 //	new.go         how a reactor is put together, and what its engine does with it
 //	lifecycle.go   a session's birth and burial
 //	inbound.go     bytes in: frames, messages
+//	receiverate.go how many of them a second
 //	drain.go answers.go follower.go  what an engine asks, and orders from outside
 //	delivery.go    batches: mark, then flush
 //	command.go     what a command does; how commands keep their order

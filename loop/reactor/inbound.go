@@ -23,6 +23,9 @@ func (r *Reactor) read(s *Session, b []byte) (action gnet.Action) {
 	s.bytesIn += uint64(len(b))
 	s.lastSeen = r.wheel.now
 	s.clear(flagPinged)
+	if r.opt.ReceiveRate > 0 && s.state == stateOpen {
+		r.takeBytes(s, len(b))
+	}
 	r.interpretBytes(s, b)
 	r.flushBehind(s)
 	if s.is(flagDirty) && s.state != stateDead {

@@ -114,6 +114,7 @@ func (r *Reactor) bury(s *Session) {
 	r.stats.Closed++
 	r.shared.ExitAddress(s.remote())
 	delete(r.remotes, s)
+	delete(r.intakes, s)
 	r.shared.Conns.Add(-1)
 	r.Conns.Add(-1)
 }

@@ -31,6 +31,7 @@ func New(shared *Shared, index int, o *Options) (*Reactor, error) {
 		watched:  make(map[*Session]progress),
 		secured:  make(map[*Session]*secured),
 		remotes:  make(map[*Session]net.Addr),
+		intakes:  make(map[*Session]*intake),
 		chunks:   chunkPool{maxEach: maxFreeChunkBytes},
 		replies:  chunkPool{maxEach: maxFreeReplyBytes},
 		queues:   freeList[outQueue]{max: maxFreeQueues},

@@ -61,6 +61,11 @@ type Options struct {
 	MaxConns int
 	// MaxConnsPerIP bounds the connections of one remote address; 0 is unlimited.
 	MaxConnsPerIP int
+	// IPv6PrefixBits is how much of an IPv6 address MaxConnsPerIP counts as one.
+	IPv6PrefixBits int
+	// ReceiveRate bounds the bytes per second of one session, as they come over the wire:
+	// the largest frame at once, or what one second allows, if that is more. 0 is unlimited.
+	ReceiveRate int
 	// CommandRate bounds the commands per second of one session; 0 is unlimited.
 	CommandRate float64
 	// CommandBurst is how many commands a session may send at once under CommandRate.
@@ -116,6 +121,7 @@ func DefaultOptions() Options {
 		MaxGroupBytes:       256,
 		MaxGroups:           1_000_000,
 		MaxConns:            1024,
+		IPv6PrefixBits:      64,
 		CommandBurst:        100,
 		MaxHandshakes:       4096,
 		MaxRefusals:         64,
@@ -162,6 +168,8 @@ func (o Options) Validate() error {
 	between(o.MaxMembers, 0, gib, "MaxMembers")
 	between(o.MaxConns, 1, gib, "MaxConns")
 	between(o.MaxConnsPerIP, 0, gib, "MaxConnsPerIP")
+	between(o.IPv6PrefixBits, 1, 128, "IPv6PrefixBits")
+	between(o.ReceiveRate, 0, gib, "ReceiveRate")
 	between(o.CommandBurst, 1, gib, "CommandBurst")
 	between(o.MaxHandshakes, 1, gib, "MaxHandshakes")
 	between(o.MaxRefusals, 1, 4096, "MaxRefusals")

@@ -84,6 +84,8 @@ type Reactor struct {
 	// What only some sessions have: TLS, and an address that a proxy told.
 	secured map[*Session]*secured
 	remotes map[*Session]net.Addr
+	// intakes are those of sessions that have sent something under ReceiveRate.
+	intakes map[*Session]*intake
 	sealing []byte // scratch: what is encrypted
 	opened  []byte // scratch: what was decrypted
 

@@ -1,6 +1,8 @@
 package reactor
 
 import (
+	"time"
+
 	"github.com/panjf2000/gnet/v2"
 
 	"groupcast/loop/order"
@@ -158,3 +160,11 @@ func (t *sessionTable) get(slot, generation uint32) *Session {
 
 // scanSlots is how many slots a loop looks through before it does something else.
 const scanSlots = 4096
+
+// intake is what a session may still send under ReceiveRate. The reactor keeps it beside the
+// session, so that one without such a limit is no larger.
+// Owner: the reactor's goroutine.
+type intake struct {
+	bytes float64
+	at    time.Duration // since the engine's start
+}

@@ -30,8 +30,9 @@ type Shared struct {
 	CutSessions atomic.Uint64
 	CutBytes    atomic.Uint64
 
-	Addresses *quota.Quota[netip.Addr] // connections of each remote address
-	Members   *quota.Quota[string]     // members of each group, over all reactors
+	IPv6Bits  int                        // of an address that count; see quota.AddressKey
+	Addresses *quota.Quota[netip.Prefix] // connections of each remote address
+	Members   *quota.Quota[string]       // members of each group, over all reactors
 
 	lastPanic atomic.Int64 // when one was logged, in milliseconds since the start
 }
@@ -57,17 +58,16 @@ func (h *Shared) ExitAddress(addr net.Addr) {
 	}
 }
 
-// addressKey is the address that is counted, if any: an IPv4 address in IPv6 clothes
-// is the same client.
-func (h *Shared) addressKey(addr net.Addr) (netip.Addr, bool) {
+// addressKey is what is counted of the address, if anything is.
+func (h *Shared) addressKey(addr net.Addr) (netip.Prefix, bool) {
 	if !h.Addresses.Counting() {
-		return netip.Addr{}, false
+		return netip.Prefix{}, false
 	}
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok {
-		return netip.Addr{}, false
+		return netip.Prefix{}, false
 	}
-	return tcp.AddrPort().Addr().Unmap().WithZone(""), true
+	return quota.AddressKey(tcp.AddrPort().Addr(), h.IPv6Bits), true
 }
 
 // logPanic logs a panic with its stack, the first time in full and from then

@@ -54,7 +54,7 @@ func startSim(tb testing.TB, adapt func(*Options)) *sim {
 		Log:       slog.New(slog.DiscardHandler),
 		Stopped:   stopped,
 		Fail:      func(err error) { tb.Errorf("failed: %v", err) },
-		Addresses: quota.New[netip.Addr](o.MaxConnsPerIP),
+		Addresses: quota.New[netip.Prefix](o.MaxConnsPerIP),
 		Members:   quota.New[string](o.MaxMembers),
 	}}
 	var ports []*order.Port

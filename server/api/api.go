@@ -49,6 +49,8 @@ type Options struct {
 	Limits Limits
 	// Tokens that may be presented; see SetTokens.
 	Tokens []string
+	// IPv6Bits is how much of an IPv6 address limits count as one; 0 is 64.
+	IPv6Bits int
 	// AllowedHosts are names, without port, that requests without a token may
 	// have in their Host header beside localhost and IP addresses; see SetAllowedHosts.
 	AllowedHosts []string
@@ -98,7 +100,7 @@ func New(o Options) (*API, error) {
 		operations: make(map[string]*operation),
 		noRoute:    &operation{id: "none"},
 		pageRoute:  &operation{id: "page"},
-		conns:      newConns(),
+		conns:      newConns(o.IPv6Bits),
 		listings:   newListingGate(),
 	}
 	if a.log == nil {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"groupcast/loop/quota"
 	"groupcast/server/door"
 )
 
@@ -26,6 +28,8 @@ const strangersShare = 4
 
 // conns are the connections to an API, those of all its listeners.
 type conns struct {
+	ipv6Bits int // of an address that count
+
 	mu        sync.Mutex // guards what follows, and what it says below
 	limit     int        // of connections that are not reserved
 	held      int        // of these
@@ -49,7 +53,9 @@ type conn struct {
 	waiting  *list.Element // in all.quiet, or nil
 }
 
-func newConns() *conns { return &conns{strangers: make(map[netip.Addr]int)} }
+func newConns(ipv6Bits int) *conns {
+	return &conns{ipv6Bits: cmp.Or(ipv6Bits, 64), strangers: make(map[netip.Addr]int)}
+}
 
 func (cs *conns) setLimit(n int) {
 	cs.mu.Lock()
@@ -60,7 +66,7 @@ func (cs *conns) setLimit(n int) {
 // enter gives a connection a place, or returns nil if there is none. share says that
 // strangers from one address may not have more than their share.
 func (cs *conns) enter(inner net.Conn, share bool) *conn {
-	c := &conn{Conn: inner, all: cs, addr: addressOf(inner)}
+	c := &conn{Conn: inner, all: cs, addr: cs.addressOf(inner)}
 	victim, entered := cs.place(c, share)
 	if victim != nil {
 		_ = victim.Conn.Close()
@@ -209,13 +215,9 @@ func (c *conn) CloseWrite() error {
 	return nil
 }
 
-// ipv6Bits are those of an IPv6 address that count: a customer mostly has the rest.
-const ipv6Bits = 64
-
-// addressOf is who is at the other end: an IPv4 address, or an IPv6 network, since a
-// host has a whole one.
-func addressOf(c net.Conn) netip.Addr {
-	return door.LimitKey(door.AddrPort(c.RemoteAddr()).Addr(), ipv6Bits).Addr()
+// addressOf is who is at the other end, see quota.AddressKey.
+func (cs *conns) addressOf(c net.Conn) netip.Addr {
+	return quota.AddressKey(door.AddrPort(c.RemoteAddr()).Addr(), cs.ipv6Bits).Addr()
 }
 
 // now is how many there are.

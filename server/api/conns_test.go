@@ -257,11 +257,11 @@ func TestAddressOf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := addressOf(remoteConn{addr: tcp}).String(); got != want {
+		if got := newConns(0).addressOf(remoteConn{addr: tcp}).String(); got != want {
 			t.Errorf("%s: %s, want %s", remote, got, want)
 		}
 	}
-	if addressOf(remoteConn{addr: &net.UnixAddr{}}).IsValid() {
+	if newConns(0).addressOf(remoteConn{addr: &net.UnixAddr{}}).IsValid() {
 		t.Error("a unix socket has an address")
 	}
 }

@@ -101,6 +101,35 @@ func (a Address) AnyPort() bool {
 	return !a.IsUnix() && strings.HasSuffix(a.text, ":0")
 }
 
+// Overlaps reports whether a and b cannot both be listened on, as far as that can be seen
+// without looking up names: one of them is all addresses of the other's kind.
+func (a Address) Overlaps(b Address) bool {
+	if a.IsUnix() || b.IsUnix() {
+		return a == b && a.IsUnix()
+	}
+	host, port, err := net.SplitHostPort(a.text)
+	other, otherPort, wrong := net.SplitHostPort(b.text)
+	if err != nil || wrong != nil || port != otherPort || a.AnyPort() {
+		return false
+	}
+	if strings.EqualFold(host, other) {
+		return true
+	}
+	return covers(host, other) || covers(other, host)
+}
+
+// covers reports whether listening on host takes other's addresses, too.
+func covers(host, other string) bool {
+	ip, theirs := net.ParseIP(host), net.ParseIP(other)
+	switch {
+	case host == "", ip != nil && ip.To4() == nil && ip.IsUnspecified():
+		return true // both families
+	case ip != nil && ip.IsUnspecified():
+		return theirs == nil || theirs.To4() != nil // a name mostly has an IPv4 address
+	}
+	return false
+}
+
 // family is the network to listen on. An IPv4 address means IPv4 only: for Go,
 // 0.0.0.0 would be every address of both. No host, and [::], are both.
 func (a Address) family() string {

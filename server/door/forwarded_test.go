@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"groupcast/loop/quota"
 )
 
 func networks(t testing.TB, texts ...string) Networks {
@@ -51,11 +53,11 @@ func TestLimitKey(t *testing.T) {
 		{"2001:db8:1:2:3:4:5:6", 128, "2001:db8:1:2:3:4:5:6/128"},
 		{"fe80::1%eth0", 64, "fe80::/64"},
 	} {
-		if got := LimitKey(netip.MustParseAddr(c.address), c.bits); got != netip.MustParsePrefix(c.want) {
+		if got := quota.AddressKey(netip.MustParseAddr(c.address), c.bits); got != netip.MustParsePrefix(c.want) {
 			t.Errorf("%s by %d: %v", c.address, c.bits, got)
 		}
 	}
-	if got := LimitKey(netip.Addr{}, 64); got.IsValid() {
+	if got := quota.AddressKey(netip.Addr{}, 64); got.IsValid() {
 		t.Errorf("no address: %v", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -48,6 +49,18 @@ type HandshakeCounters struct {
 	Full, Resumed uint64
 	Challenges    uint64            // the authority's, answered
 	Failed        map[string]uint64 // by FailureReason's text; every one is there
+}
+
+// And is both together.
+func (c HandshakeCounters) And(d HandshakeCounters) HandshakeCounters {
+	sum := HandshakeCounters{
+		Full: c.Full + d.Full, Resumed: c.Resumed + d.Resumed, Challenges: c.Challenges + d.Challenges,
+		Failed: maps.Clone(c.Failed),
+	}
+	for reason, n := range d.Failed {
+		sum.Failed[reason] += n
+	}
+	return sum
 }
 
 // Counters is how the handshakes ended so far.

@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"groupcast/loop/quota"
 )
 
 // RateOptions are the limits of a RateLimit. A rate of 0 is no limit.
 type RateOptions struct {
-	PerAddress      float64 // a second and address, see LimitKey
+	PerAddress      float64 // a second and address, see quota.AddressKey
 	PerAddressBurst int     // at once
 	InAll           float64 // a second
 	InAllBurst      int     // at once
@@ -76,7 +78,7 @@ func NewRateLimit(o RateOptions) (*RateLimit, error) {
 func (r *RateLimit) Allow(a netip.Addr, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.o.PerAddress > 0 && a.IsValid() && !r.bucket(LimitKey(a, r.o.IPv6Bits), now).AllowN(now, 1) {
+	if r.o.PerAddress > 0 && a.IsValid() && !r.bucket(quota.AddressKey(a, r.o.IPv6Bits), now).AllowN(now, 1) {
 		r.counters.RefusedByAddress++
 		return false
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"groupcast/loop/accept"
+	"groupcast/loop/quota"
 	"groupcast/loop/tlsconn"
 	"groupcast/protocol"
 )
@@ -190,7 +191,7 @@ func (r *Road) enter(t *traveller) error {
 	}
 	t.limits = r.limits
 	if peer := t.Peer.Client.Addr(); peer.IsValid() && (r.o.Proxy == nil || !r.o.Proxy.Trusted.Contain(peer)) {
-		t.key = LimitKey(peer, t.limits.IPv6Bits)
+		t.key = quota.AddressKey(peer, t.limits.IPv6Bits)
 	}
 	if r.pending >= t.limits.MaxPending ||
 		t.key.IsValid() && r.each[t.key] >= max(1, t.limits.MaxPending/addressShare) {

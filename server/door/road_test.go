@@ -331,7 +331,8 @@ func TestRoadHead(t *testing.T) {
 		if _, err := io.WriteString(c, text); err != nil {
 			t.Fatal(err)
 		}
-		if answer, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(answer), want) || want == "" && len(answer) > 0 {
+		if answer, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(answer), want) || want == "" &&
+			len(answer) > 0 {
 			t.Errorf("%q: got %q, %v", text, answer, err)
 		}
 		if err := next(t, s.failed); !errors.Is(err, ErrHeadTimeout) {

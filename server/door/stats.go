@@ -16,9 +16,19 @@ type Stats struct {
 	TLSFailed     Counts `metric:"tls_handshake_failures_total{reason}" help:"TLS handshakes that failed."`
 	Proxied       Counts `metric:"proxy_headers_total{outcome}" help:"Connections where the PROXY protocol is spoken, by what their header was."`
 
-	Arrived uint64 `metric:"road_arrived_total" help:"Connections that came through TLS or the PROXY protocol to the loops."`
+	// HTTPChallenges are an authority's questions by HTTP-01.
+	HTTPChallenges uint64 `metric:"acme_http_challenges_total" help:"Questions of a certificate authority answered over plain HTTP."`
+
+	Arrived uint64 `metric:"road_arrived_total" help:"Connections that came through TLS, the PROXY protocol, a rate or the reading of their head to what serves them."`
+	NoHead  uint64 `metric:"road_heads_refused_total" help:"Connections whose request's head was too large, or too late, where it has to be read before a loop has them."`
+	Panics  uint64 `metric:"panics_total{where=road}"`
+
+	TooFast       uint64 `metric:"limit_hits_total{limit=handshake_rate}"`
+	TooFastPerIP  uint64 `metric:"limit_hits_total{limit=handshake_rate_per_ip}"`
+	RateAddresses int    `metric:"handshake_rate_addresses" help:"Addresses that the rate of new connections is counted for."`
+
 	Full    uint64 `metric:"limit_hits_total{limit=max_handshakes_tls}"` // closed for too many before them
-	Pending int    `metric:"road_connections" help:"Connections in their TLS handshake or whose PROXY header is awaited."`
+	Pending int    `metric:"road_connections" help:"Connections in their TLS handshake, or whose PROXY header or request's head is awaited."`
 	// AcceptErrors are of listeners with a road; the others' are the loops'.
 	AcceptErrors uint64 `metric:"accept_errors_total"`
 

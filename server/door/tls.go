@@ -86,16 +86,27 @@ func NewTLS(o TLSOptions) (*TLS, error) {
 		t.config.NextProtos = append(t.config.NextProtos, o.Issuer.Protocol())
 	}
 	if o.ClientCAFile != "" {
-		pem, err := readPEM(o.ClientCAFile)
+		authorities, err := ReadAuthorities(o.ClientCAFile)
 		if err != nil {
-			return nil, &CertificateError{o.ClientCAFile, err}
+			return nil, err
 		}
-		t.config.ClientAuth, t.config.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
-		if !t.config.ClientCAs.AppendCertsFromPEM(pem) {
-			return nil, &CertificateError{o.ClientCAFile, errors.New("wants PEM certificates of authorities, got none")}
-		}
+		t.config.ClientAuth, t.config.ClientCAs = tls.RequireAndVerifyClientCert, authorities
 	}
 	return t, nil
+}
+
+// ReadAuthorities reads the PEM certificates of authorities in file. The error is a
+// *CertificateError.
+func ReadAuthorities(file string) (*x509.CertPool, error) {
+	pem, err := readPEM(file)
+	if err != nil {
+		return nil, &CertificateError{file, err}
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, &CertificateError{file, errors.New("wants PEM certificates of authorities, got none")}
+	}
+	return pool, nil
 }
 
 // certificate chooses: a file's for the very name, the issuer's, the default. A nil

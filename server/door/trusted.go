@@ -43,19 +43,14 @@ func (n Networks) Contain(a netip.Addr) bool {
 	return slices.ContainsFunc(n, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// LimitKey is what limits for each address count a by: an IPv4 address is its own, of an
-// IPv6 address the first bits are, since the holder of one has that whole network (a
-// customer mostly has 64). bits from 1 to 128.
-func LimitKey(a netip.Addr, bits int) netip.Prefix {
-	a = a.Unmap().WithZone("")
-	if a.Is4() {
-		bits = a.BitLen()
-	}
-	p, err := a.Prefix(bits)
+// ParseAddrPort is the IP address and port in text, as net/http has them of a client; not
+// valid for a unix socket's.
+func ParseAddrPort(text string) netip.AddrPort {
+	p, err := netip.ParseAddrPort(text)
 	if err != nil {
-		return netip.Prefix{} // no address: a unix socket's peer
+		return netip.AddrPort{}
 	}
-	return p
+	return netip.AddrPortFrom(p.Addr().Unmap().WithZone(""), p.Port())
 }
 
 // AddrPort is the IP address and port of a; not valid for a unix socket's.

@@ -35,18 +35,22 @@ var relations = []relation{
 		}
 		return &wrong{"one for each --tls-cert (" + strconv.Itoa(len(o.TLSCert)) + ")", strconv.Itoa(len(o.TLSKey))}
 	}},
-	{"api", nil, func(o *Options) *wrong { return noTLS(o.API) }},
-	{"channel", nil, func(o *Options) *wrong { return noTLS(o.Channel) }},
-	{"channel-join", nil, func(o *Options) *wrong { return noTLS([]string{o.ChannelJoin}) }},
-	{"pprof", nil, func(o *Options) *wrong { return noTLS([]string{o.Pprof}) }},
-	{"listen", []string{"tls-cert", "acme"}, func(o *Options) *wrong {
-		for _, text := range o.Listen {
-			if a, _ := address(text); a.IsTLS() && !o.HasTLS() {
-				return &wrong{"--tls-cert or --acme for what has tls: in front", strconv.Quote(text)}
-			}
+	{"pprof", nil, func(o *Options) *wrong {
+		if a, _ := address(o.Pprof); a.IsTLS() {
+			return &wrong{"an address without tls:", strconv.Quote(o.Pprof)}
 		}
 		return nil
 	}},
+	{"listen", certificates, func(o *Options) *wrong { return wantsCertificate(o, o.Listen) }},
+	{"api", certificates, func(o *Options) *wrong { return wantsCertificate(o, o.API) }},
+	{"channel", certificates, func(o *Options) *wrong { return wantsCertificate(o, o.Channel) }},
+	{"api-client-ca", []string{"api"}, func(o *Options) *wrong {
+		if o.APIClientCA == "" || slices.ContainsFunc(o.API, isTLS) {
+			return nil
+		}
+		return &wrong{"an --api address with tls: in front beside it", strconv.Quote(o.APIClientCA)}
+	}},
+	{"listen", []string{"api", "channel", "pprof"}, eachPortOnce},
 	{"channel", []string{"channel-open"}, func(o *Options) *wrong {
 		for _, text := range o.Channel {
 			if a, _ := address(text); !o.ChannelOpen && !a.IsLoopback() {
@@ -87,11 +91,34 @@ var relations = []relation{
 	}},
 }
 
-// noTLS wants no address with TLS: only --listen has it.
-func noTLS(texts []string) *wrong {
-	for _, text := range texts {
-		if a, _ := address(text); a.IsTLS() {
-			return &wrong{"an address without tls:, which --listen alone has", strconv.Quote(text)}
+// certificates are where TLS has them from.
+var certificates = []string{"tls-cert", "acme"}
+
+func isTLS(text string) bool {
+	a, _ := address(text)
+	return a.IsTLS()
+}
+
+// wantsCertificate wants one where an address has TLS.
+func wantsCertificate(o *Options, texts []string) *wrong {
+	if i := slices.IndexFunc(texts, isTLS); i >= 0 && !o.HasTLS() {
+		return &wrong{"--tls-cert or --acme for addresses with tls: in front", strconv.Quote(texts[i])}
+	}
+	return nil
+}
+
+// eachPortOnce wants no two addresses of which the kernel can give only one.
+func eachPortOnce(o *Options) *wrong {
+	all := slices.Concat(o.Listen, o.API, o.Channel)
+	if o.Pprof != "" {
+		all = append(all, o.Pprof)
+	}
+	for i, text := range all {
+		a, _ := address(text)
+		for _, other := range all[:i] {
+			if b, _ := address(other); a.Overlaps(b) {
+				return &wrong{"addresses that do not overlap", strconv.Quote(other) + " and " + strconv.Quote(text)}
+			}
 		}
 	}
 	return nil

@@ -81,6 +81,28 @@ func TestValidateNamesTheFlag(t *testing.T) {
 			"control too long", func(o *Options) { o.Control = strings.Repeat("x", 108) },
 			"--control: wants a path of at most 107 bytes, got 108",
 		},
+		{
+			"TLS without a certificate", func(o *Options) { o.API = []string{"tls:127.0.0.1:1"} },
+			`--api: wants --tls-cert or --acme for addresses with tls: in front, got "tls:127.0.0.1:1"`,
+		},
+		{
+			"profiles over TLS", func(o *Options) { o.Pprof, o.TLSCert = "tls:127.0.0.1:1", []string{"/c"} },
+			`--pprof: wants an address without tls:, got "tls:127.0.0.1:1"`,
+		},
+		{
+			"client certificates without TLS", func(o *Options) { o.APIClientCA = "/ca" },
+			`--api-client-ca: wants an --api address with tls: in front beside it, got "/ca"`,
+		},
+		{
+			"one port for two", func(o *Options) { o.Listen, o.Channel = []string{":2206"}, []string{"127.0.0.1:2206"} },
+			`--listen: wants addresses that do not overlap, got ":2206" and "127.0.0.1:2206"`,
+		},
+		{
+			"one port with and without TLS", func(o *Options) {
+				o.Listen, o.TLSCert = []string{"0.0.0.0:443", "tls:0.0.0.0:443"}, []string{"/c"}
+			},
+			`--listen: wants addresses that do not overlap, got "0.0.0.0:443" and "tls:0.0.0.0:443"`,
+		},
 		{"ring slots", func(o *Options) { o.RingSlots = 1000 }, "--ring-slots: wants a power of two, got 1000"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -105,7 +127,9 @@ func TestValidateOfBackends(t *testing.T) {
 			o.Channel, o.ChannelJoin = []string{"localhost:2206", "unix:/x"},
 				"other:2206"
 		},
-		"open channel":    func(o *Options) { o.Channel, o.ChannelOpen = []string{":2206", "php.internal:2206"}, true },
+		"open channel":    func(o *Options) { o.Channel, o.ChannelOpen = []string{":2206", "php.internal:2207"}, true },
+		"any port twice":  func(o *Options) { o.Listen = []string{":0", "127.0.0.1:0"} },
+		"IPv4 and IPv6":   func(o *Options) { o.Listen = []string{"0.0.0.0:1234", "[::1]:1234", "unix:/x", "unix:/y"} },
 		"join a socket":   func(o *Options) { o.ChannelJoin = "unix:/x" },
 		"control":         func(o *Options) { o.Control = "relative" },
 		"control, none":   func(o *Options) { o.Control = "none" },

@@ -36,12 +36,19 @@ type Options struct {
 	Origins       []string
 	ProxyProtocol []netip.Prefix // who speaks it
 
+	TrustedProxies  []netip.Prefix // who says in a header who the client is
+	ForwardedHeader string         // X-Forwarded-For or Forwarded, in lower case
+
+	HandshakeRate      float64 // a second; 0: unlimited
+	HandshakeRatePerIP float64 // likewise, of one address
+
 	SocketMode FileMode
 
 	API             []string // empty: the default address, if that is to be had
 	APIToken        string
 	APITokenFile    string
 	APIHosts        []string
+	APIClientCA     string // PEM file; empty: no certificates are asked for
 	APICloseTimeout time.Duration
 	APILimits       api.Limits // MaxBatchBytes may be 0: what MaxMessageBytes asks for
 	APIServer       api.ServerOptions

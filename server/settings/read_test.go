@@ -48,6 +48,9 @@ func TestEverySettingAndItsPrecedence(t *testing.T) {
 				if s.Name == "tls-key" {
 					environ = append(environ, "GROUPCAST_TLS_CERT=/x")
 				}
+				if s.Name == "api-client-ca" {
+					environ = append(environ, "GROUPCAST_TLS_CERT=/x", "GROUPCAST_API=tls:127.0.0.1:1")
+				}
 				if s.Name == "api" {
 					environ = append(environ, "GROUPCAST_API_TOKEN_FILE=/x")
 				}

@@ -107,6 +107,18 @@ var Groups = []Group{
 			Help: "Proxies in front of --listen that begin each connection with a header of the PROXY protocol, 1 or 2: " +
 				"10.0.0.0/8, or one address. They are believed, and nobody else may send one. Repeat it for several.",
 		},
+		{
+			Name: "trusted-proxy", Shown: Usual, Reload: taken,
+			value: networks(func(o *Options) *[]netip.Prefix { return &o.TrustedProxies }),
+			Help: "Proxies in front of --listen or --api whose --forwarded-header is believed: 10.0.0.0/8, or one address; " +
+				"with any, those that connect over unix sockets as well. Others' is ignored. Repeat it for several.",
+		},
+		{
+			Name: "forwarded-header", Shown: Rare, Reload: taken, Preset: "x-forwarded-for",
+			value: word(func(o *Options) *string { return &o.ForwardedHeader }, "NAME", "x-forwarded-for", "forwarded"),
+			Help: "The header in which --trusted-proxy says who the client is: x-forwarded-for or forwarded. The other one " +
+				"is not looked at, since proxies mostly pass it on as the client sent it.",
+		},
 	}},
 	{"conns", "Limits of connections", []Setting{
 		{
@@ -118,6 +130,22 @@ var Groups = []Group{
 			Name: "max-conns-per-ip", Shown: Usual, Reload: counted,
 			value: number(func(o *Options) *int { return &o.MaxConnsPerIP }, 0, gib),
 			Help:  "Connections of one address. 0 is unlimited.",
+		},
+		{
+			Name: "ipv6-prefix", Shown: Rare, Reload: Reload{Why: "addresses are counted by it from the start"},
+			value: number(func(o *Options) *int { return &o.IPv6PrefixBits }, 1, 128),
+			Help:  "How many bits of an IPv6 address count as one address. A customer mostly has 64, and some have 56.",
+		},
+		{
+			Name: "handshake-rate", Shown: Usual, Reload: taken, Preset: "0",
+			value: rate(func(o *Options) *float64 { return &o.HandshakeRate }, gib),
+			Help: "New connections a second, over all of --listen; twice as many at once. What is over it is closed. 0 is " +
+				"unlimited.",
+		},
+		{
+			Name: "handshake-rate-per-ip", Shown: Usual, Reload: taken, Preset: "0",
+			value: rate(func(o *Options) *float64 { return &o.HandshakeRatePerIP }, gib),
+			Help:  "The same of one address.",
 		},
 		{
 			Name: "max-handshakes", Shown: Rare, Reload: forNew,
@@ -165,6 +193,12 @@ var Groups = []Group{
 			Name: "burst", Shown: Usual, Reload: atOnce,
 			value: number(func(o *Options) *int { return &o.CommandBurst }, 1, gib),
 			Help:  "Commands that a session may send at once under --rate.",
+		},
+		{
+			Name: "receive-rate", Shown: Usual, Reload: atOnce,
+			value: size(func(o *Options) *int { return &o.ReceiveRate }, 0, gib),
+			Help: "Bytes a second that a session may send, on the wire; one second's, or the largest message, at once. " +
+				"Beyond that it is closed with 1008. 0 is unlimited.",
 		},
 		{
 			Name: "ping-after", Shown: Usual, Reload: atOnce,
@@ -221,7 +255,8 @@ var Groups = []Group{
 		{
 			Name: "api", Shown: Usual, Reload: opened,
 			value: apiAddresses(),
-			Help: "HTTP API: HOST:PORT, :PORT, unix:/PATH, or none. By default 127.0.0.1:1235, unless another " +
+			Help: "HTTP API: HOST:PORT, :PORT, unix:/PATH, or none; tls: in front of it is TLS. By default 127.0.0.1:1235, " +
+				"unless another " +
 				"process has that. Where other machines can reach it, it wants a token.",
 		},
 		{
@@ -242,9 +277,16 @@ var Groups = []Group{
 				"addresses: that of a proxy in front of it, say. Repeat it for several.",
 		},
 		{
+			Name: "api-client-ca", Shown: Rare, Reload: taken,
+			value: text(func(o *Options) *string { return &o.APIClientCA }, "FILE", nil),
+			Help: "PEM file with authorities: --api addresses with tls: in front let in only clients with a certificate " +
+				"of one of them, beside what tokens ask for.",
+		},
+		{
 			Name: "channel", Shown: Usual, Reload: opened,
 			value: texts(func(o *Options) *[]string { return &o.Channel }, "ADDR", addressToListen),
-			Help:  "Workerman Channel server, for PHP programs: HOST:PORT, :PORT or unix:/PATH. Off by default.",
+			Help: "Workerman Channel server, for PHP programs: HOST:PORT, :PORT or unix:/PATH; tls: in front of it is TLS, " +
+				"for other groupcasts. Off by default.",
 		},
 		{
 			Name: "channel-open", Shown: Usual, Reload: opened,
@@ -261,7 +303,13 @@ var Groups = []Group{
 		{
 			Name: "channel-join", Shown: Usual, Reload: Reload{Why: "the connection is made at the start"},
 			value: text(func(o *Options) *string { return &o.ChannelJoin }, "ADDR", addressToJoin),
-			Help:  "Workerman Channel server to join, in place of one of its workers: HOST:PORT or unix:/PATH.",
+			Help: "Workerman Channel server to join, in place of one of its workers: HOST:PORT or unix:/PATH; tls: in front " +
+				"of it is a groupcast's with TLS.",
+		},
+		{
+			Name: "channel-join-ca", Shown: Rare, Reload: Reload{Why: "the connection is made at the start"},
+			value: text(func(o *Options) *string { return &o.ChannelClient.RootsFile }, "FILE", nil),
+			Help:  "PEM file with what its certificate is checked by, with tls:. By default the system's.",
 		},
 	}},
 	{"process", "Process", []Setting{

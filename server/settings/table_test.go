@@ -20,7 +20,7 @@ import (
 func TestRows(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, s := range All() {
-		if s.Name == "" || strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz-") != "" || seen[s.Name] {
+		if s.Name == "" || strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz-6") != "" || seen[s.Name] {
 			t.Errorf("%q is no name, or the second one", s.Name)
 		}
 		seen[s.Name] = true
@@ -40,7 +40,8 @@ func TestRows(t *testing.T) {
 var notSettings = []string{
 	"Engine.Logger", "Engine.AllowOrigin", "Engine.OnMessage", "Engine.CloseLimit", "APILimits.MaxMessageBytes",
 	"APIServer.Logger",
-	"ChannelServer.Logger", "ChannelServer.Channel", "ChannelClient.Logger", "ChannelClient.Channel",
+	"ChannelServer.Logger", "ChannelServer.IPv6Bits", "ChannelServer.Channel", "ChannelClient.Logger",
+	"ChannelClient.Channel",
 	"ChannelClient.Address", "ChannelServer.MaxMessageBytes", "ChannelClient.MaxMessageBytes",
 	"ChannelServer.MaxChannelsPerFrame", // as many as a connection
 	// set once, for both sides
@@ -100,9 +101,11 @@ func another(t testing.TB, s *Setting) []string {
 		"channel": {"127.0.0.1:4"}, "channel-join": {"unix:/y"}, "channel-open": {"true"},
 		"channel-allow": {"10.0.0.0/8", "::1/128"},
 		"tls-cert":      {"/c"}, "tls-key": {"/k"}, "acme": {"push.example.org"}, "origin": {"https://app.example.org"},
-		"proxy-protocol": {"10.0.0.0/8"}, "acme-dir": {"/d"}, "acme-ca": {"https://ca"}, "acme-email": {"a@b"},
-		"tls-min": {"1.3"},
-		"config":  {"/etc/groupcast.yaml"}, "control": {"/run/x"}, "log-file": {"/var/log/x"}, "log-level": {"debug"},
+		"trusted-proxy": {"10.0.0.0/8", "::1/128"}, "forwarded-header": {"forwarded"},
+		"proxy-protocol": {"10.0.0.0/8"}, "api-client-ca": {"/ca"}, "acme-dir": {"/d"}, "acme-ca": {"https://ca"},
+		"acme-email": {"a@b"},
+		"tls-min":    {"1.3"},
+		"config":     {"/etc/groupcast.yaml"}, "control": {"/run/x"}, "log-file": {"/var/log/x"}, "log-level": {"debug"},
 		"log-format": {"json"}, "pprof": {"127.0.0.1:6060"}, "rate": {"2.5"},
 		"api-max-batch": {"2MiB"}, "ring-slots": {"2048"}, "channel-join-retry-min": {"500ms"},
 		"channel-join-retry-max": {"7s"},

@@ -133,7 +133,7 @@ func TestAddressOf(t *testing.T) {
 		&net.TCPAddr{IP: net.ParseIP("fe80::1"), Zone: "eth0", Port: 5}: "fe80::/64",
 		&net.UnixAddr{Name: "@", Net: "unix"}:                           "unix",
 	} {
-		if got := addressOf(addr); got != want {
+		if got := new(Options).addressOf(addr); got != want {
 			t.Errorf("%v: %q, want %q", addr, got, want)
 		}
 	}

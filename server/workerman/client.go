@@ -171,8 +171,7 @@ func (c *Client) visit() error {
 	if err != nil {
 		return err
 	}
-	dialer := net.Dialer{Timeout: c.opt.DialTimeout, KeepAliveConfig: keepAlive, Control: userTimeout(c.opt.WriteTimeout)}
-	socket, err := dialer.DialContext(c.stop, at.Network(), at.Text())
+	socket, err := c.dial(at)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (s *Server) newConn(socket net.Conn) *conn {
 		server:  s,
 		socket:  socket,
 		peer:    socket.RemoteAddr().String(),
-		address: addressOf(socket.RemoteAddr()),
+		address: s.opt.addressOf(socket.RemoteAddr()),
 		out:     newOutbox(s.opt.SendBufferBytes),
 		decoder: workerman.NewDecoder(workerman.Limits{MaxDepth: s.opt.MaxDepth, MaxChannels: s.opt.MaxChannelsPerFrame}),
 		subs:    make(map[string]*subscription),

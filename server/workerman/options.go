@@ -36,9 +36,10 @@ type Options struct {
 	// MaxFrameBytes bounds a frame, its length included, in both directions.
 	MaxFrameBytes int
 	// MaxSilentPerAddress bounds the connections of one address that have said
-	// nothing yet: for one more, the oldest of them is closed. For IPv6 an address
-	// is the first 64 bits of one.
+	// nothing yet: for one more, the oldest of them is closed.
 	MaxSilentPerAddress int
+	// IPv6Bits is how much of an IPv6 address counts as one; 0 is 64.
+	IPv6Bits int
 	// MaxPartialBytes bounds what is kept of frames that are not all there, over
 	// all connections; beyond it the connection that holds most is closed.
 	MaxPartialBytes int
@@ -146,8 +147,12 @@ func DefaultOptions() Options {
 // ClientOptions are the limits of a Client. The zero value is not usable, start
 // from DefaultClientOptions.
 type ClientOptions struct {
-	// Address is where the Channel server listens: HOST:PORT or unix:/PATH.
+	// Address is where the Channel server listens: HOST:PORT or unix:/PATH; with tls: in
+	// front it is a groupcast's that speaks TLS.
 	Address string
+	// RootsFile has the PEM certificates of the authorities that such a server's certificate
+	// is checked by; "" is the system's.
+	RootsFile string
 	// Channel is the channel that is bridged to the groups.
 	Channel string
 

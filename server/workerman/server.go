@@ -149,11 +149,11 @@ func (s *Server) admit(socket net.Conn) {
 			"peer", socket.RemoteAddr().String())
 		return
 	}
-	if tcp, ok := socket.(*net.TCPConn); ok {
+	if tcp, ok := door.Socket(socket).(*net.TCPConn); ok {
 		_ = tcp.SetKeepAliveConfig(keepAlive) // a socket that is already dead is found by reading
 	}
 	s.mu.Lock()
-	address := addressOf(socket.RemoteAddr())
+	address := s.opt.addressOf(socket.RemoteAddr())
 	if s.silent.of(address) >= s.opt.MaxSilentPerAddress {
 		s.evict(s.silent.oldest(address))
 	}

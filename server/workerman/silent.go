@@ -1,9 +1,11 @@
 package workerman
 
 import (
+	"cmp"
 	"container/list"
 	"net"
 
+	"groupcast/loop/quota"
 	"groupcast/server/door"
 )
 
@@ -69,15 +71,15 @@ func (s *silentConns) largest() (address string) {
 	return address
 }
 
-// addressOf is the peer's address without its port. A network of IPv6 is given out
-// whole, so its first 64 bits are the address; all unix sockets have one.
-func addressOf(peer net.Addr) string {
+// addressOf is what counts of the peer's address, see quota.AddressKey; all unix sockets
+// have one.
+func (o *Options) addressOf(peer net.Addr) string {
 	ip := door.AddrPort(peer).Addr()
 	switch {
 	case !ip.IsValid():
 		return peer.Network()
 	case ip.Is6():
-		return door.LimitKey(ip, 64).String()
+		return quota.AddressKey(ip, cmp.Or(o.IPv6Bits, 64)).String()
 	}
 	return ip.String()
 }

@@ -5,12 +5,14 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"groupcast/server/door"
 )
 
 // unacknowledgedBytes is how many bytes that were written the peer's kernel has
 // not acknowledged, the end of the connection included.
 func unacknowledgedBytes(c net.Conn) (n int, known bool) {
-	socket, ok := c.(syscall.Conn)
+	socket, ok := door.Socket(c).(syscall.Conn)
 	if !ok {
 		return 0, false
 	}

@@ -74,28 +74,51 @@ type entry struct {
 	cert atomic.Pointer[tls.Certificate]
 }
 
+// Check says why New would fail with o, and makes no directory.
+func Check(o Options) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	if _, err := newTransport(o.RootsFile); err != nil {
+		return err
+	}
+	if _, err := os.Stat(o.Directory); errors.Is(err, fs.ErrNotExist) {
+		return nil // it will be made; that its parent may not be written to shows at the start
+	}
+	return private(o.Directory)
+}
+
+// check looks at what needs no file.
+func (o *Options) check() error {
+	if len(o.Names) == 0 || len(o.Names) > MaxNames {
+		return fmt.Errorf("wants 1 to %d names for certificates, got %d", MaxNames, len(o.Names))
+	}
+	for _, name := range o.Names {
+		if !isName(strings.ToLower(name)) {
+			return fmt.Errorf("wants names like push.example.org for certificates, got %q", name)
+		}
+	}
+	if !o.AcceptTerms {
+		return errors.New("wants the authority's terms of service to be accepted")
+	}
+	if u, err := url.Parse(o.URL); o.URL != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
+		return fmt.Errorf("wants the https URL of an authority, got %q", o.URL)
+	}
+	return nil
+}
+
 // New is an Issuer as o says, which does nothing before Start. The errors are for the
 // operator.
 func New(o Options) (*Issuer, error) {
-	if len(o.Names) == 0 || len(o.Names) > MaxNames {
-		return nil, fmt.Errorf("wants 1 to %d names for certificates, got %d", MaxNames, len(o.Names))
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	i := &Issuer{o: o, certs: make(map[string]*entry)}
 	for _, name := range o.Names {
-		lower := strings.ToLower(name)
-		if !isName(lower) {
-			return nil, fmt.Errorf("wants names like push.example.org for certificates, got %q", name)
-		}
-		i.certs[lower] = &entry{}
-	}
-	if !o.AcceptTerms {
-		return nil, errors.New("wants the authority's terms of service to be accepted")
+		i.certs[strings.ToLower(name)] = &entry{}
 	}
 	if o.URL == "" {
 		i.o.URL = autocert.DefaultACMEDirectory
-	}
-	if u, err := url.Parse(i.o.URL); err != nil || u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("wants the https URL of an authority, got %q", o.URL)
 	}
 	if o.LookEvery == 0 {
 		i.o.LookEvery = time.Minute

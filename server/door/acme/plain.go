@@ -26,6 +26,9 @@ func (i *Issuer) Handler(next http.Handler) http.Handler {
 	})
 }
 
+// AnswersHTTP reports whether HTTP-01 challenges are answered.
+func (i *Issuer) AnswersHTTP() bool { return i.plain != nil }
+
 // Answer is Handler for a listener that has no net/http: the status and body for a GET of
 // path at host, as the request's head has them. ok is false if path is none of a
 // challenge. It may read from the disk: not on a loop.
