@@ -3,7 +3,6 @@ package loop
 import (
 	"context"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -24,17 +23,7 @@ func startEngine(tb testing.TB, adapt func(*Options)) (*Engine, string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ln, err := (&net.ListenConfig{KeepAlive: -1}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- serveOn(e, ln) }()
 	tb.Cleanup(func() {
-		_ = ln.Close()
-		if err := <-served; err != nil {
-			tb.Errorf("Serve: %v", err)
-		}
 		if err := e.Close(); err != nil {
 			tb.Errorf("Close: %v", err)
 		}
@@ -44,7 +33,7 @@ func startEngine(tb testing.TB, adapt func(*Options)) (*Engine, string) {
 		default:
 		}
 	})
-	return e, "ws://" + ln.Addr().String()
+	return e, "ws://" + serve(tb, e, "tcp", "127.0.0.1:0")
 }
 
 // client is a WebSocket client that fails its test on any error.
