@@ -19,7 +19,7 @@ func ask[T any](ctx context.Context, e *Engine, question func(*reactor.Reactor) 
 		value T
 	}
 	select {
-	case <-e.stopped: // the loops' wake-up descriptors may be somebody else's by now
+	case <-e.stopped: // the loops' wake-up descriptors may be other files' by now
 		return ErrClosed
 	default:
 	}
@@ -85,7 +85,7 @@ func (e *Engine) order(ctx context.Context, id SessionID, do func(*reactor.React
 
 // tell has each of the reactors run f on its loop, unless the engine is closed: a loop
 // that is gone must not be woken, since the descriptor for that may by then be
-// somebody else's.
+// another connection's.
 func (e *Engine) tell(reactors []*reactor.Reactor, f func(*reactor.Reactor)) error {
 	e.gate.RLock()
 	defer e.gate.RUnlock()

@@ -40,7 +40,7 @@
 //
 // # Ownership
 //
-// Whoever wants to know something about a reactor asks its loop: questions and orders
+// A goroutine that wants to know something about a reactor asks its loop: questions and orders
 // are closures that the loop in question runs (ask.go); what they find they
 // return, and nothing else is shared. Listings look through a few thousand slots at a
 // time, so that no loop is deaf meanwhile. Slots do not move while what is in them
@@ -60,7 +60,7 @@
 // A connection that was accepted elsewhere, and of which something has been read
 // already, comes in by Admit: what has to be done off the loops (a PROXY header, a
 // handshake, a token's check) happens before it, and what it found of who the peer is
-// comes along. An open session becomes somebody else by Identify, and an answer that such
+// comes along. An open session becomes another user's by Identify, and an answer that such
 // a thing owes it goes to it by Tell. A bus to other machines lives in package server: it is a
 // sink (NewSink) and a publisher (Submit, PublishAll).
 //

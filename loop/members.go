@@ -31,7 +31,7 @@ type MembersUpdate struct {
 	Changes []MemberChange
 }
 
-// ErrFollowed is the answer where somebody follows the members already.
+// ErrFollowed is the answer where a goroutine follows the members already.
 var ErrFollowed = errors.New("the members are followed already")
 
 // FollowMembers begins to follow who is in which group, with up to limit changes a loop that

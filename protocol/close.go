@@ -60,7 +60,7 @@ func ParseClose(payload []byte) (ws.StatusCode, *CloseError) {
 	return code, nil
 }
 
-// ErrBadClose is the answer to a close that somebody asks for and that no close
+// ErrBadClose is the answer to a close that a caller asks for and that no close
 // frame may carry.
 var ErrBadClose = errors.New("a close has a code that may be sent, 1000 to 4999, and a reason of at most 123 " +
 	"bytes of UTF-8")

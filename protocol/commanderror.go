@@ -20,7 +20,7 @@ const (
 )
 
 // CommandError says why a command is not carried out: Code for the client's
-// program, Reason for whoever reads its log. Reason is fixed text and never
+// program, Reason for a developer who reads its log. Reason is fixed text and never
 // repeats the input. The connection stays open.
 //
 // The errors this package returns are preallocated and shared; treat them as

@@ -26,7 +26,7 @@
 // escaped strings, all Append functions given room. The price is aliasing:
 // payloads alias the bytes read, a Command's fields alias its payload or the
 // parser's buffers, a response aliases its Handshaker's. Every doc comment says
-// what and for how long; whoever keeps something copies it. Buffers that are
+// what and for how long; a caller that keeps something copies it. Buffers that are
 // kept for the next message have a bound, which is not the largest message
 // so far. Errors are preallocated, but finding JSON invalid allocates inside
 // of the JSON library.

@@ -40,7 +40,7 @@ func (f RequestFacts) Query() []byte {
 // Field returns the value of the first header field with that name, which is
 // given in lower case, without the space around it, and how many there are. Of
 // what is no list, such as Origin and Authorization, there should be one:
-// whoever decides by its value refuses more.
+// a caller that decides by its value refuses more.
 func (f RequestFacts) Field(name string) (value []byte, count int) {
 	value, rest, ok := cutField(f.fields, name)
 	for ; ok; count++ {

@@ -12,7 +12,7 @@ type answer struct {
 	status int
 	// fields are further header lines, each with its CRLF.
 	fields string
-	// body is a line of text for whoever reads it.
+	// body is a line of text for a developer who reads it.
 	body string
 }
 
@@ -121,7 +121,7 @@ func appendStatus(dst []byte, status int) []byte {
 	}
 	dst = append(dst, "\r\nConnection: close"...)
 	if status == 426 {
-		// Whoever sends Upgrade must name it here (RFC 9110, 7.8).
+		// A server that sends Upgrade must name it here (RFC 9110, 7.8).
 		dst = append(dst, ", Upgrade"...)
 	}
 	return append(dst, "\r\n"...)

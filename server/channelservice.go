@@ -95,7 +95,7 @@ func (c *channelService) close() error {
 	return err
 }
 
-// joinService is the connection to somebody else's Channel server.
+// joinService is the connection to another program's Channel server.
 type joinService struct{ client *workerman.Client }
 
 // joinChannel takes a worker's place where --channel-join says. That the server

@@ -23,7 +23,7 @@ type controlDoor struct {
 const controlMode = 0o600
 
 // openControl opens the control socket where --control says. Without it, no place
-// for the socket is no reason not to start; somebody else's server in that place
+// for the socket is no reason not to start; another user's server in that place
 // is one.
 func (s *Server) openControl() error {
 	path, err := s.controlPath()

@@ -13,7 +13,7 @@
 //   - control.go: the control socket; reload.go: settings that change while it runs
 //   - identity.go: --user and --group
 //   - log.go: the log, its level and its file
-//   - profile.go: profiles, for whoever looks into a running server
+//   - profile.go: profiles, for an engineer who looks into a running server
 //   - banner.go: what is shown when it is up
 //   - monitor: how the server is doing, once a second
 //   - control: what goes over the control socket, on both sides
@@ -52,7 +52,7 @@
 // SIGTERM, SIGINT, or a stop without -g, end that wait and go on with step 2.
 //
 // The closes are spread over 80 % of --drain, so that the clients do not all come
-// back within the same second; the loops do not spread a few, though: whoever
+// back within the same second; the loops do not spread a few, though: an operator who
 // stops a server on his desk should not wait for eight seconds.
 //
 // Exit codes: 0, stopped as asked (sessions that had to be cut at the end of
@@ -67,18 +67,18 @@
 // gnet's own: its acceptor ends the whole engine when descriptors run out, and
 // it cannot stop accepting without stopping.
 //
-// With --log-format=json the banner becomes one JSON record: whoever asks for
+// With --log-format=json the banner becomes one JSON record: an operator who asks for
 // JSON has a program reading, and that program should not meet a table.
 //
 // A socket file is created with its final mode: fchmod before bind. The usual
 // way, chmod after bind, lets everybody connect for a moment; the other usual
 // way, umask, is the whole process's and races with every other file made.
 //
-// 2026-11-23: without --api, the API's address is a wish: somebody else may have
+// 2026-11-23: without --api, the API's address is a wish: another process may have
 // 127.0.0.1:1235, another groupcast mostly, and then this one starts without an
 // HTTP API, with a warning. An address that was asked for is not a wish. Any other
 // port instead would be one that nobody finds; no default at all would hide the
-// status page from whoever looks for the first time. The commands do not depend on
+// status page from an operator who looks for the first time. The commands do not depend on
 // it: the control socket leads to the same API.
 //
 // 2026-11-23: both stops deliver what was accepted. Workerman's plain stop does

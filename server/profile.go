@@ -12,7 +12,7 @@ import (
 	"groupcast/server/door"
 )
 
-// profiler serves Go's profiles on an address of its own, for whoever looks
+// profiler serves Go's profiles on an address of its own, for an engineer who looks
 // into a running server: go tool pprof http://HOST:PORT/debug/pprof/profile.
 // Owner: the Server.
 type profiler struct {

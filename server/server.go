@@ -24,8 +24,8 @@ import (
 
 // Server is a running groupcast: the loops, the doors that lead to them, and
 // the order in which they start and stop.
-// Owner: whoever started it. Drain and Close may be called from any goroutine, and
-// so may what asks.
+// Owner: the caller of Start. Drain and Close may be called from any goroutine, and
+// so may the methods that ask.
 type Server struct {
 	program   Program
 	log       *slog.Logger
@@ -351,7 +351,7 @@ func (s *Server) Close() error {
 }
 
 // end ends all that is behind the doors, in the order that leaves nobody waiting
-// for somebody who is gone. It may be done twice.
+// for a goroutine that is gone. It may be done twice.
 func (s *Server) end() error {
 	s.ending.Lock()
 	defer s.ending.Unlock()

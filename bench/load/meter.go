@@ -150,7 +150,7 @@ func statusBytes(pid int, key string) int64 {
 }
 
 // listens tells whether the process or a descendant listens on the port; an error means it cannot be told (the process
-// is somebody else's).
+// is another process's).
 func (m *meter) listens(port int) (bool, error) {
 	sockets := map[string]bool{}
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {

@@ -53,7 +53,7 @@
 //     and parks until there is room.
 //   - R3. Delivering never pushes into a ring and never waits. Neither does
 //     ending a session.
-//   - R4. Whoever frees or fills a slot wakes an armed waiter; freed slots are
+//   - R4. The goroutine that frees or fills a slot wakes an armed waiter; freed slots are
 //     handed back at least every 32 items.
 //   - R5. Goroutines outside the loops wait with a deadline, and never spin.
 //   - R6. Only event loops may make the broker wait. Hence only they have a port,
@@ -72,11 +72,11 @@
 //
 // A loop that has published does not wake a sleeping broker: it does a pass in its
 // place (stepIn), as far as that goes without waiting, and wakes the broker's
-// goroutine for what is left. There is one broker at a time: whoever takes its word from
+// goroutine for what is left. There is one broker at a time: the goroutine that takes its word from
 // asleep to running.
 //
 // A consumer with nothing to do announces that it will sleep, looks once more,
-// and sleeps; a producer publishes, and wakes whoever has announced it. The
+// and sleeps; a producer publishes, and wakes the consumer that has announced it. The
 // broker sleeps on a channel. A loop sleeps where it likes (an event loop in gnet's
 // poll) and is woken by one call of its port's wakeUp a pass of the broker, however
 // many items that brought.
@@ -103,7 +103,7 @@
 //
 // 2026-11-24: a message's payload is an offset into its frame, and its group and place
 // in the order lie in the frame's Chunk, which sessions queue: they are there for
-// whoever has to say what a session missed. With that Message went from 144 to 128
+// a caller that has to say what a session missed. With that Message went from 144 to 128
 // bytes.
 //
 // 2026-11-25: a loop steps in for a sleeping broker. To wake the broker's goroutine cost

@@ -143,7 +143,7 @@ func (p *Port) Stats() PortStats {
 }
 
 // Put appends m to what the loop is to take, and reports whether there was room.
-// It is for the broker, or whoever stands in its place.
+// It is for the broker, or the loop that stands in its place.
 func (p *Port) Put(m *Message) bool { return p.egress.push(m) }
 
 // wake makes sure that the loop looks at its egress ring.

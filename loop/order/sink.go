@@ -13,7 +13,7 @@ import (
 // broker orders, in that order. Its queue is bounded and its own: what finds it
 // full is dropped for this sink and counted, since only event loops may make the
 // broker wait (rule R6). Which messages it gets is data, never a call from the
-// broker into somebody's code.
+// broker into another package's code.
 //
 // Next is for one goroutine; the other methods are for any.
 type Sink struct {

@@ -14,7 +14,7 @@ const perTurn = 32
 //
 // A consumer that has found nothing to do stores the state it will sleep in,
 // looks once more, and only then sleeps. A producer publishes first and then
-// swaps exactly that state for running; whoever succeeds owes the one
+// swaps exactly that state for running; the goroutine that succeeds owes the one
 // wake-up. Since both sides' operations are sequentially consistent, either
 // the consumer's second look sees the item or the producer sees the state.
 type wakeState = uint32
@@ -39,7 +39,7 @@ func newSleeper(stopped <-chan struct{}) sleeper {
 }
 
 // sleep announces state, looks once more whether there is reason to go on, and if
-// not waits until somebody wakes from that state. It returns false when the engine
+// not waits until another goroutine wakes from that state. It returns false when the engine
 // stops.
 func (s *sleeper) sleep(state wakeState, goOn func() bool) bool {
 	s.state.Store(state)

@@ -67,7 +67,7 @@ func (r *Reactor) makeTicks(n time.Duration) {
 	}
 }
 
-// expire is the wheel's: somebody must look at s now. Receiving does not move
+// expire is the wheel's: the reactor must look at s now. Receiving does not move
 // a session in the wheel, so it may be too early, and then it is put back.
 func (r *Reactor) expire(s *Session) {
 	switch s.state {

@@ -45,7 +45,7 @@
 //
 // There is no lock and no atomic in a reactor but those that say so. What several loops
 // must count together is in Shared, and is touched when something begins or ends, never
-// for a message. Whoever wants to know something asks the loop: answers.go.
+// for a message. A goroutine that wants to know something asks the loop: answers.go.
 //
 // # One message
 //
@@ -96,7 +96,7 @@
 //
 // # Outbox
 //
-// While somebody follows the members (follower.go), joins and leaves are noted in an outbox,
+// While a goroutine follows the members (follower.go), joins and leaves are noted in an outbox,
 // which a turn brought by the first of them empties, and StartDrain before its barrier. The
 // loop and the follower exchange one pointer and never wait for each other. What cancels out
 // before it is taken is left out; beyond a limit all of it is dropped and read anew, in

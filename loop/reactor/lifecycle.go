@@ -72,8 +72,8 @@ func (r *Reactor) handshakeLeft(began time.Time) time.Duration {
 	return max(0, r.opt.HandshakeTimeout-time.Since(began))
 }
 
-// Opened reports whether a reactor has taken the session in. It is for whoever has
-// waited for that.
+// Opened reports whether a reactor has taken the session in. It is for an acceptor
+// that has waited for that.
 func (s *Session) Opened() bool { return s.r != nil }
 
 // Received takes the bytes that arrived; b is the loop's own buffer, valid and

@@ -22,7 +22,7 @@ type Membership struct {
 	Who     *Identity // nil: anonymous
 }
 
-// Change is a membership that began or ended. A session that became somebody else has left
+// Change is a membership that began or ended. A session that became another user's has left
 // as the one and joined as the other.
 type Change struct {
 	Membership

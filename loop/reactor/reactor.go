@@ -150,7 +150,7 @@ func (r *Reactor) publish(m *order.Message) {
 }
 
 // mayMove ends the process if a member is about to come or go while members are
-// being marked: the list that is walked would change under the walk, and somebody
+// being marked: the list that is walked would change under the walk, and a member
 // get a message twice or not at all.
 func (r *Reactor) mayMove() {
 	if r.marking {

@@ -25,7 +25,7 @@ type Session struct {
 	more *outQueue
 	sent int32
 	// fd is the reactor's own copy of the descriptor: -1 once closed, since
-	// the number may already be somebody else's.
+	// the number may already be another connection's.
 	fd int32
 	// backlog is how many bytes the queue holds, without what is sent, and
 	// chunkOverhead for each chunk. It stays below 4 GiB: MaxBacklogBytes, which Validate

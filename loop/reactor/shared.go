@@ -71,7 +71,7 @@ func (h *Shared) addressKey(addr net.Addr) (netip.Prefix, bool) {
 }
 
 // logPanic logs a panic with its stack, the first time in full and from then
-// on at most once a minute, since whoever causes it may do so at will.
+// on at most once a minute, since a client that causes it may do so at will.
 func (h *Shared) logPanic(s *Session, v any, stack []byte) {
 	now := time.Since(h.Start).Milliseconds() + 1
 	last := h.lastPanic.Load()

@@ -5,7 +5,7 @@ package reactor
 const wheelSlots = 256
 
 // wheel is a timing wheel of one tick a slot. A session stands in exactly one
-// slot, that of the tick at which somebody must look at it; activity does not
+// slot, that of the tick at which the reactor must look at it; activity does not
 // move it (see Reactor.expire), so receiving costs the wheel nothing.
 //
 // Owner: the reactor's goroutine.

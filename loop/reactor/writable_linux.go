@@ -62,7 +62,7 @@ func (w *writable) watch(s *Session) error {
 		op = unix.EPOLL_CTL_ADD
 	}
 	// The 64 bits of user data name the session, not the descriptor, whose
-	// number may be somebody else's by the time the event is read.
+	// number may be another connection's by the time the event is read.
 	event := unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLONESHOT, Fd: int32(s.slot), Pad: int32(s.generation)}
 	if err := unix.EpollCtl(w.epfd, op, int(s.fd), &event); err != nil {
 		return os.NewSyscallError("epoll_ctl", err)

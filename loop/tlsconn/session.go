@@ -73,7 +73,7 @@ func (s *Session) Read(plain []byte) (n int, more bool, err error) {
 
 // Ended says how the peer's side ended; the caller calls it when the socket has, after the
 // last Read. The error is nil if the peer had said so with close_notify, and
-// io.ErrUnexpectedEOF if it had not: then the end may be somebody's on the way, and what
+// io.ErrUnexpectedEOF if it had not: then the end may be that of a stranger on the way, and what
 // came last may be cut short.
 func (s *Session) Ended() error {
 	if s.err == nil {

@@ -16,7 +16,7 @@ func DefaultLimits() Limits { return Limits{MaxDepth: 512, MaxChannels: 4096} }
 
 // Decoder reads the bodies of frames.
 //
-// Owner: whoever reads the connection. It reuses its memory and must not be
+// Owner: the goroutine that reads the connection. It reuses its memory and must not be
 // used concurrently.
 type Decoder struct {
 	limits   Limits

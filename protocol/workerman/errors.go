@@ -45,7 +45,7 @@ func (r Reason) String() string {
 
 // Error says why a frame or a body is refused. There is one for each Reason,
 // made in advance, and its text is fixed: neither a peer nor a log is shown what
-// somebody sent.
+// a peer sent.
 type Error struct {
 	Reason Reason
 	text   string

@@ -19,7 +19,7 @@ func AppendPing(dst []byte) []byte { return append(dst, 0, 0, 0, HeaderBytes) }
 // which counts itself, and a body. The zero Splitter is ready; one belongs to
 // one connection and direction.
 //
-// Owner: whoever reads the connection.
+// Owner: the goroutine that reads the connection.
 type Splitter struct {
 	buf  []byte // a frame that is not all there, from its length on
 	done bool   // buf has been handed out

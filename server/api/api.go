@@ -40,7 +40,7 @@ type Monitor interface {
 type Options struct {
 	Engine  Engine
 	Monitor Monitor
-	// Page serves / and what belongs to it, to whoever asks: it must not hold
+	// Page serves / and what belongs to it, to every client: it must not hold
 	// anything that is worth a token. nil is no page.
 	Page http.Handler
 	// Metrics answers GET /metrics; nil is 404.

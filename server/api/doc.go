@@ -51,7 +51,7 @@
 // # Admission
 //
 // An address that other machines can reach wants a token (CheckBind). On loopback
-// there need not be one: whoever has an account on the machine may publish. But a
+// there need not be one: every user who has an account on the machine may publish. But a
 // browser on that machine is also the hands of every page that is open in it,
 // wherever it came from. Without a token therefore:
 //

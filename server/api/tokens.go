@@ -85,7 +85,7 @@ func (t *tokens) allow(r *http.Request) bool {
 // ReadTokens reads a file with one token a line; space around it, empty lines and
 // lines that begin with # do not count. The warnings are for the log: they say
 // what makes the tokens less of a secret than they should be. A file without a
-// token is an error: whoever names one does not mean a server that is open, or
+// token is an error: an operator who names one does not mean a server that is open, or
 // one that lets nobody in.
 func ReadTokens(path string) (list, warnings []string, err error) {
 	fail := func(err error) ([]string, []string, error) {

@@ -1,4 +1,4 @@
-// Package control is the way in for whoever runs the server: a unix socket that
+// Package control is the way in for the operator: a unix socket that
 // only its own user can open. The commands (groupcast status, stop, reload ...)
 // speak HTTP over it: the same API that the outside has, without tokens, and a
 // few routes beside it under /control/v1/.
@@ -40,7 +40,7 @@
 // # Decisions
 //
 // 2026-11-23: a socket and not a file with a process id: a socket answers only
-// while somebody lives behind it, needs no guess whose number that is by now,
+// while a process lives behind it, needs no guess whose number that is by now,
 // and says who that is (the kernel's word, not the file's).
 //
 // 2026-11-23: the file is named after the first listener, which is what tells

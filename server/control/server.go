@@ -16,7 +16,7 @@ import (
 const MaxConns = 64
 
 // Server serves a control socket.
-// Owner: whoever called Serve.
+// Owner: the caller of Serve.
 type Server struct {
 	http http.Server
 	done chan struct{}

@@ -57,7 +57,7 @@ func Along(l net.Listener, o RoadOptions, log *ration.Logger, onError func()) (*
 // Road is what it goes along: for limits and counters.
 func (a *Listener) Road() *Road { return a.road }
 
-// arrived hands a connection to whoever accepts. It keeps its place until then.
+// arrived hands a connection to the caller of Accept. It keeps its place until then.
 func (a *Listener) arrived(_ context.Context, one *Arrival) {
 	c := one.Stream()
 	if err := c.SetDeadline(time.Time{}); err != nil {

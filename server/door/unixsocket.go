@@ -14,7 +14,7 @@ import (
 	"groupcast/server/lockfile"
 )
 
-// answerTimeout bounds the question whether somebody listens on a socket. A
+// answerTimeout bounds the question whether a process listens on a socket. A
 // live one answers at once; one with a full queue is alive, too.
 const answerTimeout = time.Second
 
@@ -61,7 +61,7 @@ func removeStale(path string, lock *lockfile.Lock) error {
 }
 
 // isStale reports whether a socket is at path that a crashed groupcast has left
-// behind. Anything else there is an error: a socket that somebody answers on, one of
+// behind. Anything else there is an error: a socket that a process answers on, one of
 // another program, which may be just about to listen, and what is not a socket. lock
 // is the path's, and nil if it has none.
 func isStale(path string, lock *lockfile.Lock) (bool, error) {

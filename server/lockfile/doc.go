@@ -12,6 +12,6 @@
 // lock ends with its holder, however that ends. It also tells whose a stale socket
 // is: one without such a file beside it is another program's, and stays.
 //
-// 2026-11-25: no lock on the pid file. It is for everybody to read, and whoever
+// 2026-11-25: no lock on the pid file. It is for everybody to read, and a process that
 // may read a file may lock it: any local user could keep the server from starting.
 package lockfile

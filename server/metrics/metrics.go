@@ -31,7 +31,7 @@ type Sources struct {
 	Doors func() *door.Stats
 	// Channel is the Workerman Channel server.
 	Channel func() *workerman.Stats
-	// ChannelJoin is the connection to somebody else's Channel server.
+	// ChannelJoin is the connection to another program's Channel server.
 	ChannelJoin func() *workerman.Status
 	// Build is what the program was made of.
 	Build Build

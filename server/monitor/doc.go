@@ -19,7 +19,7 @@
 // alive, delivers, and answers when it is through.
 //
 // 2026-11-23: what a reactor does not answer is taken from its last answer, so
-// that no counter ever falls. Whoever computes rates from counters would take a
+// that no counter ever falls. A collector that computes rates from counters would take a
 // fall for a restart.
 //
 // 2026-11-23: percentiles come from the difference of two states of a histogram

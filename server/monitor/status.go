@@ -119,7 +119,7 @@ type Channel struct {
 	Queued        int    `json:"queued"`
 }
 
-// ChannelJoin is the connection to somebody else's Channel server.
+// ChannelJoin is the connection to another program's Channel server.
 type ChannelJoin struct {
 	Address      string    `json:"address"`
 	Connected    bool      `json:"connected"`

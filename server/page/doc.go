@@ -39,7 +39,7 @@
 // 2026-11-23: WebSockets may be opened to the host that the page was asked of, at
 // any port, because the loops listen on other ports than the API. To allow ws: and
 // wss: to all the world would be simpler, but would also let a mistake in the page
-// carry a token away. The price is paid by whoever binds the WebSocket listener to
+// carry a token away. The price is paid by the operator who binds the WebSocket listener to
 // one address and opens the page by another, and behind a proxy that does not pass
 // the Host header on: the page then says what is wrong. An IPv6 address as a host
 // is no exception by choice: the grammar of such policies has no word for it, so

@@ -42,5 +42,5 @@
 //
 // 2026-11-25: variables that Kubernetes makes for a service called groupcast, or
 // groupcast-something, are no settings and are passed over: a pod would not start
-// because somebody has given a service a name.
+// because a developer has given a service a name.
 package settings

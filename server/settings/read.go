@@ -154,7 +154,7 @@ func fromEnviron(environ []string) (given map[string]Given, errs []error) {
 
 // serviceLink reports whether Kubernetes, or Docker, has made the variable for a
 // service called groupcast, or groupcast-something. GROUPCAST_PORT alone may also be
-// somebody's guess at a setting: theirs is a URL.
+// an operator's guess at a setting: theirs is a URL.
 func serviceLink(variable, text string) bool {
 	parts := strings.Split(strings.TrimPrefix(variable, variablePrefix), "_")
 	last := len(parts) - 1

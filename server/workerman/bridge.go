@@ -31,7 +31,7 @@ type bridge struct {
 	stop   context.Context
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when run has returned
-	// lost is closed, and replaced, when the sink has dropped something: whoever
+	// lost is closed, and replaced, when the sink has dropped something: a goroutine that
 	// waits may do so in vain.
 	lost atomic.Pointer[chan struct{}]
 
@@ -199,7 +199,7 @@ func (b *bridge) deliver(m *loop.SinkMessage, r *relay) {
 	}
 }
 
-// letGo ends the waiting of whoever waits for a message that the sink may have
+// letGo ends the waiting of each goroutine that waits for a message that the sink may have
 // dropped: because it was full, or because the message alone is larger than it.
 func (b *bridge) letGo() {
 	close(*b.lost.Swap(new(make(chan struct{}))))

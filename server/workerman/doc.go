@@ -1,6 +1,6 @@
 // Package workerman is groupcast's side of the Workerman Channel protocol: a
 // Server for PHP programs that use Channel\Client, the bridge between it and the
-// groups, and a Client that takes a worker's place at somebody else's Channel
+// groups, and a Client that takes a worker's place at another program's Channel
 // server. protocol/workerman reads and writes the bytes.
 //
 // # Reading order
@@ -109,7 +109,7 @@
 // another channel, or to the same one if the group refuses it. The price is one
 // event at a time and connection, 60,000 a second.
 //
-// 2026-11-23: whoever waits for an event that the sink has dropped is let go
+// 2026-11-23: a goroutine that waits for an event that the sink has dropped is let go
 // by the next message that the sink has: what finds a queue full always has one
 // before it. So no timer is needed, and no event can be waited for in vain.
 //

@@ -75,7 +75,7 @@ type shipment struct {
 	tail *body // made for the first frame that shares it
 }
 
-// event is a message for subscribers, which is only encoded if somebody takes it.
+// event is a message for subscribers, which is only encoded if a connection takes it.
 type event struct {
 	typ     workerman.Type
 	channel workerman.Channel

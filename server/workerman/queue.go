@@ -31,7 +31,7 @@ const queueOverhead = 64
 
 // queue holds messages until a watcher asks for one.
 type queue struct {
-	// channel is the name in the form of whoever named the queue first.
+	// channel is the name in the form of the connection that named the queue first.
 	channel  workerman.Channel
 	messages list.List // of queued
 	bytes    int
@@ -168,7 +168,7 @@ func (h *hub) removeWatch(c *conn, name string) {
 	h.tidy(w.queue)
 }
 
-// enqueue puts a message into the queue, or hands it to whoever waits for one.
+// enqueue puts a message into the queue, or hands it to a watcher that waits for one.
 // Where it does not fit it is dropped: what was there first stays.
 func (h *hub) enqueue(from *conn, ch workerman.Channel, d workerman.Data) (refused bool) {
 	h.mu.Lock()

@@ -77,7 +77,7 @@ type relay struct {
 	// form says that the event named its channel by an integer.
 	form bool
 	// data is the event's data for the subscribers of our Server, set if it came
-	// from there. Whoever takes it hands it to them: it is done once.
+	// from there. The relay that takes it hands it to them: it is done once.
 	data atomic.Pointer[workerman.Data]
 	// done is closed once that is done; nil if nobody waits.
 	done chan struct{}
@@ -147,7 +147,7 @@ func newRelay(d workerman.Data, payloadBytes int, mark workerman.Mark) (r *relay
 // take is the data for our subscribers, nil if it was taken already.
 func (r *relay) take() *workerman.Data { return r.data.Swap(nil) }
 
-// finish lets whoever waits go on.
+// finish lets the goroutine that waits go on.
 func (r *relay) finish() {
 	if r.done != nil {
 		close(r.done)

@@ -296,7 +296,7 @@ func (s *Server) Close(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 
-	// When the time is over, whoever waits for the broker, or for a subscriber
+	// When the time is over, a goroutine that waits for the broker, or for a subscriber
 	// who does not read, does so no more.
 	defer context.AfterFunc(ctx, func() {
 		if s.bridge != nil {

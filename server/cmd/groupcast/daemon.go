@@ -20,7 +20,7 @@ import (
 // A server in the background is a second process, in a session of its own. It
 // keeps the first one's standard error until it is up, so that whatever goes
 // wrong is seen; then it says so through a pipe, and the first one ends. If the
-// first one is not there any more to hear that, the server ends, too: whoever
+// first one is not there any more to hear that, the server ends, too: a caller who
 // was told nothing must not have started anything.
 
 // reportVariable tells the second process which descriptor the pipe is.

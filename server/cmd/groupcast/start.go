@@ -175,7 +175,7 @@ func reloadNow(s *server.Server, log *slog.Logger) {
 	}
 }
 
-// leave waits until all sessions have left by themselves, or somebody has lost
+// leave waits until all sessions have left by themselves, or the operator has lost
 // patience: a signal, or a request that is not graceful. The result is the code
 // for those who are still there.
 func leave(s *server.Server, code ws.StatusCode, signals <-chan os.Signal, log *slog.Logger) ws.StatusCode {

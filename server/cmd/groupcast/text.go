@@ -14,7 +14,7 @@ import (
 // printable is s with everything escaped that a terminal would obey, or that
 // would make one text look like another: control characters, direction marks,
 // line separators, spaces that are none. Names of groups come from clients, and
-// whoever looks at them must not be what they aim at.
+// the operator who looks at them must not be what they aim at.
 func printable(s string) string {
 	clean := true
 	for _, r := range s {

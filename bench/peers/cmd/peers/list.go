@@ -73,7 +73,7 @@ func node(name string) func(wish) (string, error) {
 	}
 }
 
-// workerman is there if somebody has installed it and says where: WORKERMAN stays in the environment for it.
+// workerman is there if the operator has installed it and says where: WORKERMAN stays in the environment for it.
 func workerman(flags string, classes ...string) func(wish) (string, error) {
 	return func(w wish) (string, error) {
 		autoload := os.Getenv("WORKERMAN")
