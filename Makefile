@@ -27,7 +27,7 @@ GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 K6_VERSION       := v1.8.1
 K6               := $(BIN)/k6-$(K6_VERSION)
 BENCHSTAT        := $(BIN)/benchstat
-# A certificate authority for tests; server/door/acme/pebble_test.go has the version, too.
+# A certificate authority for tests; server/door/acme/pebble has the version, too.
 PEBBLE_VERSION   := v2.10.1
 PEBBLE           := $(BIN)/pebble-$(PEBBLE_VERSION)
 
@@ -74,7 +74,7 @@ check: lint ## Lint, and the tests of the packages that have changed since the l
 	[ -z "$$packages" ] || go test $(QUICK) -timeout $(TIMEOUT) $$packages
 
 .PHONY: test
-test: test-deps race single secured plot-test ## What every change must pass, with all that it needs
+test: test-deps race single secured conformance plot-test ## What every change must pass, with all that it needs
 	@echo "all tests passed; those that take longer: make test-all"
 
 .PHONY: test-all
@@ -103,6 +103,11 @@ PLAIN := $(PLAIN)|TestServeSurvivesTransientErrors|TestAdmitWithBytes|TestIdenti
 .PHONY: secured
 secured: ## The loops' tests once more, over TLS
 	GROUPCAST_TEST_TLS=1 go test -count=1 $(QUICK) -timeout $(TIMEOUT) -skip '$(PLAIN)' ./loop/
+
+# The race detector's run of them has smaller messages and fewer ways to cut what is sent.
+.PHONY: conformance
+conformance: ## Autobahn's cases and ours, by their bytes, over TCP and TLS, in their full sizes
+	go test $(QUICK) -timeout $(TIMEOUT) ./server/conformance
 
 .PHONY: peers-test
 peers-test: ## Every peer that is there speaks as the comparisons want it

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"groupcast/server/door"
+	"groupcast/server/door/acme/pebble"
 )
 
 // An authority that fails, is slow or never answers harms no handshake: names with a
@@ -54,7 +55,7 @@ func TestBadAuthority(t *testing.T) {
 			if err := os.WriteFile(roots, block, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			cert, key := writeAuthority(t, dir) // any certificate, for files
+			cert, key := pebble.WriteCertificate(t, dir) // any certificate, for files
 			certificates, err := door.LoadCertificates([]door.CertificatePair{{CertFile: cert, KeyFile: key}})
 			if err != nil {
 				t.Fatal(err)

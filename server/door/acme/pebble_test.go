@@ -1,17 +1,8 @@
 package acme
 
 import (
-	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/binary"
-	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -19,23 +10,19 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"groupcast/server/door"
+	"groupcast/server/door/acme/pebble"
 )
 
 const patience = 60 * time.Second
 
-// pebbleVersion is the Makefile's PEBBLE_VERSION.
-const pebbleVersion = "v2.10.1"
-
-// pebble is Let's Encrypt's server for tests: a real authority, which asks us its challenges.
-type pebble struct {
-	t     *testing.T
+// authority is pebble, and where it asks us its challenges.
+type authority struct {
 	url   string
 	roots string // a file: what its own certificate is checked by
 	asks  net.Listener
@@ -44,60 +31,12 @@ type pebble struct {
 
 // startPebble starts one whose certificates are valid for so long. It asks its TLS-ALPN-01
 // challenges at asks, the HTTP-01 ones at plain.
-func startPebble(t *testing.T, valid time.Duration) *pebble {
+func startPebble(t *testing.T, valid time.Duration) *authority {
 	t.Helper()
-	program, err := filepath.Abs("../../../bin/pebble-" + pebbleVersion)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(program); err != nil {
-		t.Skip("NO PEBBLE: not run; to run it: make test-deps")
-	}
-	dir := t.TempDir()
-	p := &pebble{t: t, asks: listen(t), plain: listen(t)}
-	cert, key := writeAuthority(t, dir)
-	p.roots = cert
-	api := listen(t)
-	address := api.Addr().String()
-	_ = api.Close() // and pebble takes it again
-	p.url = "https://" + address + "/dir"
-	config, err := json.Marshal(map[string]any{"pebble": map[string]any{
-		"listenAddress": address, "certificate": cert, "privateKey": key, "keyAlgorithm": "ecdsa",
-		"httpPort": port(p.plain), "tlsPort": port(p.asks),
-		"retryAfter": map[string]int{"authz": 1, "order": 1},
-		"profiles":   map[string]any{"default": map[string]any{"description": "-", "validityPeriod": int(valid.Seconds())}},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "pebble.json")
-	if err := os.WriteFile(file, config, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	command := exec.Command(program, "-config", file, "-dnsserver", serveDNS(t))
-	command.Env = append(os.Environ(), "PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=5")
-	command.Stdout, command.Stderr = &log, &log
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-		if t.Failed() {
-			t.Logf("pebble:\n%s", log.String())
-		}
-	})
-	for deadline := time.Now().Add(patience); ; {
-		if c, err := net.Dial("tcp", address); err == nil {
-			_ = c.Close()
-			return p
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("pebble does not listen")
-		}
-		<-time.After(10 * time.Millisecond)
-	}
+	a := &authority{asks: listen(t), plain: listen(t)}
+	p := pebble.Start(t, pebble.Options{Valid: valid, TLSPort: port(a.asks), PlainPort: port(a.plain)})
+	a.url, a.roots = p.URL, p.RootsFile
+	return a
 }
 
 func listen(t *testing.T) net.Listener {
@@ -111,89 +50,6 @@ func listen(t *testing.T) net.Listener {
 }
 
 func port(ln net.Listener) int { return ln.Addr().(*net.TCPAddr).Port }
-
-// writeAuthority writes a certificate for 127.0.0.1 and its key.
-func writeAuthority(t *testing.T, dir string) (certFile, keyFile string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "pebble"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certFile, keyFile = filepath.Join(dir, "api.crt"), filepath.Join(dir, "api.key")
-	err = errors.Join(
-		os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
-		os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return certFile, keyFile
-}
-
-// serveDNS answers every question for an IPv4 address with 127.0.0.1, and others with
-// nothing. It speaks TCP, as pebble does.
-func serveDNS(t *testing.T) (address string) {
-	t.Helper()
-	ln := listen(t)
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() {
-				defer func() { _ = c.Close() }()
-				_ = c.SetDeadline(time.Now().Add(patience))
-				for answerDNS(c) == nil {
-				}
-			})
-		}
-	})
-	t.Cleanup(func() {
-		_ = ln.Close()
-		all.Wait()
-	})
-	return ln.Addr().String()
-}
-
-// answerDNS answers one question, RFC 1035.
-func answerDNS(c net.Conn) error {
-	var size [2]byte
-	if _, err := io.ReadFull(c, size[:]); err != nil {
-		return err
-	}
-	q := make([]byte, binary.BigEndian.Uint16(size[:]))
-	if _, err := io.ReadFull(c, q); err != nil {
-		return err
-	}
-	end := 12 // of the first question
-	for end < len(q) && q[end] != 0 {
-		end += 1 + int(q[end])
-	}
-	if end += 5; end > len(q) {
-		return io.ErrUnexpectedEOF
-	}
-	a := append([]byte{0, 0, q[0], q[1], 0x85, 0x80, 0, 1, 0, 0, 0, 0, 0, 0}, q[12:end]...)
-	if q[end-4] == 0 && q[end-3] == 1 { // type A
-		a[9] = 1
-		a = append(a, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 1)
-	}
-	binary.BigEndian.PutUint16(a, uint16(len(a)-2))
-	_, err := c.Write(a)
-	return err
-}
 
 // serveTLS serves an issuer's certificates on ln until the test ends.
 func serveTLS(t *testing.T, ln net.Listener, o door.TLSOptions) *door.TLS {
