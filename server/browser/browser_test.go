@@ -94,10 +94,15 @@ func startBrowser(t *testing.T, addr string) context.Context {
 // included, talk to it unless somebody allows that.
 func openTab(t *testing.T, browser context.Context, script string) *tab {
 	t.Helper()
+	return openTabAt(t, browser, "http://127.0.0.1:1234/healthz", script)
+}
+
+func openTabAt(t *testing.T, browser context.Context, url, script string) *tab {
+	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser)
 	t.Cleanup(cancel)
 	err := chromedp.Do(ctx,
-		chromedp.Navigate("http://127.0.0.1:1234/healthz"),
+		chromedp.Navigate(url),
 		chromedp.Evaluate[chromedp.Void](`window.lines = []; console.log = (...all) => lines.push(all.join(" "))`),
 		chromedp.Evaluate[chromedp.Void](script),
 	)
