@@ -112,3 +112,18 @@ func TestSilence(t *testing.T) {
 	answering.say(`{"cmd":"send_to_group","group_id":"g","message":"alive"}`)
 	answering.want("alive")
 }
+
+// TestPingsGoOn: a session that answers is pinged again after PingAfter, however long it would
+// have had to answer: a proxy between counts on that.
+func TestPingsGoOn(t *testing.T) {
+	_, addr := start(t, func(o *Options) { o.PingAfter, o.CloseAfter = 50*time.Millisecond, time.Hour })
+	w := open(t, addr)
+	w.join("g")
+	for i := range 5 {
+		op, payload, err := w.tryRead()
+		if op != ws.OpPing || err != nil {
+			t.Fatalf("opcode %d, error %v, want ping %d", op, err, i+1)
+		}
+		w.write(frame(fin|byte(ws.OpPong), payload))
+	}
+}

@@ -22,7 +22,9 @@ func (r *Reactor) read(s *Session, b []byte) (action gnet.Action) {
 	r.stats.BytesIn += uint64(len(b))
 	s.bytesIn += uint64(len(b))
 	s.lastSeen = r.wheel.now
-	s.clear(flagPinged)
+	if s.is(flagPinged) {
+		r.spoke(s)
+	}
 	if r.opt.ReceiveRate > 0 && s.state == stateOpen {
 		r.takeBytes(s, len(b))
 	}

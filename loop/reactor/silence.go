@@ -35,6 +35,15 @@ func (r *Reactor) checkSilence(s *Session) {
 	}
 }
 
+// spoke is called where a session that was pinged says something. It stands in the wheel
+// where its time to answer ends, which may be far away: the next ping is due before.
+func (r *Reactor) spoke(s *Session) {
+	s.clear(flagPinged)
+	if s.state == stateOpen {
+		r.wheel.schedule(s, r.wheel.now+r.ticks(r.opt.PingAfter))
+	}
+}
+
 // noPing is where a ping stands that has found no room yet.
 const noPing = math.MaxInt64
 
