@@ -242,13 +242,14 @@ wrk-smoke: build ## What is not an upgrade, and publishing over HTTP, by wrk (De
 	wrk -t1 -c8 -d1s -s bench/wrk/publish.lua http://127.0.0.1:$$api)
 
 # What tests need from Debian: command:package, or path:package.
-DEBIAN := chromium:chromium certutil:libnss3-tools wrk:wrk php:php-cli nginx:libnginx-mod-nchan /usr/share/nodejs/ws:node-ws \
-	/usr/lib/python3/dist-packages/websockets:python3-websockets
+DEBIAN := chromium:chromium certutil:libnss3-tools wrk:wrk php:php-cli nginx:libnginx-mod-nchan \
+	/usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream haproxy:haproxy caddy:caddy \
+	/usr/share/nodejs/ws:node-ws /usr/lib/python3/dist-packages/websockets:python3-websockets
 
 .PHONY: test-deps
-test-deps: $(PEBBLE) axe ## Chromium, certutil, wrk, PHP, nginx, WebSocket for Node and Python, from Debian's packages; pebble, axe-core
+test-deps: $(PEBBLE) axe ## Chromium, certutil, wrk, PHP, proxies, WebSocket for Node and Python, from Debian; pebble, axe-core
 	@missing=(); for pair in $(DEBIAN); do \
-		[ -e $${pair%%:*} ] || command -v $${pair%%:*} >/dev/null || missing+=("$${pair##*:}"); \
+		[ -e $${pair%%:*} ] || PATH=$$PATH:/usr/sbin command -v $${pair%%:*} >/dev/null || missing+=("$${pair##*:}"); \
 	done; \
 	if [ $${#missing[@]} = 0 ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

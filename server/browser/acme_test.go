@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -18,6 +16,7 @@ import (
 
 	"groupcast/loop/wait"
 	"groupcast/server/door/acme/pebble"
+	"groupcast/server/launch"
 )
 
 // TestFromNothing starts all that a page on the open internet needs: a certificate authority,
@@ -26,16 +25,18 @@ import (
 // publishes and receives; a page of a third name, which --origin does not list, may not.
 func TestFromNothing(t *testing.T) {
 	const page, push, stranger = "app.example.org", "push.example.org", "other.example.org"
-	port := freePort(t)
+	port := launch.FreePort(t)
 	authority := pebble.Start(t, pebble.Options{Valid: time.Hour, TLSPort: port})
 	root := authority.Root(t)
-	dir := shortDir(t)
+	dir := launch.ShortDir(t)
 	control := filepath.Join(dir, "control.sock")
-	groupcast := buildGroupcast(t)
-	run(t, groupcast, "start",
+	groupcast := launch.Groupcast(t)
+	launch.Run(t, groupcast, []string{
+		"start",
 		"--listen", fmt.Sprintf("127.0.0.1:%d", port), "--api", "none", "--control", control,
 		"--acme", push, "--acme", page, "--acme", stranger, "--acme-ca", authority.URL,
-		"--acme-roots", authority.RootsFile, "--acme-dir", filepath.Join(dir, "acme"), "--origin", "https://"+page)
+		"--acme-roots", authority.RootsFile, "--acme-dir", filepath.Join(dir, "acme"), "--origin", "https://" + page,
+	})
 	trusted := x509.NewCertPool()
 	trusted.AppendCertsFromPEM(root)
 	for _, name := range []string{page, push, stranger} {
@@ -76,71 +77,11 @@ func TestFromNothing(t *testing.T) {
 	tab.expect("from the page", "from the command line")
 }
 
-// freePort is one that nobody listened on a moment ago.
-func freePort(t *testing.T) int {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().(*net.TCPAddr).Port
-}
-
-// shortDir is a directory for sockets, whose names may not be long.
-func shortDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "groupcast") //nolint:usetesting // see above
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
-
-// buildGroupcast is the program as it is installed.
-func buildGroupcast(t *testing.T) (path string) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), "groupcast")
-	build := exec.CommandContext(t.Context(), "go", "build", "-pgo=off", "-o", path, "groupcast/server/cmd/groupcast")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return path
-}
-
-// run starts a program, and ends it with the test: it is asked to, and exits with 0.
-func run(t *testing.T, program string, args ...string) {
-	t.Helper()
-	var log strings.Builder
-	command := exec.CommandContext(context.WithoutCancel(t.Context()), program, args...)
-	command.Stdout, command.Stderr = &log, &log
-	command.WaitDelay = wait.Patience
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = command.Process.Signal(syscall.SIGTERM)
-		if err := command.Wait(); err != nil {
-			t.Errorf("it ended with %v", err)
-		}
-		if t.Failed() {
-			t.Logf("%s:\n%s", program, log.String())
-		}
-	})
-}
-
 // trust has Chromium trust a certificate authority, as a user would who imports it. It
 // gives the test a home of its own.
 func trust(t *testing.T, root []byte) {
 	t.Helper()
-	certutil, err := exec.LookPath("certutil")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no certutil: make test-deps installs it")
-		}
-		t.Skip("no certutil: make test-deps installs it, or says how")
-	}
+	certutil := launch.Find(t, "certutil")
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	store, file := filepath.Join(home, ".pki", "nssdb"), filepath.Join(home, "root.pem")

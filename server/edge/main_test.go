@@ -1,0 +1,11 @@
+package edge
+
+import (
+	"os"
+	"testing"
+
+	"groupcast/loop/leak"
+)
+
+// TestMain checks that the tests leave no goroutine and no descriptor behind.
+func TestMain(m *testing.M) { os.Exit(leak.Main(m)) }
