@@ -197,7 +197,7 @@ peers-build:
 	go -C bench/peers build -trimpath -o $(BIN)/peers/peers ./cmd/peers
 
 .PHONY: results
-results: build $(BIN)/load $(BIN)/limit $(BIN)/plot peers-build ## Measure all that bench/results has, over an hour (ONLY='regexp of names')
+results: build $(BIN)/load $(BIN)/limit $(BIN)/tlslimit $(BIN)/plot peers-build ## Measure all that bench/results has, over an hour (ONLY='regexp of names')
 	$(if $(ONLY),ONLY='$(ONLY)' )bench/results/run.sh
 
 .PHONY: pictures
@@ -278,6 +278,9 @@ clean: ## Remove what was built
 
 $(BIN)/load: FORCE
 	$(GOBUILD) -o $@ ./bench/load
+
+$(BIN)/tlslimit: FORCE
+	$(GOBUILD) -o $@ ./bench/tlslimit
 
 $(BIN)/plot: FORCE
 	go -C bench/plot build -trimpath -o $@ .

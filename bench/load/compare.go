@@ -35,6 +35,7 @@ type candidate struct {
 	Name    string `json:"name"`
 	Command string `json:"command"`
 	Dialect string `json:"dialect,omitempty"` // groupcast's own, unless told
+	TLS     bool   `json:"tls,omitempty"`
 }
 
 // Run runs the rounds and prints what came of them. Runs that failed are told of, and make it an error at the end.
@@ -96,7 +97,9 @@ func (c *compare) candidates() ([]candidate, error) {
 			}
 		}
 		one := candidate{Name: name, Command: command}
-		if strings.HasPrefix(command, "@") {
+		if secured, ok := strings.CutPrefix(command, "@tls "); ok {
+			one.TLS, one.Command = true, secured
+		} else if strings.HasPrefix(command, "@") {
 			if one.Dialect, one.Command, ok = strings.Cut(command[1:], " "); !ok || dialects[one.Dialect] == nil {
 				return nil, fmt.Errorf("--candidate %q: no such dialect", text)
 			}
@@ -119,6 +122,9 @@ func (c *compare) once(ctx context.Context, self string, s candidate) (*result, 
 	args := append([]string{}, c.Scenario...)
 	args = append(args, "--json", "--quiet", "--server", s.Command)
 	args = append(args, "--server-cpus", c.ServerCPUs, "--load-cpus", c.LoadCPUs)
+	if s.TLS {
+		args = append(args, "--tls")
+	}
 	if s.Dialect != "" {
 		args = append(args, "--dialect", s.Dialect)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -40,8 +41,12 @@ type conn struct {
 	out       []byte  // what is to be written; kept only by publishers
 	publisher *publisher
 	visit     *visit
-	since     int64 // when connecting began
+	since     int64   // when connecting began
+	secure    *secure // nil: no TLS
 }
+
+// healthRequest may be the first of several: the client hangs up, or the server.
+const healthRequest = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 const upgradeRequest = "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -54,6 +59,10 @@ func (l *loop) dial(i int32) error {
 	c := &l.conns[i]
 	family := unix.AF_INET
 	target := l.target
+	if l.shaking.config != nil && c.role != poster {
+		l.shakeHands(i)
+		return nil
+	}
 	if c.role == poster {
 		target = l.api
 	}
@@ -129,6 +138,11 @@ func (l *loop) upgrade(c *conn) {
 		return
 	}
 	c.stage = upgrading
+	if l.healthz {
+		c.out = append(c.out, healthRequest...)
+		l.flush(c)
+		return
+	}
 	path := "/"
 	if l.dialect != nil {
 		path = l.dialect.path(l.plan.names[l.plan.seats[c.seat].groups[0]])
@@ -147,6 +161,14 @@ func (l *loop) upgraded(c *conn, b []byte) int {
 		return 0
 	}
 	answer := b[:end]
+	if l.healthz {
+		if !bytes.HasPrefix(answer, []byte("HTTP/1.1 200 ")) {
+			l.fail(fmt.Errorf("/healthz was answered %q", answer))
+			return 0
+		}
+		l.joined(c)
+		return len(b)
+	}
 	if !bytes.HasPrefix(answer, []byte("HTTP/1.1 101 ")) || !bytes.Contains(answer, []byte(upgradeAccept)) {
 		line, _, _ := bytes.Cut(answer, []byte("\r\n"))
 		l.fail(fmt.Errorf("the upgrade was refused: %q", line))
@@ -168,6 +190,10 @@ func (l *loop) join(c *conn) {
 		c.out = l.appendCommand(c.out, "add_group", g)
 	}
 	c.awaiting = int32(len(groups))
+	if l.firstBytes > 0 {
+		c.out = appendFrame(c.out, opText, `{"cmd":"ping","req_id":0,"pad":"`+strings.Repeat("x", l.firstBytes)+`"}`)
+		c.awaiting++
+	}
 	l.flush(c)
 	if !l.acks {
 		c.awaiting = 0
@@ -211,9 +237,17 @@ func (l *loop) awake(c *conn) {
 //
 // Raw system calls, here and in receive: the sockets are non-blocking, and Go's scheduler need not be told.
 func (l *loop) flush(c *conn) {
-	for len(c.out) > 0 {
+	out := &c.out
+	if c.secure != nil {
+		if len(c.out) > 0 {
+			c.secure.seal(c.out)
+			c.out = c.out[:0]
+		}
+		out = &c.secure.wire.out
+	}
+	for len(*out) > 0 {
 		n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(c.fd),
-			uintptr(unsafe.Pointer(&c.out[0])), uintptr(len(c.out)), unix.MSG_NOSIGNAL, 0, 0)
+			uintptr(unsafe.Pointer(&(*out)[0])), uintptr(len(*out)), unix.MSG_NOSIGNAL, 0, 0)
 		if errno == unix.EINTR {
 			continue
 		}
@@ -224,9 +258,12 @@ func (l *loop) flush(c *conn) {
 			l.lost(c, errno)
 			return
 		}
-		c.out = c.out[:copy(c.out, c.out[n:])]
+		*out = (*out)[:copy(*out, (*out)[n:])]
 	}
-	if full := len(c.out) > 0; full != c.writing {
+	if c.publisher == nil && len(*out) == 0 {
+		*out = nil // a quiet one holds no buffer
+	}
+	if full := len(*out) > 0; full != c.writing {
 		c.writing = full
 		events := uint32(unix.EPOLLIN)
 		if full {
@@ -238,6 +275,10 @@ func (l *loop) flush(c *conn) {
 
 // receive reads once and takes in every whole frame. Epoll is level triggered: what is left comes with the next turn.
 func (l *loop) receive(c *conn) {
+	if c.secure != nil {
+		l.receiveSecured(c)
+		return
+	}
 	had := copy(l.buffer, c.partial)
 	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.fd),
 		uintptr(unsafe.Pointer(&l.buffer[had])), uintptr(len(l.buffer)-had), 0, 0, 0)
@@ -349,6 +390,11 @@ func (l *loop) lost(c *conn, errno syscall.Errno) {
 
 // hangUp closes a connection from this side.
 func (l *loop) hangUp(c *conn) {
+	if c.secure != nil {
+		_ = c.secure.conn.CloseWrite()
+		_, _ = unix.SendmsgN(int(c.fd), c.secure.wire.out, nil, nil, unix.MSG_NOSIGNAL)
+		c.secure = nil
+	}
 	_ = unix.Close(int(c.fd))
 	c.fd, c.stage, c.writing, c.partial, c.out, c.closeCode = -1, closed, false, nil, nil, 0
 	if c.role != poster {

@@ -34,6 +34,9 @@ type loop struct {
 
 	acks           bool
 	closeWhenReady bool
+	healthz        bool
+	firstBytes     int
+	shaking        handshakes
 	sources        int // local addresses to connect from
 	concurrency    int // connections on their way at a time
 	stepInterval   float64
@@ -70,6 +73,8 @@ func newLoop(p *plan, c *control, o options, target unix.Sockaddr, seats []int32
 		dialect:        o.dialect,
 		acks:           o.Acks,
 		closeWhenReady: o.closeWhenReady,
+		healthz:        o.healthz,
+		firstBytes:     o.firstBytes,
 		sources:        o.Sources,
 		concurrency:    max(1, o.Concurrency/o.Threads),
 		padding:        padding(o.size),
@@ -83,6 +88,13 @@ func newLoop(p *plan, c *control, o options, target unix.Sockaddr, seats []int32
 	}
 	for i, seat := range seats {
 		l.seat(&l.conns[i], seat, o)
+	}
+	l.shaking = handshakes{config: o.tlsConfig(), arrivals: make(chan arrival, l.concurrency)}
+	if o.TLSResume {
+		if err := l.shaking.prime(o.Addr); err != nil {
+			return nil, err
+		}
+		l.shaking.resume = true
 	}
 	if o.PublishAPI != "" {
 		l.addPosters()
@@ -142,7 +154,12 @@ func (l *loop) run() {
 			awakened = true
 			l.awakeAll()
 		}
-		n, err := l.wait(events, l.act())
+		l.arrive()
+		rest := l.act()
+		if l.shaking.config != nil && l.dialing > 0 {
+			rest = min(rest, 1e6) // epoll does not know of handshakes
+		}
+		n, err := l.wait(events, rest)
 		if err != nil {
 			l.fail(err)
 		}
@@ -334,6 +351,7 @@ func (l *loop) lostTail() (n uint64) {
 
 // close ends all connections with a reset: it leaves no TIME_WAIT behind that would use up ports for the next run.
 func (l *loop) close() {
+	l.shaking.abandon()
 	for i := range l.conns {
 		if c := &l.conns[i]; c.fd >= 0 {
 			_ = unix.SetsockoptLinger(int(c.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})

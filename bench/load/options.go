@@ -17,6 +17,8 @@ type common struct {
 	Acks        bool   `help:"${acks_help}" default:"true" negatable:"" group:"server"`
 	Dialect     string `help:"What it speaks: groupcast, centrifuge, socketio, nchan." default:"groupcast" group:"server"`
 	PublishAPI  string `name:"publish-api" help:"${publish_api_help}" placeholder:"ADDR" group:"server"`
+	TLS         bool   `name:"tls" help:"Speak TLS; the certificate is not checked." group:"server"`
+	TLSResume   bool   `name:"tls-resume" help:"Resume one TLS session, every time." group:"server"`
 	Remote      bool   `help:"Allow an address that is not loopback." group:"server"`
 	LoadCPUs    string `name:"load-cpus" help:"Pin this program, e.g. 1." placeholder:"LIST" group:"generator"`
 	Threads     int    `help:"Event loops of this program." default:"1" group:"generator"`
@@ -52,6 +54,8 @@ type options struct {
 	still          bool          // idle: the memory is what is measured
 	settle         time.Duration // idle: wait before it is read
 	closeWhenReady bool          // storm: hang up after the join
+	healthz        bool          // storm: ask for /healthz, instead of a WebSocket and its join
+	firstBytes     int           // idle: what each session says first
 	stepRate       float64       // churn: steps/s of all visitors together
 }
 
@@ -71,6 +75,8 @@ func (o *options) validate() error {
 		return err
 	}
 	switch {
+	case o.TLSResume && !o.TLS:
+		return errors.New("--tls-resume needs --tls")
 	case o.Server != "" && o.PID != 0:
 		return errors.New("--server and --pid exclude each other")
 	case o.ServerCPUs != "" && o.Server == "":

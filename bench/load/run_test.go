@@ -270,6 +270,7 @@ func TestOptionsAreValidated(t *testing.T) {
 		"no time":            change(func(s *bigRoom) { s.Duration = 0 }),
 		"threads":            change(func(s *bigRoom) { s.Threads = 0 }),
 		"server and pid":     change(func(s *bigRoom) { s.Server, s.PID = "x {port}", 1 }),
+		"resume without TLS": change(func(s *bigRoom) { s.TLSResume = true }),
 		"no members":         change(func(s *bigRoom) { s.Members = 0 }),
 		"too many publisher": change(func(s *bigRoom) { s.Publishers = 21 }),
 	} {

@@ -107,15 +107,19 @@ type idleCrowd struct {
 	Members int           `help:"Sessions." default:"10000"`
 	Groups  int           `help:"Groups they are spread over, one each." default:"1000"`
 	Settle  time.Duration `help:"Wait before the memory is read." default:"60s"`
+	First   int           `help:"Bytes of a message that each session sends before." placeholder:"BYTES"`
 }
 
 func (s *idleCrowd) options() (options, error) {
-	o := options{common: s.common, scenario: "idle", still: true, settle: s.Settle, size: stampBytes}
-	if s.Members < 1 || s.Groups < 1 || s.Settle < 0 {
+	o := options{common: s.common, scenario: "idle", still: true, settle: s.Settle, size: stampBytes, firstBytes: s.First}
+	if s.Members < 1 || s.Groups < 1 || s.Settle < 0 || s.First < 0 {
 		return o, errors.New("idle needs members and groups")
 	}
 	o.plan = crowd(runPrefix(), s.Members, s.Groups)
 	o.description = fmt.Sprintf("%d sessions in %d groups, settled for %v", s.Members, s.Groups, s.Settle)
+	if s.First > 0 {
+		o.description += fmt.Sprintf(", after a message of %d bytes", s.First)
+	}
 	return o, nil
 }
 
@@ -124,16 +128,19 @@ type storm struct {
 	Connections int  `help:"Connections in all." default:"15000"`
 	Groups      int  `help:"Groups they are spread over, one each." default:"1000"`
 	Close       bool `help:"Hang up after the join, instead of staying until the end."`
+	Healthz     bool `help:"Ask for /healthz and hang up, instead of a WebSocket and its join."`
 }
 
 func (s *storm) options() (options, error) {
-	o := options{common: s.common, scenario: "storm", closeWhenReady: s.Close, size: stampBytes}
+	o := options{common: s.common, scenario: "storm", closeWhenReady: s.Close || s.Healthz, healthz: s.Healthz, size: stampBytes}
 	if s.Connections < 1 || s.Groups < 1 {
 		return o, errors.New("storm needs connections and groups")
 	}
 	o.plan = crowd(runPrefix(), s.Connections, s.Groups)
 	o.description = fmt.Sprintf("connect, upgrade, join: %d times, %d at a time", s.Connections, s.Concurrency)
-	if s.Close {
+	if s.Healthz {
+		o.description = fmt.Sprintf("connect, GET /healthz, hang up: %d times, %d at a time", s.Connections, s.Concurrency)
+	} else if s.Close {
 		o.description += ", and hang up"
 	}
 	return o, nil

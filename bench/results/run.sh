@@ -81,4 +81,26 @@ against groups-10    '-m plain' 1    -- many-rooms --groups 10 --members 100 --p
 against groups-100   '-m plain' 1    -- many-rooms --groups 100 --members 10 --publishers 16 --rate 6000 "${timed[@]}"
 against groups-500   '-m plain' 1    -- many-rooms --groups 500 --members 2 --publishers 16 --rate 30000 "${timed[@]}"
 
+# over_tls NAME REFERENCE scenario... [-- further candidates]: groupcast with TLS and without, on one
+# CPU. Tables for README.md are left beside the figures: it has them by hand, with what they say.
+over_tls() {
+	local name=tls-$1 reference=$2; shift 2
+	wanted "$name" || return 0
+	echo "== $name"
+	local scenario=(); while [ $# -gt 0 ] && [ "$1" != -- ]; do scenario+=("$1"); shift; done
+	local others=(); while [ $# -gt 1 ]; do others+=(--candidate "$2"); shift; done
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+		-keyout "$out/tls.pem" -out "$out/tls.crt" 2>/dev/null
+	cat "$out/tls.crt" >>"$out/tls.pem"
+	[[ $reference = net-http ]] || others+=(--candidate "$groupcast 1")
+	bin/load compare --rounds "$peer_rounds" --reference "$reference" "${others[@]}" \
+		--candidate "groupcast-tls=@tls ${groupcast#*=} 1 --tls-cert $out/tls.pem" \
+		--json "$out/$name.json" --markdown "$out/$name.md" "${scenario[@]}" --quiet
+}
+over_tls hot-room   groupcast hot-room "${timed[@]}" -- 'limit-tls=@tls bin/tlslimit -p {port}' 'limit-plain=bin/tlslimit -plain -p {port}'
+over_tls full       net-http storm --healthz --connections 4000 -- 'net-http=@tls bin/tlslimit -http -p {port}'
+over_tls resumed    net-http storm --healthz --connections 4000 --tls-resume -- 'net-http=@tls bin/tlslimit -http -p {port}'
+over_tls idle       groupcast idle --members 5000 --settle "$settle"
+over_tls idle-first groupcast idle --members 5000 --settle "$settle" --first 16000
+
 bin/plot draw bench/results README.md
