@@ -236,7 +236,7 @@ k6-smoke: build $(K6) ## Every promise once, and a short load, by k6
 .PHONY: wrk-smoke
 wrk-smoke: build ## What is not an upgrade, and publishing over HTTP, by wrk (Debian: apt-get install wrk)
 	@if ! command -v wrk >/dev/null; then echo "NO WRK: not run; to run it: sudo apt-get install wrk"; exit 0; fi; \
-	$(call beside,for script in healthz refused; do \
+	$(call beside,for script in healthz page refused; do \
 		wrk -t1 -c8 -d1s -s bench/wrk/$$script.lua http://127.0.0.1:$$port; \
 	done; \
 	wrk -t1 -c8 -d1s -s bench/wrk/publish.lua http://127.0.0.1:$$api)

@@ -162,6 +162,7 @@ func TestPanicInAFragmentedMessage(t *testing.T) {
 // looks like a Close would else end the connection before its answer is read.
 func TestNothingIsReadBehindTheEnd(t *testing.T) {
 	for name, head := range map[string]string{
+		"200": "GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n",
 		"426": "GET /no HTTP/1.1\r\nHost: x\r\n\r\n",
 		"400": "GET /no HTTP/1.1\r\n\r\n",
 		"431": "GET /" + strings.Repeat("x", 10_000),

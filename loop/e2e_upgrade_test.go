@@ -25,7 +25,10 @@ func TestPlainRequests(t *testing.T) {
 		{"healthz", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, "Content-Length: 3", "ok\n"},
 		{"healthz by HEAD", "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, "Content-Length: 3", ""},
 		{"healthz with what follows", "GET /healthz HTTP/1.0\r\n\r\nGET / HTTP/1.1\r\n", 200, "Connection: close", "ok\n"},
-		{"page", get + "\r\n", 426, "Upgrade: websocket", "ws://"},
+		{"page", get + "Accept: text/html\r\n\r\n", 200, "Content-Security-Policy: default-src 'none'", "WebSocket(location"},
+		{"page by HEAD", "HEAD" + get[3:] + "Accept: text/html\r\n\r\n", 200, "Cache-Control: no-store", ""},
+		{"its icon", "GET /favicon.ico HTTP/1.1\r\nHost: localhost\r\n\r\n", 204, "Connection: close", ""},
+		{"no page for programs", get + "Accept: */*\r\n\r\n", 426, "Upgrade: websocket", "ws://"},
 		{"post", "POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody", 426, "Upgrade: websocket", "ws://"},
 		{"version 8", strings.Replace(upgradeHead, "Version: 13", "Version: 8", 1), 426, "Sec-WebSocket-Version: 13", ""},
 		{"no key", strings.Replace(upgradeHead, "Sec-WebSocket-Key", "X-Key", 1), 400, "", "Key"},
@@ -41,8 +44,8 @@ func TestPlainRequests(t *testing.T) {
 				t.Errorf("answered %s", head)
 			}
 			body, err := io.ReadAll(w.in)
-			if err != nil || !strings.Contains(string(body), test.body) || test.body == "" &&
-				strings.HasPrefix(test.request, "HEAD") && len(body) > 0 {
+			empty := strings.HasPrefix(test.request, "HEAD") || test.status == 204
+			if err != nil || !strings.Contains(string(body), test.body) || empty && len(body) > 0 {
 				t.Errorf("body %q, error %v", body, err)
 			}
 		})
@@ -203,6 +206,17 @@ func TestHandshakeTimeout(t *testing.T) {
 		t.Errorf("%d handshakes are counted", n)
 	}
 	stays.sync() // an upgraded session has no such deadline
+}
+
+// TestSlowPageReader: a browser that takes neither the page nor its end has the close
+// handshake's time, as all have that are answered.
+func TestSlowPageReader(t *testing.T) {
+	e, addr := start(t, func(o *Options) { o.CloseTimeout, o.CloseLimit = 150*time.Millisecond, 150*time.Millisecond })
+	connect(t, addr).write([]byte("GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n"))
+	waitStats(t, e, "it is gone", func(s ReactorStats) bool { return s.Resets == 1 })
+	if n := listed(t, e); n != 0 {
+		t.Errorf("%d connections", n)
+	}
 }
 
 // TestSlowHeadsCostNobody: a hundred unfinished heads, and the others work.

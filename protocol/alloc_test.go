@@ -182,6 +182,12 @@ func TestAllocsHandshake(t *testing.T) {
 			t.Fatal(res)
 		}
 	})
+	browser := []byte("GET / HTTP/1.1\r\nHost: x\r\nAccept: application/xml;q=0.9, text/html;q=0.8\r\n\r\n")
+	wantAllocs(t, "page for browsers", 0, func() {
+		if response, res := h.Handshake(browser); res.Status != 200 || len(response) > 4<<10 {
+			t.Fatal(res, len(response)) // larger ones are not kept by reactors
+		}
+	})
 	part := bytes.Repeat([]byte("X-A: b\r\n"), 500)
 	wantAllocs(t, "HeadEnd", 0, func() { HeadEnd(part, 0) })
 }

@@ -9,7 +9,7 @@
 //
 //   - request.go, facts.go, handshake.go, response.go: the one HTTP request and
 //     its answer. HeadEnd finds the end of the head, Handshaker answers it,
-//     RequestFacts is what else it says.
+//     RequestFacts is what else it says. welcome.go is the page for browsers.
 //   - frame.go: frame headers, a client's read and the server's written.
 //   - decoder.go: Decoder, from a connection's bytes to messages and control
 //     frames, with the state that outlives a read.
@@ -104,6 +104,13 @@
 // largest message for as long as no other comes; 4 KiB for messages too, which
 // made JSON of 8 KiB in a string a third slower to read and saves 12 KiB a
 // reactor.
+//
+// 2026-11-25, a browser at / gets a page, of which nothing runs: its policy has no
+// script-src, and what may be connected to is not limited, since only what a person
+// types into the console connects. Accept is looked at once a request has turned out to
+// be no upgrade. Rejected: a link to the API's page, which this client may not reach;
+// the page for everything that accepts */*, since programs and load balancers would
+// take 200 for a service that works.
 //
 // 2026-11-22, a value that is no object is bad_json, not bad_command, so that
 // nobody needs to know whether the rest of it is valid.

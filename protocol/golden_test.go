@@ -241,6 +241,7 @@ type handshakeCase struct {
 	Status      int
 	Accept      string
 	Subprotocol string
+	Type        string
 	Body        *string
 }
 
@@ -260,6 +261,9 @@ func TestGoldenHandshakes(t *testing.T) {
 			r, body := checkResponse(t, response, method, res.Status)
 			if c.Body != nil && body != *c.Body {
 				t.Errorf("body %q, want %q", body, *c.Body)
+			}
+			if got := r.Header.Get("Content-Type"); c.Type != "" && got != c.Type {
+				t.Errorf("type %q, want %q", got, c.Type)
 			}
 			if got := r.Header.Get("Sec-WebSocket-Accept"); got != c.Accept {
 				t.Errorf("accept %q, want %q", got, c.Accept)
@@ -313,10 +317,10 @@ func checkResponse(tb rapid.TB, response []byte, method string, status int) (*ht
 	if !r.Close {
 		tb.Error("the response does not say that the connection closes")
 	}
-	if r.Header.Get("Content-Length") == "" || r.Header.Get("Content-Type") == "" {
-		tb.Errorf("no length or type: %v", r.Header)
+	if (r.Header.Get("Content-Length") == "" || r.Header.Get("Content-Type") == "") != (status == 204) {
+		tb.Errorf("%d with %v", status, r.Header)
 	}
-	if method != "HEAD" && body.Len() == 0 {
+	if method != "HEAD" && status != 204 && body.Len() == 0 {
 		tb.Error("no body")
 	}
 	if is426 := status == 426; (r.Header.Get("Upgrade") == "websocket") != is426 ||

@@ -7,8 +7,8 @@ const SubprotocolV1 = "groupcast.v1"
 
 // HandshakeResult says what became of a request.
 type HandshakeResult struct {
-	// Status is the HTTP status of the response: 101 upgraded, 200 health, 400
-	// malformed, 426 anything else.
+	// Status is the HTTP status of the response: 101 upgraded, 200 health or the page for
+	// browsers, 204 no icon for it, 400 malformed, 426 anything else.
 	Status int
 	// Upgraded is Status == 101: frames follow. Otherwise the connection is
 	// to be closed once the response is out.
@@ -42,6 +42,9 @@ func (h *Handshaker) Handshake(head []byte) (response []byte, res HandshakeResul
 		if isHealthz(r) {
 			return h.refuse(healthy, r)
 		}
+		if page := forBrowser(r); page != nil {
+			return h.refuse(*page, r)
+		}
 		return h.refuse(notWebSocket, r)
 	}
 	if refusal := checkUpgrade(r); refusal != nil {
@@ -63,8 +66,11 @@ func (h *Handshaker) refuse(a answer, r request) ([]byte, HandshakeResult) {
 
 // isHealthz reports whether r asks whether the process is alive.
 func isHealthz(r request) bool {
-	return string(r.facts.Path()) == "/healthz" && (string(r.method) == "GET" || string(r.method) == "HEAD")
+	return string(r.facts.Path()) == "/healthz" && isRead(r)
 }
+
+// isRead reports whether r asks for what is there, and changes nothing.
+func isRead(r request) bool { return string(r.method) == "GET" || string(r.method) == "HEAD" }
 
 // checkUpgrade returns what is to be said to a request for an upgrade to
 // WebSocket that breaks RFC 6455, 4.2.1, or nil. The order of the checks is

@@ -81,6 +81,19 @@ var (
 	hostLines  = regexp.MustCompile("(?im)^host:")
 )
 
+// htmlRanges are the elements of an Accept field that name text/html, with a weight or other
+// parameters behind it; nothingRanges those that say not to send it.
+var (
+	htmlRanges    = regexp.MustCompile("^text/html[ \t]*(;.*)?$")
+	nothingRanges = regexp.MustCompile(";[ \t]*q=[0.]+[ \t]*(;|$)")
+)
+
+func acceptsHTMLNaive(fields []string) bool {
+	return slices.ContainsFunc(elementsNaive(fields), func(s string) bool {
+		return htmlRanges.MatchString(s) && !nothingRanges.MatchString(s)
+	})
+}
+
 // statusNaive is the oracle of Handshake, on what net/http made of the head.
 func statusNaive(r *http.Request) int {
 	others := func(list []string, valid *regexp.Regexp) bool {
@@ -89,8 +102,12 @@ func statusNaive(r *http.Request) int {
 	upgrade, connection := elementsNaive(r.Header["Upgrade"]), elementsNaive(r.Header["Connection"])
 	if !slices.Contains(upgrade, "websocket") {
 		path, _, _ := strings.Cut(r.RequestURI, "?")
-		if path == "/healthz" && (r.Method == "GET" || r.Method == "HEAD") {
+		switch {
+		case r.Method != "GET" && r.Method != "HEAD":
+		case path == "/healthz", path == "/" && len(r.Header["Upgrade"]) == 0 && acceptsHTMLNaive(r.Header["Accept"]):
 			return 200
+		case path == "/favicon.ico":
+			return 204
 		}
 		return 426
 	}
@@ -289,6 +306,7 @@ func TestHandshakerForgets(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	for status, response := range map[int][]byte{
+		403: AppendForbidden([]byte("x")),
 		408: AppendTimeout([]byte("x")),
 		431: AppendTooLarge([]byte("x")),
 		503: AppendUnavailable([]byte("x"), 17, PlainText, "at the limit\n"),

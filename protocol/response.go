@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"cmp"
 	"crypto/sha1"
 	"encoding/base64"
 	"strconv"
@@ -12,8 +13,9 @@ type answer struct {
 	status int
 	// fields are further header lines, each with its CRLF.
 	fields string
-	// body is a line of text for a developer who reads it.
-	body string
+	// body is for a developer who reads it, a line of text unless mediaType says otherwise.
+	body      string
+	mediaType string
 }
 
 // upgradeFields are the header fields of every 426 (RFC 9110, 15.5.22; RFC
@@ -21,17 +23,17 @@ type answer struct {
 const upgradeFields = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
 
 var (
-	healthy       = answer{200, "Cache-Control: no-store\r\n", "ok\n"}
-	badRequest    = answer{400, "", "malformed request\n"}
-	badConnection = answer{400, "", "handshake: Connection must be a list of tokens that has upgrade\n"}
-	badUpgrade    = answer{400, "", "handshake: Upgrade must be a list of protocols\n"}
-	badKey        = answer{400, "", "handshake: Sec-WebSocket-Key must be 16 bytes in base64\n"}
-	noVersion     = answer{400, "", "handshake: Sec-WebSocket-Version is missing\n"}
-	notWebSocket  = answer{426, upgradeFields, "this is a WebSocket port: connect with ws:// or wss://\n"}
-	wrongVersion  = answer{426, upgradeFields, "this server speaks WebSocket version 13\n"}
-	timedOut      = answer{408, "", "the request took too long\n"}
-	forbidden     = answer{403, "", "pages of this origin may not connect here\n"}
-	tooLarge      = answer{431, "", "the request head is too large\n"}
+	healthy       = answer{status: 200, fields: "Cache-Control: no-store\r\n", body: "ok\n"}
+	badRequest    = answer{status: 400, body: "malformed request\n"}
+	badConnection = answer{status: 400, body: "handshake: Connection must be a list of tokens that has upgrade\n"}
+	badUpgrade    = answer{status: 400, body: "handshake: Upgrade must be a list of protocols\n"}
+	badKey        = answer{status: 400, body: "handshake: Sec-WebSocket-Key must be 16 bytes in base64\n"}
+	noVersion     = answer{status: 400, body: "handshake: Sec-WebSocket-Version is missing\n"}
+	notWebSocket  = answer{status: 426, fields: upgradeFields, body: "this is a WebSocket port: connect with ws:// or wss://\n"}
+	wrongVersion  = answer{status: 426, fields: upgradeFields, body: "this server speaks WebSocket version 13\n"}
+	timedOut      = answer{status: 408, body: "the request took too long\n"}
+	forbidden     = answer{status: 403, body: "pages of this origin may not connect here\n"}
+	tooLarge      = answer{status: 431, body: "the request head is too large\n"}
 )
 
 // AppendTimeout appends a whole response 408: the request did not come in time.
@@ -94,7 +96,10 @@ func AppendAnswer[T string | []byte](dst []byte, status int, mediaType string, b
 func (a answer) append(dst []byte, isHead bool) []byte {
 	dst = appendStatus(dst, a.status)
 	dst = append(dst, a.fields...)
-	return appendBody(dst, PlainText, a.body, isHead)
+	if a.status == 204 {
+		return append(dst, "\r\n"...) // it has neither body nor length (RFC 9110, 8.6)
+	}
+	return appendBody(dst, cmp.Or(a.mediaType, PlainText), a.body, isHead)
 }
 
 // appendStatus appends the status line and the Connection field.
@@ -104,6 +109,8 @@ func appendStatus(dst []byte, status int) []byte {
 	switch status {
 	case 200:
 		dst = append(dst, " OK"...)
+	case 204:
+		dst = append(dst, " No Content"...)
 	case 400:
 		dst = append(dst, " Bad Request"...)
 	case 403:

@@ -125,4 +125,7 @@ function plainHTTP() {
     'GET / is 426': (r) => r.status === 426,
     'and says what to upgrade to': (r) => (r.headers.Upgrade || '').toLowerCase() === 'websocket',
   });
+  check(http.get(`${base}/`, { headers: { Accept: 'text/html' } }), {
+    'GET / is a page to a browser': (r) => r.status === 200 && r.body.includes('allow pasting'),
+  });
 }

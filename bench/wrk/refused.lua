@@ -16,7 +16,8 @@ local requests, turn = {}, 0
 function init()
   requests = {
     wrk.format("GET", "/"),
-    wrk.format("GET", "/index.html"),
+    wrk.format("GET", "/", { Accept = "*/*" }),
+    wrk.format("GET", "/index.html", { Accept = "text/html" }),
     wrk.format("POST", "/", { ["Content-Type"] = "application/json" }, '{"cmd":"add_group"}'),
     wrk.format("POST", "/healthz", nil, "x"),
     wrk.format("GET", "/", upgrade("h2c", nil)),

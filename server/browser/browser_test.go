@@ -6,9 +6,12 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/coder/websocket"
 
@@ -36,6 +39,27 @@ func TestReadmeSnippet(t *testing.T) {
 		t.Fatal("README.md has no javascript block")
 	}
 	runPage(t, script, "This is a message")
+}
+
+// TestWelcome pastes what the page at the WebSocket port says into two tabs of it: they hear
+// each other.
+func TestWelcome(t *testing.T) {
+	browser := startBrowser(t, startServer(t))
+	looking := openTab(t, browser, "")
+	script := looking.look(`document.getElementById("snippet").textContent`)
+	more := looking.look(`[...document.querySelectorAll("pre")].at(-1).textContent`)
+	if border := looking.look(`getComputedStyle(document.querySelector("pre")).borderTopStyle`); border != "solid" {
+		t.Errorf("the page's style is not let in: a border is %q", border)
+	}
+
+	first := openTab(t, browser, script)
+	first.expect("hello")
+	second := openTab(t, browser, script)
+	second.expect("hello")
+	first.expect("hello", "hello")
+	second.paste(more)
+	first.expect("hello", "hello", "more")
+	second.expect("hello", "more")
 }
 
 // runPage pastes script into two tabs and has a client of another library join
@@ -76,6 +100,9 @@ func startServer(t *testing.T) (addr string) {
 type tab struct {
 	t   *testing.T
 	ctx context.Context
+
+	mu  sync.Mutex
+	red []string // what the console has shown in red
 }
 
 // startBrowser starts Chromium, in which 127.0.0.1:1234 is addr: so the scripts
@@ -89,27 +116,70 @@ func startBrowser(t *testing.T, addr string) context.Context {
 	return startChromium(t, chromedp.Flag("host-resolver-rules", "MAP 127.0.0.1:1234 127.0.0.1:"+port))
 }
 
-// openTab opens a page of the server's and pastes script into its console. The
-// page has to be on this machine: Chromium does not let others, about:blank
-// included, talk to it unless somebody allows that.
+// openTab opens the page at the WebSocket port and pastes script into its console, which
+// must show nothing in red until the test ends. The page has to be on this machine: Chromium
+// does not let others, about:blank included, talk to it unless somebody allows that.
 func openTab(t *testing.T, browser context.Context, script string) *tab {
 	t.Helper()
-	return openTabAt(t, browser, "http://127.0.0.1:1234/healthz", script)
+	p := openTabAt(t, browser, "http://127.0.0.1:1234/", script)
+	t.Cleanup(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if len(p.red) > 0 {
+			t.Errorf("the console shows in red: %q", p.red)
+		}
+	})
+	return p
 }
 
+// openTabAt opens another page, whose console may show anything.
 func openTabAt(t *testing.T, browser context.Context, url, script string) *tab {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(browser)
+	p := &tab{t: t}
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithListener(p.hear))
+	p.ctx = ctx
 	t.Cleanup(cancel)
 	err := chromedp.Do(ctx,
 		chromedp.Navigate(url),
 		chromedp.Evaluate[chromedp.Void](`window.lines = []; console.log = (...all) => lines.push(all.join(" "))`),
-		chromedp.Evaluate[chromedp.Void](script),
 	)
 	if err != nil {
 		t.Fatalf("open a tab: %v", err)
 	}
-	return &tab{t, ctx}
+	p.paste(script)
+	return p
+}
+
+// hear notes what the console shows in red.
+func (p *tab) hear(event any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		p.red = append(p.red, e.ExceptionDetails.Text)
+	case *log.EventEntryAdded:
+		if e.Entry.Level == log.EntryLevelWarning || e.Entry.Level == log.EntryLevelError {
+			p.red = append(p.red, e.Entry.Text+" "+e.Entry.URL)
+		}
+	}
+}
+
+// paste runs script as the console does.
+func (p *tab) paste(script string) {
+	p.t.Helper()
+	if err := chromedp.Do(p.ctx, chromedp.Evaluate[chromedp.Void](script)); err != nil {
+		p.t.Fatalf("paste %q: %v", script, err)
+	}
+}
+
+// look is the value of an expression.
+func (p *tab) look(expression string) string {
+	p.t.Helper()
+	text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](expression))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return text
 }
 
 // expect waits until the console shows exactly these lines.
