@@ -20,6 +20,8 @@ LOADFLAGS ?=#        flags of every scenario of `make load`
 PEERFLAGS ?=#        flags of every comparison of `make peers`
 ONLY      ?=#        of `make results`: a regular expression of scenarios' names
 TIMEOUT   ?= 15m#    of one `go test`
+PREFIX    ?= /usr/local# of `make install`
+DESTDIR   ?=#        of `make install`: put in front of PREFIX, for packagers
 
 # Tools, pinned; each is built once into bin/, from the module proxy.
 GOLANGCI_VERSION := v2.15.0
@@ -56,7 +58,18 @@ help: ## This list
 
 .PHONY: build
 build: ## Build the server: bin/groupcast
+	@[ -e $(BIN)/groupcast ] || echo "building bin/groupcast: a minute on two cores the first time, and what it takes to" \
+		"download some 20 modules; seconds from then on"
 	$(GOBUILD) -o $(BIN)/groupcast ./server/cmd/groupcast
+
+# What is there is installed: as root there need be no Go.
+$(BIN)/groupcast:
+	@$(MAKE) build
+
+.PHONY: install
+install: $(BIN)/groupcast ## Install bin/groupcast to DESTDIR/PREFIX/bin (PREFIX=/usr/local)
+	install -d '$(DESTDIR)$(PREFIX)/bin'
+	install -m 755 $(BIN)/groupcast '$(DESTDIR)$(PREFIX)/bin/groupcast'
 
 .PHONY: run
 run: build ## Build and run the server (ARGS='--loops 2')
@@ -74,12 +87,17 @@ check: lint ## Lint, and the tests of the packages that have changed since the l
 	[ -z "$$packages" ] || go test $(QUICK) -timeout $(TIMEOUT) $$packages
 
 .PHONY: test
-test: test-deps race single secured conformance plot-test ## What every change must pass, with all that it needs
+test: test-start test-deps race single secured conformance plot-test ## What every change must pass, with all that it needs
 	@echo "all tests passed; those that take longer: make test-all"
 
 .PHONY: test-all
 test-all: test-deps peers-test smoke fuzz ## The tests that take longer: peers, k6 and wrk, every fuzz target
 	@echo "all other tests passed"
+
+.PHONY: test-start
+test-start:
+	@echo "make test: what it needs first (Debian's packages, pebble, axe-core), then every package with the race detector,"
+	@echo "the loops on one processor, the loops over TLS, the pictures: 5 min on two cores the first time, then 3."
 
 # What a test run does without: vet, which is the linter's, and optimizing by the
 # profile, which compiles every package a second time for the program alone. (What
@@ -88,11 +106,13 @@ QUICK := -vet=off -pgo=off
 
 .PHONY: race
 race: ## All tests with the race detector
+	@echo "all packages with the race detector: 3 min the first time; what has not changed is not tested again"
 	CGO_ENABLED=1 go test -race $(QUICK) -timeout $(TIMEOUT) ./...
 
 .PHONY: single
 single: ## The loops' tests on one processor, where a missing wake-up hangs
 	@# -count=1: the test cache does not know of GOMAXPROCS.
+	@echo "the loops on one processor"
 	GOMAXPROCS=1 go test -count=1 $(QUICK) -timeout $(TIMEOUT) ./loop/...
 
 # What these look at is what the other side of a connection counts or the kernel holds, or what
@@ -102,11 +122,13 @@ PLAIN := $(PLAIN)|TestServeSurvivesTransientErrors|TestAdmitWithBytes|TestIdenti
 
 .PHONY: secured
 secured: ## The loops' tests once more, over TLS
+	@echo "the loops over TLS"
 	GROUPCAST_TEST_TLS=1 go test -count=1 $(QUICK) -timeout $(TIMEOUT) -skip '$(PLAIN)' ./loop/
 
 # The race detector's run of them has smaller messages and fewer ways to cut what is sent.
 .PHONY: conformance
 conformance: ## Autobahn's cases and ours, by their bytes, over TCP and TLS, in their full sizes
+	@echo "the conformance cases in their full sizes"
 	go test $(QUICK) -timeout $(TIMEOUT) ./server/conformance
 
 .PHONY: peers-test
@@ -253,6 +275,7 @@ test-deps: $(PEBBLE) axe ## Chromium, certutil, wrk, PHP, proxies, WebSocket for
 	done; \
 	if [ $${#missing[@]} = 0 ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing $${missing[*]} from Debian's packages (a minute or two)"; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null; \
 	else \
 		echo "MISSING: some tests are skipped; to run them: sudo apt-get install $${missing[*]}"; \
@@ -266,7 +289,7 @@ shots: ## Pictures of the page in every state, to look at: bin/shots
 .PHONY: axe
 axe: ## axe-core, which looks at the page as screen readers do, from npm
 	@if [ -e $(AXE) ]; then :; \
-	elif command -v npm >/dev/null && mkdir -p $(BIN) && work=$$(mktemp -d) \
+	elif command -v npm >/dev/null && echo "getting axe-core $(AXE_VERSION) from npm" && mkdir -p $(BIN) && work=$$(mktemp -d) \
 		&& (cd $$work && npm pack --silent axe-core@$(AXE_VERSION) >/dev/null && tar -xzf axe-core-$(AXE_VERSION).tgz) \
 		&& echo "$(AXE_SHA256)  $$work/package/axe.min.js" | sha256sum --check --quiet; \
 	then mv $$work/package/axe.min.js $(AXE); rm -r $$work; \
@@ -291,14 +314,17 @@ $(BIN)/limit: bench/peers/limit/limit.c
 
 # The version is part of the file's name: another version is another file.
 $(GOLANGCI):
+	@echo "building golangci-lint $(GOLANGCI_VERSION) (two or three minutes)"
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv $(BIN)/golangci-lint $@
 
 $(K6):
+	@echo "building k6 $(K6_VERSION) (two or three minutes)"
 	GOBIN=$(BIN) go install go.k6.io/k6@$(K6_VERSION)
 	mv $(BIN)/k6 $@
 
 $(PEBBLE):
+	@echo "building pebble $(PEBBLE_VERSION), a certificate authority for tests (half a minute)"
 	GOBIN=$(BIN) go install github.com/letsencrypt/pebble/v2/cmd/pebble@$(PEBBLE_VERSION)
 	mv $(BIN)/pebble $@
 
