@@ -271,6 +271,56 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// TestMemberPages against the naive list: those whose sessions are in the group, once each, in
+// the order of the sessions, however small the pages and the group; one larger than a
+// look takes is looked for another way, in the same order.
+func TestMemberPages(t *testing.T) {
+	e, addr := start(t, func(o *Options) { o.Loops, o.MaxConns = 2, 2000 })
+	_, ids := many(t, e, addr, 50)
+	want := map[string][]SessionID{}
+	for n, id := range ids {
+		for name, every := range map[string]int{"all": 1, "third": 3, "one": len(ids)} {
+			if n%every != 0 {
+				continue
+			}
+			want[name] = append(want[name], id)
+			if err := e.Join(t.Context(), name, id); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, id := range []SessionID{ids[10], ids[20]} { // the last member takes the place of one that leaves
+		if err := e.Leave(t.Context(), "all", id); err != nil {
+			t.Fatal(err)
+		}
+		want["all"] = slices.DeleteFunc(want["all"], func(other SessionID) bool { return other == id })
+	}
+	for name, members := range want {
+		for _, limit := range []int{1000, 7, 1} {
+			var got []SessionID
+			for after, more := (SessionID{}), true; more; more = after != (SessionID{}) {
+				page, next, err := e.Members(t.Context(), name, after, limit)
+				if err != nil || len(page) > limit {
+					t.Fatal(len(page), err)
+				}
+				for _, s := range page {
+					got = append(got, s.ID)
+				}
+				after = next
+			}
+			if !slices.Equal(got, members) {
+				t.Errorf("%s in pages of %d: %v, want %v", name, limit, got, members)
+			}
+		}
+	}
+	if _, _, err := e.Members(t.Context(), "nobody's", SessionID{}, 10); !errors.Is(err, ErrNoGroup) {
+		t.Errorf("%v", err)
+	}
+	if page, _, err := e.Members(t.Context(), "all", ids[len(ids)-1], 10); err != nil || len(page) != 0 {
+		t.Errorf("behind the last one: %v, %v", page, err)
+	}
+}
+
 // TestDissolve: everyone leaves, on all loops.
 func TestDissolve(t *testing.T) {
 	e, addr := start(t, nil)

@@ -19,20 +19,41 @@ import (
 func (e *Engine) Sessions(ctx context.Context, after SessionID, limit int) (page []SessionInfo, next SessionID,
 	err error,
 ) {
+	return e.list(ctx, after, limit, (*reactor.Reactor).ListSessions)
+}
+
+// Members lists up to limit sessions that are in a group, as Sessions does. The error is
+// ErrNoGroup if after is the beginning and there are none, ErrClosed or ctx's.
+func (e *Engine) Members(ctx context.Context, group string, after SessionID, limit int) (page []SessionInfo,
+	next SessionID, err error,
+) {
+	page, next, err = e.list(ctx, after, limit, func(r *reactor.Reactor, slot, limit int) reactor.SessionsPart {
+		return r.ListMembers(group, slot, limit)
+	})
+	if err == nil && len(page) == 0 && after == (SessionID{}) {
+		err = ErrNoGroup
+	}
+	return page, next, err
+}
+
+// list asks one reactor after the other for parts of a page.
+func (e *Engine) list(ctx context.Context, after SessionID, limit int,
+	part func(r *reactor.Reactor, slot, limit int) reactor.SessionsPart,
+) (page []SessionInfo, next SessionID, err error) {
 	limit = min(max(limit, 1), MaxPage)
 	index, slot := placeBehind(after)
 	for index < len(e.reactors) {
-		part, err := askOne(ctx, e, e.reactors[index], func(r *reactor.Reactor) reactor.SessionsPart {
-			return r.ListSessions(slot, limit-len(page))
+		found, err := askOne(ctx, e, e.reactors[index], func(r *reactor.Reactor) reactor.SessionsPart {
+			return part(r, slot, limit-len(page))
 		})
 		if err != nil {
 			return nil, SessionID{}, err
 		}
-		page = append(page, part.Sessions...)
+		page = append(page, found.Sessions...)
 		if len(page) == limit {
 			return page, page[limit-1].ID, nil
 		}
-		if slot = part.Next; slot == 0 {
+		if slot = found.Next; slot == 0 {
 			index++
 		}
 	}

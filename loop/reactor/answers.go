@@ -1,7 +1,9 @@
 package reactor
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -53,6 +55,51 @@ func (r *Reactor) ListSessions(slot, limit int) (part SessionsPart) {
 	}
 	if slot < len(slots) {
 		part.Next = slot
+	}
+	return part
+}
+
+// ListMembers describes up to limit members of a group from slot on, in the order of their
+// slots, looking through scanSlots sessions at most: those that the group has, or, where it
+// has more, those that there are.
+func (r *Reactor) ListMembers(name string, slot, limit int) (part SessionsPart) {
+	g := r.groups.find(name)
+	switch {
+	case g == nil:
+		return part
+	case g.size() <= scanSlots:
+		return r.listFew(g, slot, limit)
+	}
+	slots := r.sessions.slots
+	end := min(slot+scanSlots, len(slots))
+	for ; slot < end && len(part.Sessions) < limit; slot++ {
+		if s := slots[slot]; s != nil && s.membershipOf(g) >= 0 {
+			part.Sessions = append(part.Sessions, r.describe(s))
+		}
+	}
+	if slot < len(slots) {
+		part.Next = slot
+	}
+	return part
+}
+
+// listFew is ListMembers of a group that is small enough to be sorted.
+func (r *Reactor) listFew(g *group, slot, limit int) (part SessionsPart) {
+	var found []*Session
+	for i := range g.members {
+		for _, m := range g.members[i] {
+			if int(m.s.slot) >= slot {
+				found = append(found, m.s)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b *Session) int { return cmp.Compare(a.slot, b.slot) })
+	if len(found) > limit {
+		part.Next = int(found[limit].slot)
+		found = found[:limit]
+	}
+	for _, s := range found {
+		part.Sessions = append(part.Sessions, r.describe(s))
 	}
 	return part
 }

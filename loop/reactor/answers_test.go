@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"groupcast/loop/order"
@@ -53,6 +54,60 @@ func TestListSessions(t *testing.T) {
 			for id := range want {
 				if seen[id] == 0 {
 					t.Fatalf("pages of %d: %v is missing", limit, id)
+				}
+			}
+		}
+	})
+}
+
+// TestListMembers: of a group that one look may sort, and of one that is larger, all members
+// and nobody else are listed in the order of their slots, of either encoding, also where the
+// group changes from one to the other between two pages.
+func TestListMembers(t *testing.T) {
+	e := startSim(t, nil)
+	r := e.reactors[0]
+	onLoop(t, r, func() {
+		all := append(r.simulate(scanSlots+100, protocol.ModeBare), r.simulate(200, protocol.ModeEnvelope)...)
+		var small, large []order.SessionID
+		for i, s := range all {
+			if i%7 == 0 {
+				s.joinAs("small")
+				small = append(small, s.ID())
+			}
+			if i%50 != 0 {
+				s.joinAs("large")
+				large = append(large, s.ID())
+			}
+		}
+		for name, want := range map[string][]order.SessionID{"small": small, "large": large, "none": nil} {
+			if big := r.Members(name) > scanSlots; big != (name == "large") {
+				t.Fatalf("%s has %d members", name, r.Members(name))
+			}
+			for _, limit := range []int{1000, 7 * 13, 1} {
+				var got []order.SessionID
+				shrinks := name == "large" && limit == 1
+				for slot := 0; ; {
+					part := r.ListMembers(name, slot, limit)
+					if len(part.Sessions) > limit {
+						t.Fatalf("%d members in a page of %d", len(part.Sessions), limit)
+					}
+					for _, s := range part.Sessions {
+						got = append(got, s.ID)
+					}
+					if slot = part.Next; slot == 0 {
+						break
+					}
+					if shrinks && len(got) > 100 { // those that have been listed leave
+						for n, s := range all[:200] {
+							if n%50 != 0 && int(s.slot) < slot {
+								r.exit(s, []byte(name))
+							}
+						}
+						shrinks = false
+					}
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("%s in pages of %d: %d members, want %d, or in another order", name, limit, len(got), len(want))
 				}
 			}
 		}

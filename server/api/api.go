@@ -25,6 +25,7 @@ type Engine interface {
 	Leave(ctx context.Context, group string, id loop.SessionID) error
 	Groups(ctx context.Context, prefix, after string, limit int) ([]loop.GroupInfo, bool, error)
 	Group(ctx context.Context, name string) (loop.GroupInfo, error)
+	Members(ctx context.Context, group string, after loop.SessionID, limit int) ([]loop.SessionInfo, loop.SessionID, error)
 	Dissolve(ctx context.Context, name string) (left int, err error)
 }
 

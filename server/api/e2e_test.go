@@ -428,6 +428,15 @@ func TestGroupsAndMembers(t *testing.T) {
 	}
 	w.do("POST", "/v1/groups/other/messages", "hi").order()
 	m.want("hi")
+	var members sessionsPage
+	w.connect()
+	w.do("GET", "/v1/groups/other/members?limit=1", "").want(200).json(&members)
+	if len(members.Sessions) != 1 || members.Sessions[0].ID.String() != id {
+		t.Errorf("members %+v", members)
+	}
+	w.do("GET", "/v1/groups/other/members?after="+id, "").want(200)
+	w.do("GET", "/v1/groups/nobodys/members", "").wantCode(404, codeNoGroup)
+	w.do("GET", "/v1/groups/other/members?after=x", "").wantCode(422, codeBadParameter)
 	w.do("DELETE", "/v1/groups/other/members/"+id, "").want(204)
 	w.do("DELETE", "/v1/groups/other/members/"+id, "").want(204) // not being in it is no error
 	w.do("POST", "/v1/groups/other/messages", "nobody").order()

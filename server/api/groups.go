@@ -70,6 +70,23 @@ func (a *API) getGroup(ctx context.Context, name string) (loop.GroupInfo, *probl
 	return info, problemOf(err)
 }
 
+type membersQuery struct {
+	group string
+	sessionsQuery
+}
+
+func membersQueryOf(v *parameters) membersQuery { return membersQuery{groupOf(v), sessionsQueryOf(v)} }
+
+func (a *API) listMembers(ctx context.Context, q membersQuery) (page sessionsPage, p *problem) {
+	ctx, cancel := a.queried(ctx)
+	defer cancel()
+	if p := a.enterListing(ctx); p != nil {
+		return page, p
+	}
+	defer a.listings.leave()
+	return sessionsPageOf(a.engine.Members(ctx, q.group, q.after, q.limit))
+}
+
 func (a *API) deleteGroup(ctx context.Context, name string) *problem {
 	ctx, cancel := a.queried(ctx)
 	defer cancel()

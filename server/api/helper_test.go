@@ -378,6 +378,10 @@ func (f *fake) Sessions(context.Context, loop.SessionID, int) ([]loop.SessionInf
 	return nil, loop.SessionID{}, f.question
 }
 
+func (f *fake) Members(context.Context, string, loop.SessionID, int) ([]loop.SessionInfo, loop.SessionID, error) {
+	return nil, loop.SessionID{}, f.question
+}
+
 func (f *fake) Session(context.Context, loop.SessionID) (loop.SessionInfo, error) {
 	return loop.SessionInfo{}, f.question
 }

@@ -33,7 +33,10 @@ func (a *API) listSessions(ctx context.Context, q sessionsQuery) (page sessionsP
 		return page, p
 	}
 	defer a.listings.leave()
-	sessions, next, err := a.engine.Sessions(ctx, q.after, q.limit)
+	return sessionsPageOf(a.engine.Sessions(ctx, q.after, q.limit))
+}
+
+func sessionsPageOf(sessions []loop.SessionInfo, next loop.SessionID, err error) (page sessionsPage, p *problem) {
 	if err != nil {
 		return page, problemOf(err)
 	}

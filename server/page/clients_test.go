@@ -22,6 +22,16 @@ func testGroups(s scene) {
 	p.click("#groups tbody button")
 	p.text("#group-name", "lobby")
 	p.text("#group-members", "1 member (loop ")
+	member, _, err := r.engine.Members(t.Context(), "lobby", loop.SessionID{}, 10)
+	if err != nil || len(member) != 1 {
+		t.Fatal(member, err)
+	}
+	p.text("#group-sessions", member[0].ID.String())
+	p.text("#group-sessions", member[0].Remote)
+	p.click("#group-sessions button")
+	p.text("#session-name", "Session "+member[0].ID.String())
+	p.click("#session-groups button")
+	p.text("#group-name", "lobby")
 
 	p.click("#group-publish")
 	p.until(`!document.getElementById("group").open && document.activeElement.id === "publish-message"`)
@@ -59,6 +69,22 @@ func testGroups(s scene) {
 		t.Error("there are members left")
 	}
 	p.text("#group-members", "No session is a member.")
+	p.until(`document.getElementById("group-sessions").hidden`)
+
+	// More members than are shown at once.
+	const many = 53
+	for range many {
+		send(t, dial(t, r.ws), map[string]any{"cmd": "add_group", "group_id": "crowd"})
+	}
+	if !wait(func() bool { g, err := r.engine.Group(t.Context(), "crowd"); return err == nil && g.Members == many }) {
+		t.Fatal("not all have joined")
+	}
+	p.click("#group-close")
+	p.typeInto("#find-group", "crowd"+kb.Enter)
+	p.until(`document.querySelectorAll("#group-sessions li").length === 50`)
+	p.click("#group-more")
+	p.until(fmt.Sprintf(`new Set([...document.querySelectorAll("#group-sessions button")].map((b) => b.textContent)).size === %d
+		&& document.getElementById("group-more").hidden && document.activeElement.closest("#group-sessions li:nth-child(51)")`, many))
 }
 
 // Names of blanks and line breaks are seen, and mean themselves wherever they are

@@ -62,6 +62,6 @@
 // and boxes that do nothing looked like a server with nobody on it.
 //
 // 2026-11-25: what closes a session or empties a group asks before, in a dialog whose
-// first button is to leave it. A group's members are counted, not listed: the API has no
-// list of them, and to look for them would ask for every session there is.
+// first button is to leave it. A group's members are listed some at a time, and each opens
+// its session.
 package page

@@ -90,7 +90,10 @@ func testShots(s scene) {
 	}
 	s.t.Run("dialogs", func(t *testing.T) {
 		t.Parallel()
-		p, _ := openReal(scene{t, s.browser})
+		p, r := openReal(scene{t, s.browser})
+		for range 60 {
+			send(t, dial(t, r.ws), map[string]any{"cmd": "add_group", "group_id": "crowd"})
+		}
 		p.typeInto("#listen-group", "a room of one's own"+kb.Enter)
 		p.text("#listen-state", "Listening")
 		p.typeInto("#say-message", "Good morning"+kb.Enter)
@@ -98,7 +101,8 @@ func testShots(s scene) {
 		p.typeInto("#sessions-text", kb.Enter)
 		p.until(`document.querySelector("#sessions tbody button")`)
 		p.shots(dir, "sessions")
-		p.click(`#sessions tbody th button`)
+		p.typeInto("#find-group", "a room of one's own"+kb.Enter)
+		p.click("#group-sessions button")
 		p.until(`document.querySelector("#session-groups button")`)
 		p.shots(dir, "dialog-session")
 		p.click("#session-shut")
@@ -108,6 +112,10 @@ func testShots(s scene) {
 		p.click("#session-groups button")
 		p.text("#group-members", "1 member")
 		p.shots(dir, "dialog-group")
+		p.click("#group-close")
+		p.typeInto("#find-group", "crowd"+kb.Enter)
+		p.until(`!document.getElementById("group-more").hidden`)
+		p.shots(dir, "dialog-group-crowd")
 	})
 }
 

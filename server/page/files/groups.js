@@ -2,16 +2,20 @@
 
 import { isPathless, pathOf, Refusal, request } from "./api.js";
 import { ask, said } from "./dialog.js";
-import { count, plural, visibleName } from "./format.js";
+import { count, none, plural, visible, visibleName } from "./format.js";
 import { groupOf, setGroup, startGroupField } from "./groupfield.js";
+import { cell } from "./rows.js";
 
 const $ = (id) => document.getElementById(id);
 
-// startGroups makes the dialog work; join joins a group. What it returns opens the
-// dialog for a name.
-export function startGroups(join) {
+const pageMembers = 50; // shown at a time
+
+// startGroups makes the dialog work; join joins a group, openSession opens a session's
+// dialog. What it returns opens this one for a name.
+export function startGroups(join, openSession) {
   const dialog = $("group"), answer = $("group-answer"), counts = $("group-members");
-  let name = "";
+  const list = $("group-sessions"), more = $("group-more");
+  let name = "", after = "";
 
   const look = async () => {
     const asked = name;
@@ -29,13 +33,53 @@ export function startGroups(join) {
     if (asked === name) counts.textContent = text;
   };
 
+  // who shows the first members, or those behind after.
+  const who = async () => {
+    const asked = name;
+    more.hidden = true;
+    if (after === "") list.hidden = true;
+    if (isPathless(name)) return;
+    let page;
+    try {
+      page = await request("GET", `v1/groups/${pathOf(name)}/members?limit=${pageMembers}${after ? `&after=${encodeURIComponent(after)}` : ""}`);
+    } catch (err) {
+      if (asked === name && !(err instanceof Refusal && err.status === 404)) said(answer, `Its members could not be listed: ${err.message}`, "bad");
+      return;
+    }
+    if (asked !== name) return;
+    const items = page.sessions.map((s) => {
+      const li = document.createElement("li"), button = cell("button", s.id, "link");
+      button.type = "button";
+      button.addEventListener("click", () => {
+        dialog.close();
+        openSession(s.id);
+      });
+      li.append(button, cell("span", visible(s.remote || none), "name whole"));
+      return li;
+    });
+    const first = after === "" ? null : items[0]?.querySelector("button");
+    if (after === "") list.replaceChildren(...items);
+    else list.append(...items);
+    list.hidden = list.children.length === 0;
+    after = page.next ?? "";
+    more.hidden = after === "";
+    first?.focus(); // "More" may be gone
+  };
+
+  const again = () => {
+    after = "";
+    look();
+    who();
+  };
+
   const open = (group) => {
     name = group;
     $("group-name").textContent = visibleName(name);
     counts.textContent = "Counting its members …";
     said(answer, "");
+    list.replaceChildren();
     if (!dialog.open) dialog.showModal();
-    look();
+    again();
   };
 
   $("group-join").addEventListener("click", () => {
@@ -57,8 +101,9 @@ export function startGroups(join) {
     } catch (err) {
       said(answer, err instanceof Refusal && err.status === 404 ? "No session is a member." : `Not done: ${err.message}`, "bad");
     }
-    look();
+    again();
   });
+  more.addEventListener("click", who);
   $("group-close").addEventListener("click", () => dialog.close());
 
   startGroupField($("find-group"));

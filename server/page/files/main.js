@@ -192,9 +192,9 @@ document.addEventListener("visibilitychange", () => {
 });
 
 const { offer, join } = startListen();
-const openGroup = startGroups(join);
+const openSession = startSessions((name) => openGroup(name));
+const openGroup = startGroups(join, openSession);
 startPublish(ask);
-startSessions(openGroup);
 for (const element of document.querySelectorAll(".scroll")) reach(element);
 askForToken(false);
 ask();

@@ -12,7 +12,8 @@ const showGroups = 200; // of one session
 const $ = (id) => document.getElementById(id);
 const seconds = (ns) => duration(ns / 1e9);
 
-// startSessions makes the card and the dialog work; openGroup opens a group's.
+// startSessions makes the card and the dialog work; openGroup opens a group's. What it
+// returns opens the dialog for a session's id.
 export function startSessions(openGroup) {
   const form = $("sessions-find"), text = $("sessions-text"), behind = $("sessions-behind");
   const table = $("sessions"), body = table.tBodies[0], answer = $("sessions-answer"), more = $("sessions-more");
@@ -156,4 +157,5 @@ export function startSessions(openGroup) {
     begin();
   });
   behind.addEventListener("change", begin);
+  return open;
 }
