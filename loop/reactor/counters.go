@@ -37,7 +37,7 @@ type Stats struct {
 	CloseFrames   uint64 `metric:"frames_received_total{opcode=close}"`
 	Upgrades      uint64 `metric:"upgrades_total" help:"Handshakes that became sessions."`
 	// Heads answered with anything but 101.
-	HandshakeErrors  uint64 `metric:"handshake_failures_total{cause=refused}" help:"Handshakes that did not: refused (no proper upgrade), or expired."`
+	HandshakeErrors  uint64 `metric:"handshake_failures_total{cause=refused}" help:"Handshakes that did not: refused (no proper upgrade), expired, or from a page of another origin."`
 	HandshakeExpired uint64 `metric:"handshake_failures_total{cause=expired}" also:"limit_hits_total{limit=handshake_timeout}"`
 	// By AllowOrigin.
 	OriginRefused uint64      `metric:"handshake_failures_total{cause=origin}"`

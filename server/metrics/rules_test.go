@@ -32,7 +32,8 @@ func names(t *testing.T) map[string]bool {
 var (
 	token     = regexp.MustCompile(`"[^"]*"|\[[^\]]*\]|[a-zA-Z_:][a-zA-Z0-9_:]*|[0-9.]+|[=!<>]=|[=!]~|[-+*/(){},<>=]|\s+`)
 	window    = regexp.MustCompile(`^\[([0-9]+[smhd]|\$__rate_interval)\]$`)
-	functions = []string{"sum", "max", "min", "avg", "by", "rate", "increase", "histogram_quantile"}
+	functions = []string{"sum", "max", "min", "avg", "by", "rate", "increase", "histogram_quantile", "time"}
+	operators = []string{"and", "or", "unless"}
 )
 
 // checkQuery is a light parser: it knows tokens and brackets, takes a word before a
@@ -81,6 +82,7 @@ func checkQuery(query string, metrics map[string]bool, labels map[string][]strin
 				if !slices.Contains([]string{"instance", "le"}, word) && !anyHas(labels, word) {
 					return fmt.Errorf("nothing has a label %s", word)
 				}
+			case slices.Contains(operators, word):
 			case next == "(" || next == "by" || word == "by":
 				if !slices.Contains(functions, word) {
 					return fmt.Errorf("%s is no function", word)
@@ -125,17 +127,20 @@ func TestCheckQuery(t *testing.T) {
 	for query, fine := range map[string]bool{
 		`groupcast_connections`: true,
 		`sum by (cause) (rate(groupcast_closes_total{code="1008"}[5m])) > 0`: true,
-		`groupcast_conections`:                      false,
-		`sum(groupcast_connections`:                 false,
-		`sum(groupcast_connections})`:               false,
-		`summ(groupcast_connections)`:               false,
-		`groupcast_closes_total{cod="1008"}`:        false,
-		`sum by (cuase) (groupcast_closes_total)`:   false,
-		`rate(groupcast_closes_total[5])`:           false,
-		`groupcast_publish_to_flush_seconds`:        false,
-		`groupcast_publish_to_flush_seconds_bucket`: true,
-		`groupcast_connections $`:                   false,
-		`1 > 2`:                                     false,
+		`groupcast_conections`:                         false,
+		`sum(groupcast_connections`:                    false,
+		`sum(groupcast_connections})`:                  false,
+		`summ(groupcast_connections)`:                  false,
+		`groupcast_closes_total{cod="1008"}`:           false,
+		`sum by (cuase) (groupcast_closes_total)`:      false,
+		`rate(groupcast_closes_total[5])`:              false,
+		`groupcast_publish_to_flush_seconds`:           false,
+		`groupcast_publish_to_flush_seconds_bucket`:    true,
+		`groupcast_connections $`:                      false,
+		`1 > 2`:                                        false,
+		`groupcast_connections and groupcast_draining`: true,
+		`time() - groupcast_draining`:                  true,
+		`groupcast_connections nor groupcast_draining`: false,
 	} {
 		if err := checkQuery(query, metrics, labelsOf(t)); (err == nil) != fine {
 			t.Errorf("%s: %v", query, err)
@@ -252,5 +257,28 @@ func TestDashboard(t *testing.T) {
 	if board.Title != "groupcast" || board.UID == "" || board.SchemaVersion == 0 || queries < 30 ||
 		len(board.Templating.List) != 2 {
 		t.Errorf("an odd dashboard: %q, %d queries", board.Title, queries)
+	}
+}
+
+// TestLabelValues: what the rules and the dashboard pick out of a metric by a label is
+// something that the label may be.
+func TestLabelValues(t *testing.T) {
+	exposed := text(t, newWorld().sources())
+	picked := regexp.MustCompile(`(groupcast_[a-z_]+)\{([a-z_]+)!?=\\?"([a-z0-9_]+)\\?"`)
+	found := 0
+	for _, name := range []string{"alerts/groupcast.yaml", "grafana/groupcast.json"} {
+		file, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range picked.FindAllStringSubmatch(string(file), -1) {
+			found++
+			if has := regexp.MustCompile(m[1] + `\{[^}]*` + m[2] + `="` + m[3] + `"`); !has.MatchString(exposed) {
+				t.Errorf("%s: no %s has %s=%q", name, m[1], m[2], m[3])
+			}
+		}
+	}
+	if found < 3 {
+		t.Errorf("only %d are looked at", found)
 	}
 }
