@@ -89,6 +89,11 @@ func (c *Client) Status(ctx context.Context) (status monitor.Status, raw json.Ra
 	return status, raw, nil
 }
 
+// History asks for the last two minutes, and for what has happened.
+func (c *Client) History(ctx context.Context) (history monitor.History, err error) {
+	return history, c.call(ctx, http.MethodGet, "/v1/history", nil, &history)
+}
+
 // Session is a session, and the answer that it was read from.
 type Session struct {
 	loop.SessionInfo

@@ -142,6 +142,11 @@ func TestStatus(t *testing.T) {
 			t.Errorf("%v: exit %d, %q", args, code, live.err)
 		}
 	}
+	must(t, env, "reload")
+	p.until("the reload is among what has happened", func() bool {
+		text := must(t, env, "status")
+		return strings.Contains(text, "WHAT HAS HAPPENED") && strings.Contains(text, "settings reloaded")
+	})
 	// And until the server has gone.
 	live := launch(t, env, "status", "-d")
 	live.until("one of them", func() bool { return strings.Contains(live.out.String(), "state: ok") })

@@ -55,7 +55,12 @@ func askStatus(ctx context.Context, client *control.Client, asJSON bool, p paper
 	if asJSON {
 		return jsonLine(raw), nil
 	}
-	return p.writeStatus(s, time.Local), nil
+	// A server that is older than this program has no history, and a status all the same.
+	history, err := client.History(ctx)
+	if err != nil && ctx.Err() != nil {
+		return "", err
+	}
+	return p.writeStatus(s, history.Events, time.Local), nil
 }
 
 // repeat prints one snapshot after the other.

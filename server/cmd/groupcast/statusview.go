@@ -8,8 +8,8 @@ import (
 	"groupcast/server/monitor"
 )
 
-// writeStatus writes a snapshot for a person, with times in zone.
-func (p paper) writeStatus(s monitor.Status, zone *time.Location) string {
+// writeStatus writes a snapshot and what has happened for a person, with times in zone.
+func (p paper) writeStatus(s monitor.Status, events []monitor.Event, zone *time.Location) string {
 	var b strings.Builder
 	columns, rows := reactorTable(s)
 	widths := p.arrange(columns, rows, nil)
@@ -19,6 +19,11 @@ func (p paper) writeStatus(s monitor.Status, zone *time.Location) string {
 
 	p.writeRule(&b, "GROUPCAST STATUS", wide)
 	p.writeOverview(&b, s, zone)
+	if len(events) > 0 {
+		happened, eventRows := eventTable(s, events, zone)
+		p.writeRule(&b, "WHAT HAS HAPPENED", wide)
+		p.writeTable(&b, happened, p.arrange(happened, eventRows, nil), eventRows)
+	}
 	p.writeRule(&b, "LISTENERS", wide)
 	p.writeTable(&b, doors, doorWidths, doorRows)
 	p.writeBridges(&b, s)
@@ -134,7 +139,7 @@ func reactorTable(s monitor.Status) (columns []column, rows [][]cell) {
 		{title: "behind", right: true, rank: 9},
 		{title: "ring", right: true, rank: 4},
 		{title: "p50", right: true, rank: 10},
-		{title: "p99", right: true, rank: 7},
+		{title: "p99", right: true, rank: 1},
 		{title: "busy", right: true},
 		{title: "state"},
 	}

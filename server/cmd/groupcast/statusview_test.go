@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -105,18 +106,19 @@ func TestStatusGolden(t *testing.T) {
 		[]monitor.Listener{{Kind: monitor.KindWebSocket, Address: "0.0.0.0:1234", State: monitor.ListenerClosed}}
 	for name, c := range map[string]struct {
 		status monitor.Status
+		events []monitor.Event
 		paper  paper
 	}{
-		"status.txt":          {busy(), paper{}},
-		"status-idle.txt":     {idle, paper{}},
-		"status-stalled.txt":  {stalled, paper{width: 132, colour: true}},
-		"status-draining.txt": {draining, paper{width: 80, colour: true}},
-		"status-100.txt":      {busy(), paper{width: 100}},
-		"status-80.txt":       {busy(), paper{width: 80}},
-		"status-40.txt":       {busy(), paper{width: 40}},
-		"status-20.txt":       {busy(), paper{width: 20}},
+		"status.txt":          {busy(), happened(busy()), paper{}},
+		"status-idle.txt":     {idle, nil, paper{}},
+		"status-stalled.txt":  {stalled, happened(stalled)[:3], paper{width: 132, colour: true}},
+		"status-draining.txt": {draining, nil, paper{width: 80, colour: true}},
+		"status-100.txt":      {busy(), happened(busy())[3:], paper{width: 100}},
+		"status-80.txt":       {busy(), happened(busy()), paper{width: 80}},
+		"status-40.txt":       {busy(), happened(busy()), paper{width: 40}},
+		"status-20.txt":       {busy(), happened(busy()), paper{width: 20}},
 	} {
-		got := c.paper.writeStatus(c.status, time.UTC)
+		got := c.paper.writeStatus(c.status, c.events, time.UTC)
 		golden(t, name, got)
 		for line := range strings.SplitSeq(got, "\n") {
 			if width := runewidth.StringWidth(unpainted(line)); c.paper.width > 0 && width > c.paper.width {
@@ -129,6 +131,42 @@ func TestStatusGolden(t *testing.T) {
 				t.Fatalf("%s: %q gets through", name, r)
 			}
 		}
+	}
+}
+
+// happened is what may have happened to a server, some of it by names that mean it ill.
+func happened(s monitor.Status) []monitor.Event {
+	event := func(kind, cause string, n uint64, ago, lasted time.Duration) monitor.Event {
+		to := s.TakenAt.Add(-ago)
+		return monitor.Event{Kind: kind, Cause: cause, From: to.Add(-lasted), To: to, Count: n}
+	}
+	return []monitor.Event{
+		event(monitor.EventSlowReaders, "", 1, 0, 0),
+		event(monitor.EventStalled, "1", 0, 4*time.Second, 9*time.Second),
+		event(monitor.EventReload, "--log-level \x1b[31m", 0, time.Minute, 0),
+		event(monitor.EventRefused, "connections_per_ip", 1234, 25*time.Minute, 7*time.Second),
+		event("of the future", "", 7, 30*time.Hour, 0),
+		event(monitor.EventDraining, "", 0, 31*time.Hour, 0), // one too many
+	}
+}
+
+// TestEventWords: every kind of event that the monitor has is said in words.
+func TestEventWords(t *testing.T) {
+	source, err := os.ReadFile("../../monitor/history.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := regexp.MustCompile(`(?m)^\tEvent\w+ += "(\w+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(kinds) < 15 {
+		t.Fatalf("only %d kinds are found", len(kinds))
+	}
+	for _, kind := range kinds {
+		if eventWords[kind[1]].one == "" {
+			t.Errorf("no words for %s", kind[1])
+		}
+	}
+	if len(eventWords) != len(kinds) {
+		t.Errorf("words for %d kinds, and there are %d", len(eventWords), len(kinds))
 	}
 }
 
