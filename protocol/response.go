@@ -29,11 +29,14 @@ var (
 	badUpgrade    = answer{status: 400, body: "handshake: Upgrade must be a list of protocols\n"}
 	badKey        = answer{status: 400, body: "handshake: Sec-WebSocket-Key must be 16 bytes in base64\n"}
 	noVersion     = answer{status: 400, body: "handshake: Sec-WebSocket-Version is missing\n"}
-	notWebSocket  = answer{status: 426, fields: upgradeFields, body: "this is a WebSocket port: connect with ws:// or wss://\n"}
-	wrongVersion  = answer{status: 426, fields: upgradeFields, body: "this server speaks WebSocket version 13\n"}
-	timedOut      = answer{status: 408, body: "the request took too long\n"}
-	forbidden     = answer{status: 403, body: "pages of this origin may not connect here\n"}
-	tooLarge      = answer{status: 431, body: "the request head is too large\n"}
+	notWebSocket  = answer{
+		status: 426, fields: upgradeFields,
+		body: "this is a WebSocket port: connect with ws:// or wss://\n",
+	}
+	wrongVersion = answer{status: 426, fields: upgradeFields, body: "this server speaks WebSocket version 13\n"}
+	timedOut     = answer{status: 408, body: "the request took too long\n"}
+	forbidden    = answer{status: 403, body: "pages of this origin may not connect here\n"}
+	tooLarge     = answer{status: 431, body: "the request head is too large\n"}
 )
 
 // AppendTimeout appends a whole response 408: the request did not come in time.

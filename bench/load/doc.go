@@ -14,6 +14,6 @@
 //     Hence it is for Linux only.
 //
 // Reading order: payload.go and ledger.go (what is checked), frame.go (the wire), plan.go (who is in which group),
-// loop.go, conn.go, secure.go (TLS) and publisher.go (one thread's world), run.go (the phases), meter.go (the server's CPU and memory),
-// scenario.go (what can be run), compare.go (several servers in turn).
+// loop.go, conn.go, secure.go (TLS) and publisher.go (one thread's world), run.go (the phases),
+// meter.go (the server's CPU and memory), scenario.go (what can be run), compare.go (several servers in turn).
 package main

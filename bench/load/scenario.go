@@ -132,7 +132,10 @@ type storm struct {
 }
 
 func (s *storm) options() (options, error) {
-	o := options{common: s.common, scenario: "storm", closeWhenReady: s.Close || s.Healthz, healthz: s.Healthz, size: stampBytes}
+	o := options{
+		common: s.common, scenario: "storm", closeWhenReady: s.Close || s.Healthz, healthz: s.Healthz,
+		size: stampBytes,
+	}
 	if s.Connections < 1 || s.Groups < 1 {
 		return o, errors.New("storm needs connections and groups")
 	}

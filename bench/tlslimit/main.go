@@ -65,7 +65,10 @@ func run(port int, plain, onlyHTTP bool) error {
 	}
 	if onlyHTTP {
 		s := &http.Server{
-			Handler:           http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }),
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_,
+					_ = io.WriteString(w, "ok\n")
+			}),
 			ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0),
 		}
 		return s.Serve(ln)

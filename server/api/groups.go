@@ -71,11 +71,11 @@ func (a *API) getGroup(ctx context.Context, name string) (loop.GroupInfo, *probl
 }
 
 type membersQuery struct {
-	group string
 	sessionsQuery
+	group string
 }
 
-func membersQueryOf(v *parameters) membersQuery { return membersQuery{groupOf(v), sessionsQueryOf(v)} }
+func membersQueryOf(v *parameters) membersQuery { return membersQuery{sessionsQueryOf(v), groupOf(v)} }
 
 func (a *API) listMembers(ctx context.Context, q membersQuery) (page sessionsPage, p *problem) {
 	ctx, cancel := a.queried(ctx)

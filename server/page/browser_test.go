@@ -392,7 +392,6 @@ func testGoneAndBack(s scene) {
 	points := eval[int](p, `+document.querySelector("#chart-sessions svg").dataset.points`)
 	b.change(func(b *backend) { b.gone = false })
 	p.text("#state", "ok")
-	// The browser asks for the icon when it likes, which may be while nobody answers.
 	p.until(`document.getElementById("notice").hidden && !document.title.includes("unreachable")`)
 	p.until(fmt.Sprintf(`document.querySelector("#chart-sessions svg").dataset.points >= %d`, points+2))
 	p.until(`document.querySelector("#chart-sessions svg").dataset.gaps >= 1`)

@@ -38,7 +38,9 @@ var eventWords = map[string]struct {
 // eventTable lists what has happened last, if anything has.
 func eventTable(s monitor.Status, events []monitor.Event, zone *time.Location) (columns []column, rows [][]cell) {
 	columns = []column{
-		{title: "at"}, {title: "ago", right: true, rank: 2}, {title: "for", right: true, rank: 1},
+		{title: "at"},
+		{title: "ago", right: true, rank: 2},
+		{title: "for", right: true, rank: 1},
 		{title: "what", least: 16},
 	}
 	for _, e := range events[:min(shownEvents, len(events))] {

@@ -40,7 +40,8 @@ func TestReadmeExamples(t *testing.T) {
 			t.Errorf("%s: there is no such command", line)
 		}
 		for _, word := range words[2:] {
-			if flag := strings.TrimLeft(word, "["); strings.HasPrefix(flag, "-") && flag != "-" && !listsFlag(p.out.String(), flag) {
+			if flag := strings.TrimLeft(word, "["); strings.HasPrefix(flag, "-") && flag != "-" &&
+				!listsFlag(p.out.String(), flag) {
 				t.Errorf("%s: no flag %s in\n%s", line, word, p.out)
 			}
 		}
@@ -92,7 +93,8 @@ func TestInstall(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if said, err := exec.Command(filepath.Join(dest, "opt/a b/bin/groupcast")).Output(); err != nil || string(said) != "built\n" {
+	said, err := exec.Command(filepath.Join(dest, "opt/a b/bin/groupcast")).Output()
+	if err != nil || string(said) != "built\n" {
 		t.Errorf("what was installed says %q, %v", said, err)
 	}
 }
