@@ -7,6 +7,7 @@
 //	quota/    how many there may be of something, by key
 //	accept/   taking connections from listeners, and refusing them politely
 //	ration/   log lines that peers cause: once in a while, and short
+//	pattern/  which names are meant: exact ones, and beginnings
 //	leak/     for tests: nothing is left behind
 //	wait/     for tests: waiting for the thing itself
 //

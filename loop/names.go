@@ -29,6 +29,8 @@ type (
 	Session = reactor.Session
 	// Identity is who a session's peer is known to be; see reactor.Identity.
 	Identity = reactor.Identity
+	// Grants are what an Identity may do.
+	Grants = reactor.Grants
 	// SessionInfo is what is known of one session.
 	SessionInfo = reactor.SessionInfo
 	// Membership is a session in a group; see reactor.Membership.

@@ -6,6 +6,7 @@
 //   - settings: the table of all settings; options.go: what becomes of them
 //   - road.go: TLS and the PROXY protocol, between accepting and a loop
 //   - door: addresses, listeners, unix sockets; who has a port
+//   - token: who a client is and what it may do, by the token that it brings
 //   - check.go: what can be known before a start
 //   - nofile.go: how many connections the machine allows
 //   - program.go, server.go: Start, Leave, Drain, Close

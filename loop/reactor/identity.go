@@ -1,8 +1,22 @@
 package reactor
 
-// Identity is who a session's peer is known to be. It never changes: sessions, and those
-// who ask about them, share it, and a session whose peer becomes known as another user gets another one.
-// A session without one is anonymous.
+import "groupcast/loop/pattern"
+
+// Identity is who a session's peer is known to be, and what it may do. It never changes:
+// sessions, and those who ask about them, share it, and a session whose peer becomes known as
+// another user gets another one. A session without one is anonymous.
 type Identity struct {
 	User string
+	// Expires is when it is over, in seconds since 1970; 0: never.
+	Expires int64
+	// Grants are what it may do, shared by all to whom the same is granted; nil: everything.
+	Grants *Grants
+}
+
+// Grants say into which groups a session may go and to which it may send. They never
+// change.
+type Grants struct {
+	Join, Publish pattern.Set
+	// Groups are those that it joins before its first command. Join has them as well.
+	Groups []string
 }

@@ -27,6 +27,7 @@ type cli struct {
 	Connections connectionsFlags `cmd:"" help:"List the sessions of a running server, and the connections to its Channel server."`
 	Queues      queuesFlags      `cmd:"" help:"List or empty the queues of a running Channel server."`
 	Publish     publishFlags     `cmd:"" help:"Send a message to a group of a running server."`
+	Token       tokenFlags       `cmd:"" help:"Make a token for a client, to try things out."`
 	Version     struct{}         `cmd:"" help:"Print the version."`
 
 	command string // the one that was chosen
@@ -97,6 +98,17 @@ type publishFlags struct {
 
 	Group   string `arg:"" help:"The group."`
 	Message string `arg:"" help:"The message; - is standard input, as it is, to its end."`
+}
+
+type tokenFlags struct {
+	KeyFile  string        `name:"token-key-file" env:"-" required:"" placeholder:"FILE" help:"The secret, or the PEM file with a private key, to sign it with."`
+	Sub      string        `name:"sub" env:"-" required:"" placeholder:"USER" help:"The user."`
+	Join     []string      `name:"join" env:"-" sep:"none" placeholder:"PATTERN" help:"Groups that may be joined: a name, or its beginning and a * behind it. Repeat it for several."`
+	Publish  []string      `name:"publish" env:"-" sep:"none" placeholder:"PATTERN" help:"Groups that may be sent to, likewise."`
+	Groups   []string      `name:"groups" env:"-" sep:"none" placeholder:"GROUP" help:"Joined at once. Repeat it for several."`
+	TTL      time.Duration `name:"ttl" env:"-" default:"1h" placeholder:"TIME" help:"How long it is good for."`
+	Issuer   string        `name:"issuer" env:"-" placeholder:"ISS" help:"Its iss."`
+	Audience string        `name:"audience" env:"-" placeholder:"AUD" help:"Its aud."`
 }
 
 const (

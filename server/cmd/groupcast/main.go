@@ -5,6 +5,7 @@
 //	groupcast stop [-g] | restart [-g] [-d] | reload
 //	groupcast status [-d] | connections | queues
 //	groupcast publish GROUP MESSAGE
+//	groupcast token --token-key-file FILE --sub USER
 //	groupcast version | help [COMMAND]
 //
 // # Reading order
@@ -13,6 +14,7 @@
 //   - start.go, processors.go: the server's life; daemon.go: in the background
 //   - connect.go: which running server is meant
 //   - stop.go, restart.go, resources.go, reload.go, publish.go: telling it something
+//   - token.go: a token to try things out with
 //   - status.go, statusview.go, screen.go, connections.go, queues.go: looking at it
 //   - table.go, text.go: how that is written
 package main
@@ -92,6 +94,8 @@ func (c *cli) run(stdout, stderr io.Writer) error {
 		return queues(ctx, c.Queues, stdout)
 	case "publish":
 		return publish(ctx, c.Publish, os.Stdin, stdout)
+	case "token":
+		return makeToken(ctx, c.Token, stdout)
 	case "version":
 		return version(stdout)
 	}

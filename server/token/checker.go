@@ -1,0 +1,259 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"groupcast/loop/ration"
+)
+
+const (
+	// DefaultMaxBytes is what a token may have: it comes in a request head of 8 KiB.
+	DefaultMaxBytes = 4 << 10
+	// Skew is how far another machine's clock may be from ours.
+	Skew = 30 * time.Second
+	// MaxSources bounds the files and key servers.
+	MaxSources = 64
+	// firstKeys is how long a start waits for key servers.
+	firstKeys = 2 * time.Second
+)
+
+// Options are where keys come from, and what is wanted of a token.
+type Options struct {
+	KeyFiles []string // secrets and PEM files, for tokens of every issuer that is not in Issuers
+	JWKS     []string // key sets, likewise: files, and addresses of key servers
+	Issuers  []string // ISSUER=SOURCE: tokens with that iss are checked with the keys of SOURCE alone
+	Audience []string // one of these is in a token's aud; none: aud is not looked at
+	MaxBytes int      // of one token; 0: DefaultMaxBytes
+	Log      *slog.Logger
+}
+
+// Configured reports whether there are keys: whether tokens mean anything.
+func (o *Options) Configured() bool { return len(o.KeyFiles)+len(o.JWKS)+len(o.Issuers) > 0 }
+
+// Checker checks tokens. Another configuration is another Checker.
+// Owner: whoever closes it; every method may be called by any goroutine.
+type Checker struct {
+	o          Options
+	rings      map[string]*ring // by iss
+	anyone     *ring            // for every other iss; nil: nobody else's are taken
+	sources    []*source
+	parser     *jwt.Parser
+	identities *identities
+	log        *ration.Logger
+
+	life    context.Context
+	end     context.CancelFunc
+	running sync.WaitGroup
+
+	accepted atomic.Uint64
+	refused  [Reasons]atomic.Uint64
+}
+
+// New is a Checker whose files have been read, and whose key servers have been asked, for two
+// seconds at most: one that does not answer is asked again, and its keys are those that
+// before had of it. before may be nil, and is closed by the caller afterwards. The errors
+// are for the operator.
+func New(o Options, before *Checker) (*Checker, error) {
+	if o.MaxBytes == 0 {
+		o.MaxBytes = DefaultMaxBytes
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &Checker{o: o, rings: make(map[string]*ring), identities: newIdentities(), log: ration.New(o.Log)}
+	c.life, c.end = context.WithCancel(context.Background())
+	options := []jwt.ParserOption{
+		jwt.WithValidMethods(algorithms), jwt.WithStrictDecoding(), jwt.WithLeeway(Skew),
+	}
+	if len(o.Audience) > 0 {
+		options = append(options, jwt.WithAudience(o.Audience...))
+	}
+	c.parser = jwt.NewParser(options...)
+	if err := c.open(); err != nil {
+		c.end()
+		return nil, err
+	}
+	if before != nil {
+		c.adopt(before)
+	}
+	if err := c.start(); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// open makes the rings and their sources, and reads nothing.
+func (c *Checker) open() error {
+	var errs []error
+	for _, path := range c.o.KeyFiles {
+		c.anyone = c.add(c.anyone, fileSource(path, false))
+	}
+	for _, text := range c.o.JWKS {
+		s, err := sourceOf(text, true)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--token-jwks: %w", err))
+			continue
+		}
+		c.anyone = c.add(c.anyone, s)
+	}
+	for _, text := range c.o.Issuers {
+		iss, from, ok := strings.Cut(text, "=")
+		if !ok || iss == "" || from == "" {
+			errs = append(errs, errors.New("--token-issuer: wants ISSUER=FILE or ISSUER=URL"))
+			continue
+		}
+		s, err := sourceOf(from, false)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--token-issuer: %w", err))
+			continue
+		}
+		c.rings[iss] = c.add(c.rings[iss], s)
+	}
+	if n := len(c.sources); n > MaxSources {
+		errs = append(errs, fmt.Errorf("token keys: wants %d files and key servers at most, got %d", MaxSources, n))
+	}
+	return errors.Join(errs...)
+}
+
+func sourceOf(text string, jwks bool) (*source, error) {
+	if !isURL(text) {
+		return fileSource(text, jwks), nil
+	}
+	u, err := checkURL(text)
+	if err != nil {
+		return nil, err
+	}
+	return urlSource(u), nil
+}
+
+func (c *Checker) add(r *ring, s *source) *ring {
+	if r == nil {
+		r = &ring{}
+	}
+	s.report = c.report
+	r.sources = append(r.sources, s)
+	c.sources = append(c.sources, s)
+	return r
+}
+
+// adopt takes over what another Checker has got from key servers, who its users are, and what
+// it has counted.
+func (c *Checker) adopt(before *Checker) {
+	c.identities = before.identities
+	c.accepted.Store(before.accepted.Load())
+	for i := range c.refused {
+		c.refused[i].Store(before.refused[i].Load())
+	}
+	for _, s := range c.sources {
+		for _, old := range before.sources {
+			if s.address == "" || s.address != old.address {
+				continue
+			}
+			s.keys.Store(old.keys.Load())
+			s.readAt.Store(old.readAt.Load())
+			s.reads.Store(old.reads.Load())
+			s.failures.Store(old.failures.Load())
+		}
+	}
+}
+
+// start reads everything for the first time, and again from then on.
+func (c *Checker) start() error {
+	var errs []error
+	ctx, cancel := context.WithTimeout(c.life, firstKeys)
+	defer cancel()
+	var asked sync.WaitGroup
+	for _, s := range c.sources {
+		if s.remote() {
+			asked.Go(func() { _ = s.refresh(ctx, c.life, 0) }) // reported
+			continue
+		}
+		if err := s.refresh(c.life, c.life, 0); err != nil {
+			errs = append(errs, fmt.Errorf("token keys %s: %w", s.name, err))
+			continue
+		}
+		for _, warning := range warnings(s.name, s.all()) {
+			c.log.Warn("token keys are less secret than they should be", "from", s.name, "warning", warning)
+		}
+	}
+	asked.Wait()
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	for _, s := range c.sources {
+		c.running.Go(func() { s.watch(c.life) })
+	}
+	return nil
+}
+
+// report tells the log what became of reading keys.
+func (c *Checker) report(s *source, before, err error) {
+	switch {
+	case err != nil && s.keys.Load() == nil:
+		c.log.Warn("token keys cannot be had, and there are none yet", "from", s.name, "error", err)
+	case err != nil:
+		c.log.Warn("token keys cannot be read anew, the old ones stay in force", "from", s.name, "error", err)
+	case before != nil:
+		c.o.Log.Info("token keys can be had again", "from", s.name, "keys", len(s.all()))
+	}
+}
+
+// Close ends all that reads keys, and waits for it. Check goes on with the keys that there
+// are. It may be called twice.
+func (c *Checker) Close() {
+	c.end()
+	for _, s := range c.sources {
+		s.wait()
+	}
+	c.running.Wait()
+}
+
+// MaxBytes is how long a token may be.
+func (c *Checker) MaxBytes() int { return c.o.MaxBytes }
+
+// Stats is what a Checker has counted.
+type Stats struct {
+	Accepted uint64
+	Refused  [Reasons]uint64
+	Sources  []SourceStats
+}
+
+// SourceStats is what is known of a file or a key server.
+type SourceStats struct {
+	Name     string // without what may be secret in an address
+	Keys     int
+	Reads    uint64
+	Failures uint64
+	ReadAt   int64 // when it was last read well, in seconds since 1970; 0: never
+}
+
+// Stats is what was counted so far.
+func (c *Checker) Stats() Stats {
+	st := Stats{Accepted: c.accepted.Load()}
+	for i := range c.refused {
+		st.Refused[i] = c.refused[i].Load()
+	}
+	for _, s := range c.sources {
+		st.Sources = append(st.Sources, SourceStats{
+			Name: s.name, Keys: len(s.all()), Reads: s.reads.Load(), Failures: s.failures.Load(), ReadAt: s.readAt.Load(),
+		})
+	}
+	return st
+}
+
+// Count counts a refusal that Check has not made: that of Find.
+func (c *Checker) Count(f *RefusedError) { c.refused[f.Reason].Add(1) }
+
+func tooLarge(most, got int) string {
+	return fmt.Sprintf("wants a token of %d bytes at most, got %d", most, got)
+}

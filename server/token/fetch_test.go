@@ -1,0 +1,295 @@
+package token
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"groupcast/loop/wait"
+)
+
+// keyServer answers with what it is told to.
+type keyServer struct {
+	*httptest.Server
+	asked  atomic.Int64
+	answer atomic.Pointer[http.HandlerFunc]
+}
+
+func newKeyServer(tb testing.TB, first http.HandlerFunc) *keyServer {
+	tb.Helper()
+	s := &keyServer{}
+	s.answer.Store(&first)
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.asked.Add(1)
+		(*s.answer.Load())(w, r)
+	}))
+	tb.Cleanup(s.Close)
+	return s
+}
+
+func (s *keyServer) now(h http.HandlerFunc) { s.answer.Store(&h) }
+
+func serves(set []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(set) }
+}
+
+// edKey is a key of its own with a kid.
+func edKey(tb testing.TB, kid string) (private ed25519.PrivateKey, public json.RawMessage) {
+	tb.Helper()
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return private, jwk(tb, kid, private.Public())
+}
+
+func withKid(kid string) map[string]any { return map[string]any{"kid": kid} }
+
+// soon lets the next unknown kid have the keys fetched, as if time had passed.
+func (c *Checker) soon() {
+	for _, s := range c.sources {
+		s.mu.Lock()
+		s.tried = time.Time{}
+		s.mu.Unlock()
+	}
+}
+
+func TestKeyServer(t *testing.T) {
+	private, public := edKey(t, "one")
+	server := newKeyServer(t, serves(keySet(t, public)))
+	c := newChecker(t, Options{JWKS: []string{server.URL + "/keys?tenant=secret"}})
+	accept(t, c, sign(t, edDSA, private, withKid("one"), good(nil)))
+	st := c.Stats().Sources[0]
+	if server.asked.Load() != 1 || st.Keys != 1 || st.Reads != 1 || st.ReadAt == 0 || st.Name != server.URL+"/keys" {
+		t.Errorf("asked %d times, counted %+v", server.asked.Load(), st)
+	}
+}
+
+// While the key server does not answer well, the old keys stay, and all is counted and
+// logged.
+func TestAnswersThatAreRefused(t *testing.T) {
+	private, public := edKey(t, "one")
+	many := make([]json.RawMessage, 10_000)
+	for i := range many { // small ones, which are not over the limit of bytes
+		many[i] = []byte(`{}`)
+	}
+	elsewhere := newKeyServer(t, serves(keySet(t, public)))
+	endless := func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, `{"keys":[`)
+		for r.Context().Err() == nil {
+			_, _ = io.WriteString(w, strings.Repeat(`{"kty":"x"},`, 1000))
+		}
+	}
+	for name, one := range map[string]struct {
+		answer http.HandlerFunc
+		want   string
+	}{
+		"10 MB":       {serves(bytes.Repeat([]byte(" "), 10<<20)), "wants a key set of 1048576 bytes at most"},
+		"10,000 keys": {serves(keySet(t, many...)), "wants a key set of 1 to 256 keys, got 10000"},
+		"endless":     {endless, "wants a key set of 1048576 bytes at most"},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL, http.StatusFound)
+		}, "wants status 200, got 302"},
+		"error": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "wants status 200, got 500"},
+		"page":  {serves([]byte("<html>")), `wants a JSON Web Key set: {"keys":[..]}`},
+		"empty": {serves(nil), `wants a JSON Web Key set: {"keys":[..]}`},
+		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			_, _ = io.WriteString(w, `{"keys":[]`)
+		}, "unexpected EOF"},
+		"large header": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X", strings.Repeat("x", 128<<10))
+		}, "exceeded"},
+		"no keys of use": {
+			serves([]byte(`{"keys":[{"kty":"oct","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]}`)),
+			"is a secret, which nobody publishes",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var logged bytes.Buffer
+			server := newKeyServer(t, serves(keySet(t, public)))
+			c := newChecker(t, Options{
+				JWKS: []string{server.URL + "/keys?key=planted"}, Log: slog.New(slog.NewTextHandler(&logged, nil)),
+			})
+			server.now(one.answer)
+			err := c.sources[0].refresh(t.Context(), c.life, 0)
+			if err == nil || !strings.Contains(err.Error(), one.want) {
+				t.Errorf("got %v, want %s", err, one.want)
+			}
+			accept(t, c, sign(t, edDSA, private, withKid("one"), good(nil)))
+			if st := c.Stats().Sources[0]; st.Failures != 1 || st.Keys != 1 {
+				t.Errorf("counted %+v", st)
+			}
+			if s := logged.String(); !strings.Contains(s, "the old ones stay in force") || strings.Contains(s, "planted") {
+				t.Errorf("logged %s", s)
+			}
+		})
+	}
+	if n := elsewhere.asked.Load(); n != 0 {
+		t.Errorf("a redirect was followed %d times", n)
+	}
+}
+
+func TestUnreachableKeyServer(t *testing.T) {
+	private, public := edKey(t, "one")
+	server := newKeyServer(t, serves(keySet(t, public)))
+	url := server.URL
+	server.Close()
+	var logged bytes.Buffer
+	c := newChecker(t, Options{JWKS: []string{url}, Log: slog.New(slog.NewTextHandler(&logged, nil))})
+	text := sign(t, edDSA, private, withKid("one"), good(nil))
+	refuse(t, c, text, Unavailable)
+	s := logged.String()
+	if !strings.Contains(s, "cannot be had, and there are none yet") || !strings.Contains(s, "refused") {
+		t.Errorf("logged %s", s)
+	}
+	// Tokens do not wait for it, one after the other.
+	reads := c.Stats().Sources[0].Reads
+	for range 100 {
+		refuse(t, c, text, Unavailable)
+	}
+	if got := c.Stats().Sources[0].Reads; got != reads {
+		t.Errorf("read %d times, was %d", got, reads)
+	}
+	// Another configuration has the keys that this one had, where the server is the same.
+	keys, err := parseJWKS(keySet(t, public), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.sources[0].keys.Store(&keys)
+	c.Close()
+	next, err := New(Options{JWKS: []string{url}, Audience: nil}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Close()
+	accept(t, next, text)
+	if got := next.Stats(); got.Refused[Unavailable] != 101 {
+		t.Errorf("what was counted is forgotten: %+v", got)
+	}
+}
+
+// The issuer has a new key: the first token that has its kid finds it.
+func TestRotation(t *testing.T) {
+	oldKey, oldPublic := edKey(t, "old")
+	newKey, newPublic := edKey(t, "new")
+	server := newKeyServer(t, serves(keySet(t, oldPublic)))
+	c := newChecker(t, Options{JWKS: []string{server.URL}})
+	accept(t, c, sign(t, edDSA, oldKey, withKid("old"), good(nil)))
+	server.now(serves(keySet(t, newPublic)))
+	text := sign(t, edDSA, newKey, withKid("new"), good(nil))
+	refuse(t, c, text, UnknownKey) // not so soon
+	if n := server.asked.Load(); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+	c.soon()
+	accept(t, c, text)
+	refuse(t, c, sign(t, edDSA, oldKey, withKid("old"), good(nil)), UnknownKey)
+	// A kid that is claimed by a token of another algorithm is known.
+	c.soon()
+	n := server.asked.Load()
+	refuse(t, c, sign(t, hs256, theSecret, withKid("new"), good(nil)), Algorithm)
+	if server.asked.Load() != n {
+		t.Error("the key server is asked for a kid that is there")
+	}
+}
+
+func TestKeysReplacedWhileManyWait(t *testing.T) {
+	const clients = 1000
+	oldKey, oldPublic := edKey(t, "old")
+	newKey, newPublic := edKey(t, "new")
+	server := newKeyServer(t, serves(keySet(t, oldPublic)))
+	c := newChecker(t, Options{JWKS: []string{server.URL}})
+	c.soon()
+	goOn := make(chan struct{})
+	server.now(func(w http.ResponseWriter, _ *http.Request) {
+		<-goOn
+		_, _ = w.Write(keySet(t, oldPublic, newPublic))
+	})
+	fresh, stale := sign(t, edDSA, newKey, withKid("new"), good(nil)), sign(t, edDSA, oldKey, withKid("old"), good(nil))
+	var all sync.WaitGroup
+	var taken, waiting atomic.Int64
+	for range clients {
+		all.Go(func() {
+			waiting.Add(1)
+			if _, err := c.Check(t.Context(), fresh); err == nil {
+				taken.Add(1)
+			}
+		})
+	}
+	wait.Until(t, "the key server to be asked", func() bool {
+		return server.asked.Load() == 2 && waiting.Load() == clients
+	})
+	for range 100 {
+		accept(t, c, stale) // these wait for nobody
+	}
+	close(goOn)
+	all.Wait()
+	if taken.Load() != clients || server.asked.Load() != 2 {
+		t.Errorf("%d of %d taken, the key server was asked %d times", taken.Load(), clients, server.asked.Load())
+	}
+}
+
+// A flood of invented kids costs the key server one request, and waits for nothing.
+func TestInventedKids(t *testing.T) {
+	private, public := edKey(t, "one")
+	server := newKeyServer(t, serves(keySet(t, public)))
+	c := newChecker(t, Options{JWKS: []string{server.URL}})
+	c.soon()
+	for i := range 200 {
+		refuse(t, c, sign(t, edDSA, private, withKid(fmt.Sprint("kid", i)), good(nil)), UnknownKey)
+	}
+	if n := server.asked.Load(); n != 2 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+// A key server that never answers holds nobody beyond his own deadline, and no Close.
+func TestSilentKeyServer(t *testing.T) {
+	private, public := edKey(t, "one")
+	server := newKeyServer(t, serves(keySet(t, public)))
+	c := newChecker(t, Options{JWKS: []string{server.URL}})
+	c.soon()
+	server.now(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Check(ctx, sign(t, edDSA, private, withKid("two"), good(nil)))
+		done <- err
+	}()
+	wait.Until(t, "the key server to be asked", func() bool { return server.asked.Load() == 2 })
+	cancel()
+	if err := <-done; err == nil {
+		t.Error("taken")
+	}
+	accept(t, c, sign(t, edDSA, private, withKid("one"), good(nil)))
+	c.Close()
+}
+
+func TestAddressesOfKeyServers(t *testing.T) {
+	for text, ok := range map[string]bool{
+		"https://idp.example/keys": true, "http://127.0.0.1:8080/keys": true, "http://[::1]/keys": true,
+		"http://localhost/keys": true, "http://idp.example/keys": false, "http://10.0.0.1/": false, "https://": false,
+		"https:///keys": false, "https://idp.example/#x": false, "http://localhost.example/": false, "https://a b/": false,
+		"https://user:planted@%zz/": false,
+	} {
+		_, err := checkURL(text)
+		if (err == nil) != ok {
+			t.Errorf("%s: %v", text, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "planted") {
+			t.Error("the error repeats a password")
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package token
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/MicahParks/jwkset"
+)
+
+// isObject reports whether data looks like a JSON object, which no secret should.
+func isObject(data []byte) bool {
+	data = bytes.TrimSpace(data)
+	return len(data) > 1 && data[0] == '{' && data[len(data)-1] == '}'
+}
+
+// parseJWKS reads a JSON Web Key set (RFC 7517). Keys that cannot be used here are left out;
+// one at least can. secrets says whether symmetric keys count, which somebody who publishes
+// one has published by mistake.
+func parseJWKS(data []byte, secrets bool) ([]key, error) {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(data, &set); err != nil {
+		return nil, errors.New(`wants a JSON Web Key set: {"keys":[..]}`)
+	}
+	if len(set.Keys) == 0 || len(set.Keys) > MaxKeys {
+		return nil, fmt.Errorf("wants a key set of 1 to %d keys, got %d", MaxKeys, len(set.Keys))
+	}
+	var keys []key
+	var first error
+	for _, raw := range set.Keys {
+		k, err := parseJWK(raw, secrets)
+		if err != nil {
+			if first == nil {
+				first = err
+			}
+			continue
+		}
+		keys = append(keys, k)
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("wants a key that can be used, got none in %d; the first: %w", len(set.Keys), first)
+	}
+	return keys, nil
+}
+
+func parseJWK(raw json.RawMessage, secrets bool) (key, error) {
+	var m jwkset.JWKMarshal
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return key{}, errors.New("is no JSON Web Key")
+	}
+	switch {
+	case m.KTY == jwkset.KtyOct && !secrets:
+		return key{}, errors.New("is a secret, which nobody publishes")
+	case m.USE != "" && m.USE != jwkset.UseSig:
+		return key{}, errors.New("is not for signatures")
+	}
+	// A certificate beside the key is not looked at, and nothing that it names is fetched.
+	m.X5C, m.X5T, m.X5TS256, m.X5U = nil, "", "", ""
+	j, err := jwkset.NewJWKFromMarshal(m, jwkset.JWKMarshalOptions{Private: m.KTY == jwkset.KtyOct},
+		jwkset.JWKValidateOptions{})
+	if err != nil {
+		return key{}, errors.New("is no key that is understood") // jwkset's texts repeat what they found
+	}
+	k, err := newKey(m.KID, j.Key())
+	if err == nil && m.ALG != "" && string(m.ALG) != k.algorithm {
+		err = fmt.Errorf("is for another algorithm than %s", k.algorithm)
+	}
+	return k, err
+}

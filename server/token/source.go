@@ -1,0 +1,117 @@
+package token
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// filesLookedAt is how often files are read.
+	filesLookedAt = 10 * time.Second
+	// fetchedAgain is how soon a key set may be fetched once more because a key is unknown,
+	// and how soon it is tried again as long as none was had.
+	fetchedAgain = 5 * time.Second
+)
+
+// source is where keys come from. While it cannot be read, those that it had stay in force.
+// Its fields are set before the first refresh; every method may be called by any goroutine.
+type source struct {
+	name    string // for the operator
+	address string // the key server's, whole: not for the log; "": it is a file
+	every   time.Duration
+	read    func(context.Context) ([]key, error)
+	report  func(s *source, before, err error) // after each read; before is what the last one brought
+
+	keys atomic.Pointer[[]key] // nil: never had
+
+	mu      sync.Mutex
+	flight  chan struct{} // closed when the read that is under way is done; nil: none is
+	tried   time.Time     // when the last one ended
+	err     error         // of the last one
+	running sync.WaitGroup
+
+	reads, failures atomic.Uint64
+	readAt          atomic.Int64 // when that last went well, in seconds since 1970
+}
+
+// refresh reads the keys anew, once for all who ask meanwhile, and waits for that until
+// ctx ends. With gap, nothing is done so soon after the last time. life ends the read.
+func (s *source) refresh(ctx, life context.Context, gap time.Duration) error {
+	s.mu.Lock()
+	flight := s.flight
+	if flight == nil {
+		if life.Err() != nil || gap > 0 && !s.tried.IsZero() && time.Since(s.tried) < gap {
+			defer s.mu.Unlock()
+			return s.err
+		}
+		flight = make(chan struct{})
+		s.flight = flight
+		s.running.Go(func() { s.readOnce(life, flight) })
+	}
+	s.mu.Unlock()
+	select {
+	case <-flight:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *source) readOnce(life context.Context, flight chan struct{}) {
+	ctx, cancel := context.WithTimeout(life, fetchTimeout)
+	defer cancel()
+	keys, err := s.read(ctx)
+	s.reads.Add(1)
+	if err != nil {
+		s.failures.Add(1)
+	} else {
+		s.keys.Store(&keys)
+		s.readAt.Store(time.Now().Unix())
+	}
+	s.mu.Lock()
+	before := s.err
+	s.flight, s.tried, s.err = nil, time.Now(), err
+	s.mu.Unlock()
+	if life.Err() == nil {
+		s.report(s, before, err)
+	}
+	close(flight)
+}
+
+// watch reads the keys from time to time until life ends.
+func (s *source) watch(life context.Context) {
+	for {
+		wait := s.every
+		if s.keys.Load() == nil {
+			wait = fetchedAgain
+		}
+		select {
+		case <-life.Done():
+			return
+		case <-time.After(wait):
+			_ = s.refresh(life, life, 0) // reported
+		}
+	}
+}
+
+// wait returns when nothing is read any more, after life has ended.
+func (s *source) wait() {
+	s.mu.Lock()   // whoever has seen life go on has begun
+	s.mu.Unlock() //nolint:staticcheck // the critical section is the one before
+	s.running.Wait()
+}
+
+// remote reports whether reading may take long.
+func (s *source) remote() bool { return s.address != "" }
+
+// all are the keys that it has.
+func (s *source) all() []key {
+	if keys := s.keys.Load(); keys != nil {
+		return *keys
+	}
+	return nil
+}
