@@ -117,6 +117,13 @@ func (e *Engine) admit(a *Admission, pause bool) {
 		e.refuse(a, false)
 		return
 	}
+	if !e.shared.EnterUser(a.Who) {
+		e.shared.ExitAddress(a.remote())
+		e.unreserve()
+		e.refusedPerUser.Add(1)
+		e.refuse(a, false)
+		return
+	}
 	e.enrol(a)
 }
 

@@ -34,6 +34,7 @@ type Engine struct {
 	refusedConns      atomic.Uint64
 	refusedHandshakes atomic.Uint64
 	refusedPerIP      atomic.Uint64
+	refusedPerUser    atomic.Uint64
 	refusedDraining   atomic.Uint64
 
 	stalls      atomic.Uint64

@@ -35,6 +35,7 @@ func (e *Engine) enrol(a *Admission) {
 		case <-e.enrolled:
 		case <-e.stopped:
 			e.shared.ExitAddress(a.remote())
+			e.shared.ExitUser(a.Who)
 			e.unreserve()
 			_ = c.Close()
 			return
@@ -80,6 +81,7 @@ func (e *Engine) answerEnrolments(n *enroller) {
 		} else {
 			n.r.Conns.Add(-1)
 			e.shared.ExitAddress(one.addr)
+			e.shared.ExitUser(one.who)
 			e.unreserve()
 			err = fmt.Errorf("enrol: %w", err)
 			e.enrolFailed.Store(&err)

@@ -36,6 +36,7 @@ type enrolment struct {
 	began   int64 // in nanoseconds since the engine's start
 	session *Session
 	addr    net.Addr
+	who     *Identity
 	taken   <-chan gnet.RegisteredResult
 }
 
@@ -60,6 +61,7 @@ func (n *enroller) tryEnrol(a *Admission) bool {
 		began:   int64(time.Since(n.start)),
 		session: reactor.NewSession(),
 		addr:    a.remote(),
+		who:     a.Who,
 	}
 	// Most connections have nothing to tell but their session.
 	var about any = one.session

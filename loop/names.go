@@ -31,6 +31,8 @@ type (
 	Identity = reactor.Identity
 	// Grants are what an Identity may do.
 	Grants = reactor.Grants
+	// AuthRequest is a token that an open session sends; see Options.Authenticate.
+	AuthRequest = reactor.AuthRequest
 	// SessionInfo is what is known of one session.
 	SessionInfo = reactor.SessionInfo
 	// Membership is a session in a group; see reactor.Membership.
@@ -46,6 +48,9 @@ type (
 	// Histogram counts values in buckets.
 	Histogram = reactor.Histogram
 )
+
+// ExpiryGrace is how long an identity is good for beyond its end: clocks differ.
+const ExpiryGrace = reactor.ExpiryGrace
 
 // MaxPage is the most entries that one page of a listing has.
 const MaxPage = 1000

@@ -29,6 +29,7 @@ func (e *Engine) Reconfigure(ctx context.Context, o Options) error {
 	e.opt.Store(&o)
 	e.shared.Addresses.SetLimit(o.MaxConnsPerIP)
 	e.shared.Members.SetLimit(o.MaxMembers)
+	e.shared.Users.SetLimit(o.MaxConnsPerUser)
 	done := make([]struct{}, len(e.reactors))
 	err := ask(ctx, e, func(r *reactor.Reactor) struct{} {
 		r.Reconfigure(&o)
@@ -64,9 +65,12 @@ func keepFixed(o, old *Options) error {
 	if (o.MaxConnsPerIP == 0) != (old.MaxConnsPerIP == 0) {
 		keep(&o.MaxConnsPerIP, old.MaxConnsPerIP, "MaxConnsPerIP", counted)
 	}
+	if (o.MaxConnsPerUser == 0) != (old.MaxConnsPerUser == 0) {
+		keep(&o.MaxConnsPerUser, old.MaxConnsPerUser, "MaxConnsPerUser", counted)
+	}
 	if (o.MaxMembers == 0) != (old.MaxMembers == 0) {
 		keep(&o.MaxMembers, old.MaxMembers, "MaxMembers", counted)
 	}
-	o.Logger, o.OnMessage = old.Logger, old.OnMessage
+	o.Logger, o.OnMessage, o.Authenticate = old.Logger, old.OnMessage, old.Authenticate
 	return errors.Join(errs...)
 }

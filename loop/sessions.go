@@ -99,6 +99,18 @@ func (e *Engine) Identify(ctx context.Context, id SessionID, who *Identity) erro
 	return e.order(ctx, id, func(r *reactor.Reactor) error { return r.Identify(id, who) })
 }
 
+// Authenticated brings the answer to an auth command that Options.Authenticate has taken:
+// who the session is from now on, or why not. The session gets its answer; that it is
+// another user's token, or that the user has as many sessions as it may, is told to it as
+// well. The error is ErrNoSession, ErrClosed or ctx's.
+func (e *Engine) Authenticated(ctx context.Context, request AuthRequest, who *Identity,
+	refused *protocol.CommandError,
+) error {
+	return e.order(ctx, request.Session, func(r *reactor.Reactor) error {
+		return r.Authenticated(request.Session, request.ReqID, who, refused)
+	})
+}
+
 // Join makes a session a member of a group. The error is ErrBadGroup,
 // ErrNoSession, or a *protocol.CommandError that says which limit is reached.
 func (e *Engine) Join(ctx context.Context, group string, id SessionID) error {

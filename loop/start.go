@@ -46,6 +46,7 @@ func New(o Options) (*Engine, error) {
 		Fail:      e.fail,
 		IPv6Bits:  o.IPv6PrefixBits,
 		Addresses: quota.New[netip.Prefix](o.MaxConnsPerIP),
+		Users:     quota.New[string](o.MaxConnsPerUser),
 		Members:   quota.New[string](o.MaxMembers),
 	}
 	for i := range o.Loops {

@@ -22,6 +22,7 @@ type Stats struct {
 	RefusedConns      uint64 `metric:"connections_refused_total{cause=connections}" also:"limit_hits_total{limit=max_conns}" help:"Connections answered 503: a limit (connections, handshakes, connections_per_ip), or draining."`
 	RefusedHandshakes uint64 `metric:"connections_refused_total{cause=handshakes}" also:"limit_hits_total{limit=max_handshakes}"`
 	RefusedPerIP      uint64 `metric:"connections_refused_total{cause=connections_per_ip}" also:"limit_hits_total{limit=max_conns_per_ip}"`
+	RefusedPerUser    uint64 `metric:"connections_refused_total{cause=connections_per_user}" also:"limit_hits_total{limit=max_conns_per_user}"`
 	RefusedDraining   uint64 `metric:"connections_refused_total{cause=draining}"`
 
 	CutSessions uint64 `metric:"cut_sessions_total" help:"Sessions ended before they had acknowledged all that was queued for them: too slow for a close handshake, or a drain."`
@@ -43,7 +44,7 @@ type Stats struct {
 
 // Refused are all connections answered 503.
 func (s Stats) Refused() uint64 {
-	return s.RefusedConns + s.RefusedHandshakes + s.RefusedPerIP + s.RefusedDraining
+	return s.RefusedConns + s.RefusedHandshakes + s.RefusedPerIP + s.RefusedPerUser + s.RefusedDraining
 }
 
 // Sum adds up the reactors' stats; of the maxima it takes the largest.
@@ -71,6 +72,7 @@ func (e *Engine) Stats(ctx context.Context) (Stats, error) {
 		RefusedConns:      e.refusedConns.Load(),
 		RefusedHandshakes: e.refusedHandshakes.Load(),
 		RefusedPerIP:      e.refusedPerIP.Load(),
+		RefusedPerUser:    e.refusedPerUser.Load(),
 		RefusedDraining:   e.refusedDraining.Load(),
 		CutSessions:       e.shared.CutSessions.Load(),
 		CutBytes:          e.shared.CutBytes.Load(),

@@ -14,6 +14,7 @@ const (
 	KindLeaveGroup
 	KindSendToGroup
 	KindPing
+	KindAuth
 )
 
 // String returns the command's name on the wire.
@@ -27,6 +28,8 @@ func (k Kind) String() string {
 		return "send_to_group"
 	case KindPing:
 		return "ping"
+	case KindAuth:
+		return "auth"
 	}
 	return "none"
 }
@@ -43,7 +46,8 @@ type Command struct {
 	// an integer, so that 123 and "123" are one group.
 	Group []byte
 	// Message is what is sent: the characters of a JSON string if IsText,
-	// which may be none, or else a JSON value's text exactly as received.
+	// which may be none, or else a JSON value's text exactly as received. Of
+	// KindAuth it is the token.
 	Message []byte
 	IsText  bool
 	// ExcludeSelf asks for no copy to the sender.
@@ -108,6 +112,13 @@ func (p *CommandParser) Parse(payload []byte, binary bool, c *Command) *CommandE
 		c.Kind = kind
 		return err
 	}
+	if kind == KindAuth {
+		if len(f.Token) == 0 || f.Token[0] != '"' {
+			return errToken
+		}
+		c.Kind, c.Message, c.IsText = kind, text(f.Token, p.message[:0]), true
+		return nil
+	}
 	group, err := p.parseGroup(f.GroupID)
 	if err != nil {
 		return err
@@ -142,6 +153,8 @@ func (p *CommandParser) parseKind(raw []byte) (Kind, *CommandError) {
 		return KindSendToGroup, nil
 	case "ping":
 		return KindPing, nil
+	case "auth":
+		return KindAuth, nil
 	}
 	return 0, errCmd
 }

@@ -45,6 +45,7 @@ func parseNaive(payload []byte, maxGroupBytes int) (c Command, code Code) {
 	kinds := map[any]Kind{
 		"add_group": KindAddGroup, "leave_group": KindLeaveGroup,
 		"send_to_group": KindSendToGroup, "ping": KindPing,
+		"auth": KindAuth,
 	}
 	cmd, ok := value("cmd").(string)
 	kind := kinds[cmd]
@@ -53,6 +54,13 @@ func parseNaive(payload []byte, maxGroupBytes int) (c Command, code Code) {
 		return c, CodeBadCommand
 	case kind == KindPing:
 		c.Kind = kind
+		return c, ""
+	case kind == KindAuth:
+		token, ok := value("token").(string)
+		if !ok {
+			return Command{ReqID: c.ReqID}, CodeBadCommand
+		}
+		c.Kind, c.Message, c.IsText = kind, []byte(token), true
 		return c, ""
 	}
 	switch v := value("group_id").(type) {

@@ -202,6 +202,7 @@ func TestGoldenReplies(t *testing.T) {
 		Group  string
 		Text   *string
 		JSON   *string
+		InMs   int64 `json:"in_ms"`
 		Out    string
 	}
 	for _, c := range golden[replyCase](t, "replies.jsonl") {
@@ -213,6 +214,8 @@ func TestGoldenReplies(t *testing.T) {
 				dst = AppendAck(dst, mode, []byte(c.ReqID))
 			case "error":
 				dst = AppendError(dst, mode, []byte(c.ReqID), c.Code, c.Reason)
+			case "expiring":
+				dst = AppendExpiring(dst, c.InMs)
 			case "message":
 				message := c.JSON
 				if c.Text != nil {

@@ -30,6 +30,7 @@ type commandFields struct {
 	Message     sonic.NoCopyRawMessage `json:"message"`
 	ExcludeSelf sonic.NoCopyRawMessage `json:"exclude_self"`
 	ReqID       sonic.NoCopyRawMessage `json:"req_id"`
+	Token       sonic.NoCopyRawMessage `json:"token"`
 }
 
 // jsonDecoder finds the fields of a command. It is the only place that knows
@@ -132,6 +133,7 @@ func decodeStandard(payload []byte, f *commandFields) *commandFields {
 	f.Message = sonic.NoCopyRawMessage(m["message"])
 	f.ExcludeSelf = sonic.NoCopyRawMessage(m["exclude_self"])
 	f.ReqID = sonic.NoCopyRawMessage(m["req_id"])
+	f.Token = sonic.NoCopyRawMessage(m["token"])
 	return f
 }
 

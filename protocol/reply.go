@@ -1,5 +1,7 @@
 package protocol
 
+import "strconv"
+
 // Mode is the form of what the server sends on one connection.
 type Mode uint8
 
@@ -46,6 +48,14 @@ func appendReply(dst []byte, mode Mode, kind string, reqID []byte) []byte {
 		dst = append(dst, reqID...)
 	}
 	return dst
+}
+
+// AppendExpiring appends the warning that a session's token is over in so many
+// milliseconds. There is one in envelope mode only.
+func AppendExpiring(dst []byte, inMillis int64) []byte {
+	dst = append(dst, `{"type":"expiring","in_ms":`...)
+	dst = strconv.AppendInt(dst, inMillis, 10)
+	return append(dst, '}')
 }
 
 const (

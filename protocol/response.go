@@ -67,6 +67,14 @@ func AppendUnavailable[T string | []byte](dst []byte, retryAfterSeconds int, med
 	return appendBody(dst, mediaType, body, false)
 }
 
+// AppendRefusal appends a whole response of that status (401, 429) to a request for an
+// upgrade that is well-formed. fields are further header lines, each with its CRLF.
+func AppendRefusal[T string | []byte](dst []byte, status int, fields, mediaType string, body T) []byte {
+	dst = appendStatus(dst, status)
+	dst = append(dst, fields...)
+	return appendBody(dst, mediaType, body, false)
+}
+
 // appendUpgrade appends the response 101 to an upgrade with key.
 func appendUpgrade(dst, key []byte, mode Mode) []byte {
 	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
@@ -120,10 +128,14 @@ func appendStatus(dst []byte, status int) []byte {
 		dst = append(dst, " Forbidden"...)
 	case 404:
 		dst = append(dst, " Not Found"...)
+	case 401:
+		dst = append(dst, " Unauthorized"...)
 	case 408:
 		dst = append(dst, " Request Timeout"...)
 	case 426:
 		dst = append(dst, " Upgrade Required"...)
+	case 429:
+		dst = append(dst, " Too Many Requests"...)
 	case 431:
 		dst = append(dst, " Request Header Fields Too Large"...)
 	case 503:

@@ -235,15 +235,82 @@ func (r *Reactor) Tell(id order.SessionID, text []byte) error {
 	return nil
 }
 
-// Identify has an open session belong to who from now on, nil makes it anonymous.
+// Identify has an open session belong to who from now on, nil makes it anonymous. It leaves
+// the groups that who may not be in. The error is ErrNoSession, or a *protocol.CommandError:
+// that user has as many sessions as it may.
 func (r *Reactor) Identify(id order.SessionID, who *Identity) error {
 	s, err := r.openSession(id)
 	if err != nil {
 		return err
 	}
+	if refused := r.become(s, who); refused != nil {
+		return refused
+	}
+	r.settle()
+	return nil
+}
+
+// Authenticated brings the answer to a session's auth command: who it is from now on, or why
+// not.
+func (r *Reactor) Authenticated(id order.SessionID, reqID []byte, who *Identity,
+	refused *protocol.CommandError,
+) error {
+	s, err := r.openSession(id)
+	if err != nil {
+		return err
+	}
+	if refused == nil && s.who != nil && s.who.User != who.User {
+		refused = errAnotherUser
+	}
+	if refused == nil {
+		refused = r.become(s, who)
+	}
+	switch {
+	case refused != nil:
+		s.Send(ws.OpText, r.refusal(s, reqID, refused.Code, refused.Reason))
+	case reqID != nil:
+		s.sendAck(protocol.KindAuth, reqID)
+	}
+	r.settle()
+	return nil
+}
+
+var (
+	errAnotherUser = &protocol.CommandError{Code: protocol.CodeNotAllowed, Reason: "the token is another user's"}
+	errManyOfUser  = &protocol.CommandError{
+		Code:   protocol.CodeOverloaded,
+		Reason: "this user has as many connections as it may have",
+	}
+)
+
+// become has s belong to who from now on. It leaves the groups that who may not be in, and
+// joins those that who is put into.
+func (r *Reactor) become(s *Session, who *Identity) *protocol.CommandError {
+	if who == nil || s.who == nil || s.who.User != who.User {
+		if !r.shared.EnterUser(who) {
+			return errManyOfUser
+		}
+		r.shared.ExitUser(s.who)
+	}
+	due := s.due
+	if silence, sooner := r.later[s]; sooner {
+		due = silence
+		delete(r.later, s)
+	}
+	r.stats.Renewed++
 	r.noteAll(s, false)
 	s.who = who
 	r.noteAll(s, true)
+	if g := r.grants(s); g != nil {
+		for i := s.groupCount() - 1; i >= 0; i-- {
+			if !g.Join.Match([]byte(s.membership(i).g.name)) {
+				r.leaveAt(s, i)
+			}
+		}
+	}
+	s.clear(flagWarned)
+	r.scheduleOpen(s, due)
+	r.joinGranted(s)
 	return nil
 }
 

@@ -3,6 +3,8 @@ package reactor
 import (
 	"time"
 
+	"github.com/gobwas/ws"
+
 	"groupcast/protocol"
 )
 
@@ -80,11 +82,35 @@ func (r *Reactor) expire(s *Session) {
 		r.respond(s, protocol.AppendTimeout(nil))
 		r.dropHead(s)
 	case stateOpen:
+		if due, sooner := r.later[s]; sooner {
+			r.expireIdentity(s, due)
+			return
+		}
 		r.checkSilence(s)
 	case stateClosing:
 		r.checkClosing(s)
 	case stateDead: // on its way to be buried
 	}
+}
+
+// expireIdentity looks at a session that is looked at for its identity's sake, before due,
+// when it is looked at for its silence.
+func (r *Reactor) expireIdentity(s *Session, due uint32) {
+	delete(r.later, s)
+	if s.who != nil && s.who.Expires != 0 && r.untilExpiry(s) == 0 {
+		if s.is(flagWarned) {
+			r.stats.Expired++
+			r.closeWith(s, ws.StatusPolicyViolation, "the token is over")
+			return
+		}
+		s.set(flagWarned)
+		r.warn(s)
+	}
+	if int32(r.wheel.now-due) >= 0 {
+		r.checkSilence(s)
+		return
+	}
+	r.scheduleOpen(s, due)
 }
 
 // retick has a tick last another time from now on, and translates what sessions
@@ -109,6 +135,9 @@ func (r *Reactor) retick(every time.Duration) {
 		if s.state != stateDead {
 			r.wheel.schedule(s, now+translate(uint32(max(0, int32(s.due-now)))))
 		}
+	}
+	for s, due := range r.later {
+		r.later[s] = now + translate(uint32(max(0, int32(due-now))))
 	}
 	for s, p := range r.watched {
 		p.from = now - translate(now-p.from)

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -41,6 +42,8 @@ func (r *Reactor) interpret(s *Session, payload []byte, binary bool, c *protocol
 		r.leave(s, c.Group, c.ReqID)
 	case protocol.KindSendToGroup:
 		r.sendToGroup(s, c)
+	case protocol.KindAuth:
+		r.authenticate(s, c)
 	case protocol.KindPing:
 		r.reply = s.speaks().ack(r.reply[:0], s.mode, c.Kind, c.ReqID)
 		r.answer(s, r.reply)
@@ -122,6 +125,10 @@ func (r *Reactor) answer(s *Session, text []byte) {
 
 // join makes s a member of the group and answers.
 func (r *Reactor) join(s *Session, group, reqID []byte) {
+	if g := r.grants(s); g != nil && !g.Join.Match(group) {
+		s.Send(ws.OpText, r.refusal(s, reqID, protocol.CodeNotAllowed, "this session may not join that group"))
+		return
+	}
 	if _, err := r.enter(s, group); err != nil {
 		s.Send(ws.OpText, r.refusal(s, reqID, err.Code, err.Reason))
 	} else if reqID != nil {
@@ -137,9 +144,32 @@ func (r *Reactor) leave(s *Session, group, reqID []byte) {
 	}
 }
 
+var (
+	errNoTokens    = &protocol.CommandError{Code: protocol.CodeNotAllowed, Reason: "there are no tokens here"}
+	errTooManyAuth = &protocol.CommandError{Code: protocol.CodeOverloaded, Reason: "too many tokens wait to be checked"}
+)
+
+// authenticate has a token checked elsewhere. The session goes on meanwhile, as who it was.
+func (r *Reactor) authenticate(s *Session, c *protocol.Command) {
+	if r.opt.Authenticate == nil {
+		r.refuse(s, c.ReqID, errNoTokens.Code, errNoTokens.Reason)
+		return
+	}
+	taken := r.opt.Authenticate(AuthRequest{
+		Session: s.ID(), Remote: s.remote(), Token: string(c.Message), ReqID: bytes.Clone(c.ReqID),
+	})
+	if !taken {
+		r.refuse(s, c.ReqID, errTooManyAuth.Code, errTooManyAuth.Reason)
+	}
+}
+
 // sendToGroup publishes. The ack, if one is wanted, comes with the message's
 // own way back from the broker, so that it follows the sender's own copy.
 func (r *Reactor) sendToGroup(s *Session, c *protocol.Command) {
+	if g := r.grants(s); g != nil && !g.Publish.Match(c.Group) {
+		r.refuse(s, c.ReqID, protocol.CodeNotAllowed, "this session may not send to that group")
+		return
+	}
 	if r.draining {
 		r.refuse(s, c.ReqID, protocol.CodeDraining, "this server is going away")
 		return
@@ -160,13 +190,6 @@ func (r *Reactor) sendToGroup(s *Session, c *protocol.Command) {
 // refuse answers a command that is not carried out.
 func (r *Reactor) refuse(s *Session, reqID []byte, code protocol.Code, reason string) {
 	r.answer(s, r.refusal(s, reqID, code, reason))
-}
-
-// refusal counts an error and returns its text, which is good until the next reply.
-func (r *Reactor) refusal(s *Session, reqID []byte, code protocol.Code, reason string) []byte {
-	r.stats.Errors.count(code)
-	r.reply = s.speaks().refusal(r.reply[:0], s.mode, reqID, code, reason)
-	return r.reply
 }
 
 // maxRefusals in a row are answered; then the session is abuse and closed.

@@ -42,8 +42,12 @@ type Stats struct {
 	// By AllowOrigin.
 	OriginRefused uint64      `metric:"handshake_failures_total{cause=origin}"`
 	Errors        ErrorCounts `metric:"command_errors_total{code}" also:"limit_hits_total{limit=rate}" only:"rate_limited" help:"Commands answered with an error."`
-	Panics        uint64      `metric:"session_ends_total{cause=panic}" also:"panics_total{where=loop}"`
-	Deferred      uint64      `metric:"deferred_commands_total" help:"Commands and answers that waited behind a send of their session."`
+	// Sessions whose identity was over.
+	Expired      uint64 `metric:"session_ends_total{cause=token_expired}"`
+	ExpiryWarned uint64 `metric:"token_warnings_total" help:"Sessions told that their token is about to be over."`
+	Renewed      uint64 `metric:"token_renewals_total" help:"Sessions that have got another identity: a renewed token, mostly."`
+	Panics       uint64 `metric:"session_ends_total{cause=panic}" also:"panics_total{where=loop}"`
+	Deferred     uint64 `metric:"deferred_commands_total" help:"Commands and answers that waited behind a send of their session."`
 
 	// Broadcast.
 	Published  uint64 `metric:"published_messages_total{source=session}" help:"Publications: by sessions, or from outside the loops (API, bridges), where one for several groups counts once."`

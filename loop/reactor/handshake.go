@@ -49,8 +49,9 @@ func (r *Reactor) handshake(s *Session, b []byte) (rest []byte) {
 	r.endHandshake(s)
 	s.state = stateOpen
 	s.mode = result.Mode
-	r.wheel.schedule(s, s.lastSeen+r.ticks(r.opt.PingAfter))
+	r.scheduleOpen(s, s.lastSeen+r.ticks(r.opt.PingAfter))
 	r.queueHTTP(s, response)
+	r.joinGranted(s)
 	// What follows lies in b: the head ended there, or it would have been
 	// found before.
 	rest = b[end-from:]

@@ -1,6 +1,11 @@
 package reactor
 
-import "groupcast/loop/pattern"
+import (
+	"net"
+
+	"groupcast/loop/order"
+	"groupcast/loop/pattern"
+)
 
 // Identity is who a session's peer is known to be, and what it may do. It never changes:
 // sessions, and those who ask about them, share it, and a session whose peer becomes known as
@@ -19,4 +24,12 @@ type Grants struct {
 	Join, Publish pattern.Set
 	// Groups are those that it joins before its first command. Join has them as well.
 	Groups []string
+}
+
+// AuthRequest is a token that an open session sends. Its slices are its own.
+type AuthRequest struct {
+	Session order.SessionID
+	Remote  net.Addr
+	Token   string
+	ReqID   []byte // nil: there is none
 }

@@ -96,6 +96,7 @@ func (r *Reactor) bury(s *Session) {
 	r.endHandshake(s)
 	r.wheel.cancel(s)
 	delete(r.watched, s)
+	delete(r.later, s)
 	r.sessions.remove(s)
 	s.dropQueue()
 	r.clearBlocked(s)
@@ -113,6 +114,7 @@ func (r *Reactor) bury(s *Session) {
 	}
 	r.stats.Closed++
 	r.shared.ExitAddress(s.remote())
+	r.shared.ExitUser(s.who)
 	delete(r.remotes, s)
 	delete(r.intakes, s)
 	r.shared.Conns.Add(-1)

@@ -29,6 +29,8 @@ func New(shared *Shared, index int, o *Options) (*Reactor, error) {
 		write:    rawWrite,
 		unacked:  unackedBytes,
 		watched:  make(map[*Session]progress),
+		later:    make(map[*Session]uint32),
+		wall:     time.Now,
 		secured:  make(map[*Session]*secured),
 		remotes:  make(map[*Session]net.Addr),
 		intakes:  make(map[*Session]*intake),

@@ -31,6 +31,12 @@ type Options struct {
 	// AllowOrigin reports whether an upgrade with these Origin headers, none or several,
 	// may come in; nil lets all in. It runs on the loops: it must not wait.
 	AllowOrigin func(origins []string) bool
+	// Anonymous is what sessions without an identity may do; nil: everything.
+	Anonymous *Grants
+	// Authenticate is asked to check a token that an open session sends, elsewhere: it must
+	// not wait. Engine.Authenticated brings the answer. It reports false where it cannot take
+	// one more. nil: there are no tokens. It runs on the loops.
+	Authenticate func(AuthRequest) bool
 	// PingAfter is the silence after which a session is pinged.
 	PingAfter time.Duration
 	// CloseAfter is the silence after which it is closed; larger than PingAfter.
@@ -66,6 +72,8 @@ type Options struct {
 	// ReceiveRate bounds the bytes per second of one session, as they come over the wire:
 	// the largest frame at once, or what one second allows, if that is more. 0 is unlimited.
 	ReceiveRate int
+	// MaxConnsPerUser bounds the connections of one identity's user; 0 is unlimited.
+	MaxConnsPerUser int
 	// CommandRate bounds the commands per second of one session; 0 is unlimited.
 	CommandRate float64
 	// CommandBurst is how many commands a session may send at once under CommandRate.
@@ -170,6 +178,7 @@ func (o Options) Validate() error {
 	between(o.MaxConnsPerIP, 0, gib, "MaxConnsPerIP")
 	between(o.IPv6PrefixBits, 1, 128, "IPv6PrefixBits")
 	between(o.ReceiveRate, 0, gib, "ReceiveRate")
+	between(o.MaxConnsPerUser, 0, gib, "MaxConnsPerUser")
 	between(o.CommandBurst, 1, gib, "CommandBurst")
 	between(o.MaxHandshakes, 1, gib, "MaxHandshakes")
 	between(o.MaxRefusals, 1, 4096, "MaxRefusals")

@@ -32,6 +32,13 @@ func (s *Session) sendAck(kind protocol.Kind, reqID []byte) {
 	s.Send(ws.OpText, r.reply)
 }
 
+// refusal counts an error and returns its text, which is good until the next reply.
+func (r *Reactor) refusal(s *Session, reqID []byte, code protocol.Code, reason string) []byte {
+	r.stats.Errors.count(code)
+	r.reply = s.speaks().refusal(r.reply[:0], s.mode, reqID, code, reason)
+	return r.reply
+}
+
 // sendFrames is Send for whole frames of the server's.
 func (s *Session) sendFrames(frames []byte) {
 	if s.state != stateOpen {

@@ -80,6 +80,10 @@ type Reactor struct {
 	watch   func(s *Session) error
 	unacked func(fd int32) int
 	watched map[*Session]progress // see progress.go
+	// later is when sessions are looked at for silence that are looked at before that
+	// because their identity is about to be over; wall is time.Now, or a test's.
+	later map[*Session]uint32
+	wall  func() time.Time
 
 	// What only some sessions have: TLS, and an address that a proxy told.
 	secured map[*Session]*secured

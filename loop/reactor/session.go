@@ -96,6 +96,7 @@ const (
 	flagDeaf                                 // what still comes is not looked at
 	flagProxied                              // its address is in the reactor's remotes
 	flagUpgraded                             // is in Stats.Sessions
+	flagWarned                               // knows that its identity is about to be over, or is never told
 )
 
 func (s *Session) is(f sessionFlags) bool { return s.flags&f != 0 }

@@ -32,6 +32,7 @@ type Shared struct {
 
 	IPv6Bits  int                        // of an address that count; see quota.AddressKey
 	Addresses *quota.Quota[netip.Prefix] // connections of each remote address
+	Users     *quota.Quota[string]       // connections of each user
 	Members   *quota.Quota[string]       // members of each group, over all reactors
 
 	lastPanic atomic.Int64 // when one was logged, in milliseconds since the start
@@ -55,6 +56,17 @@ func (h *Shared) EnterAddress(addr net.Addr) bool {
 func (h *Shared) ExitAddress(addr net.Addr) {
 	if ip, ok := h.addressKey(addr); ok {
 		h.Addresses.Exit(ip)
+	}
+}
+
+// EnterUser takes a place for a connection of who; it reports false if there is none. The
+// anonymous are not limited.
+func (h *Shared) EnterUser(who *Identity) bool { return who == nil || h.Users.Enter(who.User) }
+
+// ExitUser gives the place back.
+func (h *Shared) ExitUser(who *Identity) {
+	if who != nil {
+		h.Users.Exit(who.User)
 	}
 }
 

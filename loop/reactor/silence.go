@@ -22,13 +22,13 @@ func (r *Reactor) checkSilence(s *Session) {
 	case !s.is(flagPinged):
 		delete(r.watched, s) // what was looked at before it spoke
 		if int32(now-ping) < 0 {
-			r.wheel.schedule(s, ping)
+			r.scheduleOpen(s, ping)
 			return
 		}
 		r.ping(s)
-		r.wheel.schedule(s, answer)
+		r.scheduleOpen(s, answer)
 	case r.reachesPing(s):
-		r.wheel.schedule(s, answer)
+		r.scheduleOpen(s, answer)
 	default:
 		r.stats.IdleClosed++
 		r.closeWith(s, ws.StatusPolicyViolation, "silent for too long")

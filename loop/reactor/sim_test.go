@@ -55,6 +55,7 @@ func startSim(tb testing.TB, adapt func(*Options)) *sim {
 		Stopped:   stopped,
 		Fail:      func(err error) { tb.Errorf("failed: %v", err) },
 		Addresses: quota.New[netip.Prefix](o.MaxConnsPerIP),
+		Users:     quota.New[string](o.MaxConnsPerUser),
 		Members:   quota.New[string](o.MaxMembers),
 	}}
 	var ports []*order.Port

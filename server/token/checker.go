@@ -12,6 +12,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"groupcast/loop"
 	"groupcast/loop/ration"
 )
 
@@ -19,7 +20,7 @@ const (
 	// DefaultMaxBytes is what a token may have: it comes in a request head of 8 KiB.
 	DefaultMaxBytes = 4 << 10
 	// Skew is how far another machine's clock may be from ours.
-	Skew = 30 * time.Second
+	Skew = loop.ExpiryGrace
 	// MaxSources bounds the files and key servers.
 	MaxSources = 64
 	// firstKeys is how long a start waits for key servers.
