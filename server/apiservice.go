@@ -47,6 +47,7 @@ func (s *Server) newAPI() (*api.API, error) {
 		MaxConns:    s.maxConnections,
 		API:         func() api.Stats { return a.Stats() },
 		Doors:       s.roadStats,
+		Tokens:      s.tokenStats,
 		Channel:     s.channelStats,
 		ChannelJoin: s.joinStats,
 		Build:       metrics.Build{Version: build.Version, Revision: build.Revision, Go: build.Go},

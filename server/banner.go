@@ -27,6 +27,7 @@ type Started struct {
 	LogFile    string // likewise
 	Daemon     bool
 	Listeners  []monitor.Listener
+	Access     string // monitor.AccessOpen, say
 	NoAPI      string // why there is no HTTP API, if that was not asked for
 }
 
@@ -43,6 +44,7 @@ func (s *Server) Started() Started {
 		LogFile:    s.Options().LogFile,
 		Daemon:     s.program.Daemon,
 		Listeners:  s.listeners(),
+		Access:     s.access(),
 		NoAPI:      s.noAPI,
 	}
 }
@@ -90,6 +92,9 @@ func (st Started) WriteBanner(w io.Writer, colour bool) error {
 	if !slices.ContainsFunc(st.Listeners, func(l monitor.Listener) bool { return l.Kind == monitor.KindAPI }) {
 		b.WriteString("without HTTP API: " + cmp.Or(st.NoAPI, "--api none") + "\n")
 	}
+	if words := monitor.ExplainAccess(st.Access); words != "" {
+		b.WriteString("clients: " + words + "\n")
+	}
 	b.WriteString(bold(rule("")) + "\n")
 	if st.Daemon {
 		b.WriteString("Runs in the background: groupcast stop ends it. Start success.\n")
@@ -112,7 +117,7 @@ func (st Started) Log(log *slog.Logger) {
 		"max_conns", st.MaxConns, "open_files", st.OpenFiles,
 		"config", st.ConfigFile, "log_file", st.LogFile, "daemon", st.Daemon, "listeners", addresses[monitor.KindWebSocket],
 		"api", addresses[monitor.KindAPI], "channel", addresses[monitor.KindChannel], "control",
-		addresses[monitor.KindControl], "no_api", st.NoAPI)
+		addresses[monitor.KindControl], "access", st.Access, "no_api", st.NoAPI)
 }
 
 // rule is a line of dashes with title in its middle.

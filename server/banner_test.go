@@ -34,7 +34,9 @@ var started = Started{
 func TestBannerGolden(t *testing.T) {
 	background := started
 	background.Daemon, background.LogFile = true, "/var/log/groupcast.log"
+	background.Access = monitor.AccessTokens
 	silent := background
+	silent.Access = monitor.AccessOpen
 	silent.LogFile = ""
 	// The API's default address is somebody else's; and IPv6 is let in, too.
 	silent.Listeners = slices.Clone(started.Listeners)

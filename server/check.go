@@ -17,6 +17,7 @@ import (
 	"groupcast/server/door"
 	"groupcast/server/door/acme"
 	"groupcast/server/lockfile"
+	"groupcast/server/token"
 )
 
 // Running is a server that will make way for the one that is checked.
@@ -33,7 +34,9 @@ func Check(o Options, running *Running) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
-	errs := []error{checkLogFile(o.LogFile), checkTokens(o), checkCertificates(o), checkPIDFile(o.PIDFile, running)}
+	errs := []error{
+		checkLogFile(o.LogFile), checkTokens(o), checkCertificates(o), checkTokenKeys(o), checkPIDFile(o.PIDFile, running),
+	}
 	if _, err := identityOf(o); err != nil {
 		errs = append(errs, err)
 	}
@@ -69,6 +72,9 @@ func checkLogFile(path string) error {
 	}
 	return file.Close()
 }
+
+// checkTokenKeys reads files, and asks no key server.
+func checkTokenKeys(o Options) error { return token.CheckFiles(o.Tokens()) }
 
 func checkCertificates(o Options) error {
 	var errs []error

@@ -68,7 +68,7 @@ func connsWithin(files int, o Options) int {
 	if len(o.Channel) > 0 {
 		reserve += maxChannelConns(files, o)
 	}
-	if o.HasTLS() || len(o.ProxyProtocol) > 0 || len(o.TrustedProxies) > 0 {
+	if t := o.Tokens(); o.HasTLS() || len(o.ProxyProtocol) > 0 || len(o.TrustedProxies) > 0 || t.Configured() {
 		reserve += maxOnRoad(files, o)
 	}
 	for _, text := range slices.Concat(o.API, o.Channel) {

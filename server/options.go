@@ -30,6 +30,10 @@ func loopOptions(o Options, maxConns int) loop.Options {
 	if origins, err := door.ParseOrigins(o.Origins); err == nil && !origins.All() { // they have been checked
 		engine.AllowOrigin = origins.Allow
 	}
+	join, send := settings.Patterns(o.AnonymousJoin), settings.Patterns(o.AnonymousPublish)
+	if !join.All() || !send.All() {
+		engine.Anonymous = &loop.Grants{Join: join, Publish: send}
+	}
 	return engine
 }
 

@@ -152,6 +152,8 @@ func otherwise(t *testing.T, one *settings.Setting, dir string) Options {
 		"log-level": "warn", "log-format": "json", "pprof": "127.0.0.1:6", "api-token-file": filepath.Join(dir, "token"),
 		"tls-cert": "/c", "tls-min": "1.3", "acme": "push.example.org", "origin": "https://app.example.org",
 		"proxy-protocol": "10.0.0.0/8", "trusted-proxy": "10.0.0.0/8", "forwarded-header": "forwarded",
+		"token-key-file": "/k", "token-issuer": "idp=/k", "token-optional": "true", "anonymous-join": "room:*",
+		"anonymous-publish": "none", "max-conns-per-user": "5",
 		"ring-slots": "2048", "rate": "5", "api-max-batch": "2MiB", "channel-join-retry-min": "500ms",
 		"max-conns-per-ip": "5", "max-members": "5",
 	}

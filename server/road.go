@@ -103,7 +103,7 @@ func (s *Server) openRoads() error {
 			return err
 		}
 	}
-	if r.proxy != nil || r.rate != nil || len(r.trusted) > 0 || challenges {
+	if r.proxy != nil || r.rate != nil || len(r.trusted) > 0 || challenges || s.gate != nil {
 		if r.plain, err = s.newRoad(nil, challenges); err != nil {
 			return err
 		}
@@ -157,8 +157,8 @@ func (s *Server) newRoad(secured *door.TLS, challenges bool) (*door.Road, error)
 		Proxy: r.proxy, Rate: r.rate, TLS: secured, Limits: roadLimits(s.maxFiles, s.options),
 		Then: s.admit, Failed: s.cameNoFurther,
 	}
-	if challenges || len(r.trusted) > 0 {
-		options.Head = func(client netip.Addr) bool { return challenges || r.believes(client) }
+	if challenges || len(r.trusted) > 0 || s.gate != nil {
+		options.Head = func(client netip.Addr) bool { return challenges || s.gate != nil || r.believes(client) }
 	}
 	return door.NewRoad(options)
 }
@@ -265,7 +265,7 @@ func (r *roads) close() {
 }
 
 // admit hands a connection to the engine that has come to its road's end.
-func (s *Server) admit(_ context.Context, a *door.Arrival) {
+func (s *Server) admit(ctx context.Context, a *door.Arrival) {
 	one := loop.Admission{Conn: a.Conn, Began: a.Began, Read: a.Read}
 	client := a.Peer.Client
 	if facts, ok := protocol.ParseFacts(a.Head); ok { // what is no request, the loop refuses
@@ -277,6 +277,14 @@ func (s *Server) admit(_ context.Context, a *door.Arrival) {
 		if s.roads.believes(client.Addr()) {
 			client = s.roads.clientBehind(client, facts)
 		}
+	}
+	if s.gate != nil {
+		who, refusal := s.gate.ask(ctx, client, a.Head)
+		if refusal != nil {
+			a.Refuse(refusal)
+			return
+		}
+		one.Who = who
 	}
 	// A proxy has told another address than the socket's, which a unix one does not have.
 	if client.IsValid() && client != door.AddrPort(a.Conn.RemoteAddr()) {

@@ -43,6 +43,8 @@ type Server struct {
 	profiler  *profiler    // nil without --pprof
 	doors     []*door.Door // in the order of --listen; set at the start, like services and control
 	roads     roads
+	gate      *gate // nil without keys for tokens
+	tokens    *tokens
 	services  []service         // in the order of their start
 	control   *controlDoor      // nil without one
 	pidFile   *lockfile.PIDFile // likewise
@@ -81,6 +83,7 @@ func (p Program) Start(o Options) (*Server, error) {
 		stops:  make(chan control.Stop, 1),
 		node:   workerman.NewNode(),
 	}
+	s.tokens = &tokens{s, o}
 	become, err := identityOf(o)
 	if err != nil {
 		return nil, err
@@ -109,6 +112,9 @@ func (s *Server) open() error {
 	if s.doors, err = openDoors("listen", listenTo(o), o.SocketMode); err != nil {
 		return err
 	}
+	if s.gate, err = newGate(o, maxOnRoad(s.maxFiles, o), s.log); err != nil {
+		return err
+	}
 	if err := s.openRoads(); err != nil {
 		return err
 	}
@@ -119,8 +125,14 @@ func (s *Server) open() error {
 	}
 	engine := loopOptions(o, s.maxConns)
 	engine.Logger = s.log
+	if s.gate != nil {
+		engine.Authenticate = s.gate.renew
+	}
 	if s.engine, err = loop.New(engine); err != nil {
 		return fmt.Errorf("start the loops: %w", err)
+	}
+	if s.gate != nil {
+		s.gate.engine = s.engine
 	}
 	s.monitor = monitor.New(s.engine, s.monitorInfo())
 	if s.api, err = s.newAPI(); err != nil {
@@ -175,9 +187,24 @@ func (s *Server) monitorInfo() monitor.Info {
 		MaxConnections: s.maxConnections,
 		Listeners:      s.listeners,
 		Draining:       s.closing.Load,
+		Access:         s.access,
 		Channel:        s.channelStatus,
 		ChannelJoin:    s.joinStatus,
 	}
+}
+
+// access is who may come in.
+func (s *Server) access() string {
+	o := s.Options()
+	switch t := o.Tokens(); {
+	case t.Configured() && o.TokenOptional:
+		return monitor.AccessTokensOptional
+	case t.Configured():
+		return monitor.AccessTokens
+	case loopOptions(o, 1).Anonymous != nil:
+		return monitor.AccessLimited
+	}
+	return monitor.AccessOpen
 }
 
 func (s *Server) maxConnections() int {
@@ -360,6 +387,9 @@ func (s *Server) end() error {
 	}
 	s.ended = true
 	s.roads.close()
+	if s.gate != nil {
+		s.gate.close()
+	}
 	err := errors.Join(s.closeServices(), s.stopProfiler())
 	if s.endSampling != nil {
 		s.endSampling()

@@ -151,7 +151,8 @@ func TestAuthenticated(t *testing.T) {
 		if r.stats.Memberships != 0 && r.groups.find("a") != nil {
 			t.Error("a group that was left is still there")
 		}
-		if got := answer(s, identityOf(t, "8", []string{"*"}, nil)); !strings.Contains(got, "not_allowed") || s.who.User != "7" {
+		got := answer(s, identityOf(t, "8", []string{"*"}, nil))
+		if !strings.Contains(got, "not_allowed") || s.who.User != "7" {
 			t.Errorf("another user's token: %s, is %v", got, s.who)
 		}
 		// The anonymous become somebody, within the limit of that user.
@@ -162,11 +163,13 @@ func TestAuthenticated(t *testing.T) {
 			t.Errorf("told %s", got)
 		}
 		// More groups than there may be: told, and the rest goes on.
-		got := answer(list[3], identityOf(t, "9", nil, nil, "1", "2", "3", "4"))
-		if all := texts(t, written[list[3].fd]); got != ack || list[3].groupCount() != 3 || !strings.Contains(all[0], "too_many_groups") {
+		got = answer(list[3], identityOf(t, "9", nil, nil, "1", "2", "3", "4"))
+		all := texts(t, written[list[3].fd])
+		if got != ack || list[3].groupCount() != 3 || !strings.Contains(all[0], "too_many_groups") {
 			t.Errorf("in %q, told %q", list[3].groupNames(), all)
 		}
-		if err := r.Authenticated(s.ID(), []byte("2"), nil, &protocol.CommandError{Code: "not_allowed", Reason: "no"}); err != nil {
+		refused := &protocol.CommandError{Code: "not_allowed", Reason: "no"}
+		if err := r.Authenticated(s.ID(), []byte("2"), nil, refused); err != nil {
 			t.Fatal(err)
 		}
 		if got := lastAnswer(t, r, written, s); !strings.Contains(got, `"req_id":2,"code":"not_allowed","reason":"no"`) {

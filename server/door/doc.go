@@ -13,6 +13,7 @@
 //	listener.go      a road's end as a net.Listener, for the API and the Channel server
 //	head.go          a request's head, read before a loop has the connection
 //	ratelimit.go     how often, for each address and in all
+//	exhausted.go     whose failures are too many
 //	trusted.go       networks that are trusted; what of an address counts
 //	proxyheader.go   the PROXY protocol, versions 1 and 2
 //	forwarded.go     X-Forwarded-For and Forwarded

@@ -14,6 +14,7 @@ import (
 	"groupcast/loop/ration"
 	"groupcast/server/api"
 	"groupcast/server/door"
+	"groupcast/server/token"
 	"groupcast/server/workerman"
 )
 
@@ -29,6 +30,8 @@ type Sources struct {
 	API func() api.Stats
 	// Doors are the roads from listeners to loops, where there are any.
 	Doors func() *door.Stats
+	// Tokens is what was counted of clients' tokens, where there are keys.
+	Tokens func() *token.Stats
 	// Channel is the Workerman Channel server.
 	Channel func() *workerman.Stats
 	// ChannelJoin is the connection to another program's Channel server.
@@ -65,6 +68,7 @@ func (s Sources) list(r *reader) []source {
 		from(r, pointer(s.Stats, same)),
 		from(r, pointer(s.API, same)),
 		from(r, s.Doors),
+		from(r, s.Tokens),
 		from(r, s.Channel),
 		from(r, s.ChannelJoin),
 	}

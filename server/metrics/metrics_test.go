@@ -32,6 +32,7 @@ import (
 	"groupcast/server/api"
 	"groupcast/server/door"
 	"groupcast/server/monitor"
+	"groupcast/server/token"
 	"groupcast/server/workerman"
 )
 
@@ -42,6 +43,7 @@ type world struct {
 	stats   loop.Stats
 	api     api.Stats
 	doors   door.Stats
+	tokens  token.Stats
 	channel workerman.Stats
 	join    workerman.Status
 }
@@ -54,8 +56,9 @@ func newWorld() *world {
 			Silence:  make([]time.Duration, 2),
 			Sinks:    []loop.SinkStats{{Name: "channel"}},
 		},
-		api:   api.Stats{Requests: []api.RequestCount{{Operation: "publish", Class: "2xx"}}, Counters: new(api.Counters)},
-		doors: door.Stats{TLSFailed: door.Counts{"timeout": 0}, Proxied: door.Counts{"client": 0}},
+		api:    api.Stats{Requests: []api.RequestCount{{Operation: "publish", Class: "2xx"}}, Counters: new(api.Counters)},
+		doors:  door.Stats{TLSFailed: door.Counts{"timeout": 0}, Proxied: door.Counts{"client": 0}},
+		tokens: token.Stats{Sources: []token.SourceStats{{Name: "/keys"}}},
 		channel: workerman.Stats{
 			Counters: new(workerman.Counters),
 			Bridge:   workerman.BridgeStats{BridgeCounters: new(workerman.BridgeCounters)},
@@ -70,6 +73,7 @@ func (w *world) sources() Sources {
 		MaxConns:    func() int { return 1000 },
 		API:         func() api.Stats { return w.api },
 		Doors:       func() *door.Stats { return &w.doors },
+		Tokens:      func() *token.Stats { return &w.tokens },
 		Channel:     func() *workerman.Stats { return &w.channel },
 		ChannelJoin: func() *workerman.Status { return &w.join },
 		Build:       Build{"1.2.3", "abc", "go1.26"},

@@ -30,7 +30,7 @@ func names(t *testing.T) map[string]bool {
 
 // What PromQL is made of, as far as it is used here.
 var (
-	token     = regexp.MustCompile(`"[^"]*"|\[[^\]]*\]|[a-zA-Z_:][a-zA-Z0-9_:]*|[0-9.]+|[=!<>]=|[=!]~|[-+*/(){},<>=]|\s+`)
+	word      = regexp.MustCompile(`"[^"]*"|\[[^\]]*\]|[a-zA-Z_:][a-zA-Z0-9_:]*|[0-9.]+|[=!<>]=|[=!]~|[-+*/(){},<>=]|\s+`)
 	window    = regexp.MustCompile(`^\[([0-9]+[smhd]|\$__rate_interval)\]$`)
 	functions = []string{"sum", "max", "min", "avg", "by", "rate", "increase", "histogram_quantile", "time"}
 	operators = []string{"and", "or", "unless"}
@@ -42,7 +42,7 @@ var (
 func checkQuery(query string, metrics map[string]bool, labels map[string][]string) error {
 	var words []string
 	for at := 0; at < len(query); {
-		m := token.FindStringIndex(query[at:])
+		m := word.FindStringIndex(query[at:])
 		if m == nil || m[0] != 0 {
 			return fmt.Errorf("what is %q?", query[at:])
 		}

@@ -32,6 +32,7 @@ type Info struct {
 	// Draining says that the server is on its way out, even if the loops have
 	// not been told yet.
 	Draining    func() bool
+	Access      func() string       // nil: not said
 	Channel     func() *Channel     // nil where there is none
 	ChannelJoin func() *ChannelJoin // likewise
 }
@@ -200,6 +201,9 @@ func (m *Monitor) status(stats *loop.Stats, reactors []Reactor, total Reactor) S
 		s.ChannelJoin = m.info.ChannelJoin()
 	}
 	s.State = total.State
+	if m.info.Access != nil {
+		s.Access = m.info.Access()
+	}
 	if s.State == StateOK && m.info.Draining != nil && m.info.Draining() {
 		s.State = StateDraining
 	}

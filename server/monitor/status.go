@@ -19,6 +19,7 @@ type Status struct {
 	// State is ok; draining, when the server is on its way out; or stalled, when
 	// some loop does not answer.
 	State         string     `json:"state"`
+	Access        string     `json:"access,omitempty"` // who may come in: open, limited, tokens or tokens_optional
 	Listeners     []Listener `json:"listeners"`
 	ResidentBytes int64      `json:"resident_bytes"`
 	CPUSeconds    float64    `json:"cpu_seconds"`
@@ -54,6 +55,29 @@ const (
 	StateDraining = "draining"
 	StateStalled  = "stalled"
 )
+
+// Who may come in.
+const (
+	AccessOpen           = "open"    // anybody, and may join and publish to every group
+	AccessLimited        = "limited" // anybody, and may do what --anonymous-join and --anonymous-publish say
+	AccessTokens         = "tokens"
+	AccessTokensOptional = "tokens_optional" // those without one may do what is limited as above
+)
+
+// ExplainAccess says in words what that means.
+func ExplainAccess(access string) string {
+	switch access {
+	case AccessOpen:
+		return "open: anybody may join and publish"
+	case AccessLimited:
+		return "anybody, within --anonymous-join and --anonymous-publish"
+	case AccessTokens:
+		return "with a token"
+	case AccessTokensOptional:
+		return "with a token, and without one within --anonymous-join and --anonymous-publish"
+	}
+	return ""
+}
 
 // Kinds and states of a listener.
 const (

@@ -10,6 +10,7 @@
 //   - table.go: the rows
 //   - options.go: where the values are, and their defaults
 //   - kinds.go, bytesize.go, filemode.go, address.go: numbers, sizes, times, addresses
+//   - tokens.go: keys, patterns
 //   - checks.go: what two settings have to do with each other
 //   - read.go, file.go: the command line, the environment and the file
 //   - errors.go: what is wrong, as values; put into words here only

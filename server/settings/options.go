@@ -41,6 +41,15 @@ type Options struct {
 
 	HandshakeRate      float64 // a second; 0: unlimited
 	HandshakeRatePerIP float64 // likewise, of one address
+	TokenKeyFiles      []string
+	TokenJWKS          []string // files and URLs
+	TokenIssuers       []string // ISSUER=FILE or ISSUER=URL
+	TokenAudience      []string
+	TokenOptional      bool
+	TokenMaxBytes      int
+	TokenFailures      float64  // a second and address; 0: unlimited
+	AnonymousJoin      []string // patterns, or None alone
+	AnonymousPublish   []string
 
 	SocketMode FileMode
 

@@ -56,6 +56,8 @@ const (
 
 func (r Reload) String() string {
 	switch {
+	case r == keyed:
+		return "for new ones; between none and some: restart"
 	case r.Switch != "":
 		return "for new ones; between 0 and a limit: restart"
 	case r.When == AtOnce:
@@ -132,6 +134,12 @@ func (s *Setting) Same(a, b Options) bool { return slices.Equal(s.write(&a), s.w
 // Copy puts the value that it has in from into to.
 func (s *Setting) Copy(to, from *Options) { s.copy(to, from) }
 
+// off reports whether o has no limit, or no file or address, here.
+func (s *Setting) off(o Options) bool {
+	text := s.Text(o)
+	return text == "0" || s.list && text == ""
+}
+
 // Fixed says why a reload cannot put the value of next in force where that of old
 // is; "" if it can, or if it is the same.
 func (s *Setting) Fixed(old, next Options) string {
@@ -140,7 +148,7 @@ func (s *Setting) Fixed(old, next Options) string {
 		return ""
 	case s.Reload.When == Restart:
 		return s.Reload.Why
-	case s.Text(old) == "0" || s.Text(next) == "0":
+	case s.off(old) || s.off(next):
 		return s.Reload.Switch
 	}
 	return ""

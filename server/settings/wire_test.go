@@ -35,6 +35,9 @@ func TestContractHasTheDefaults(t *testing.T) {
 		{"a close handshake altogether", "drain"},
 		{"handshakes in flight", "max-handshakes"},
 		{"connections of one IP address", "max-conns-per-ip"},
+		{"connections of one token's user", "max-conns-per-user"},
+		{"a token | ", "token-max-bytes"},
+		{"tokens a second of one address", "token-failures"},
 		{"connections being answered 503", "max-refusals"},
 
 		{"connections | 4", "channel-max-conns"},

@@ -126,6 +126,31 @@ func (c *Checker) open() error {
 	return errors.Join(errs...)
 }
 
+// CheckSource says what keeps text from being a source of keys: it is a file, or the address
+// of a key server.
+func CheckSource(text string) error {
+	_, err := sourceOf(text, false)
+	return err
+}
+
+// CheckFiles reports what keeps a Checker from being made of o. It asks no key server.
+func CheckFiles(o Options) error {
+	c := &Checker{o: o, rings: make(map[string]*ring)}
+	if err := c.open(); err != nil {
+		return err
+	}
+	var errs []error
+	for _, s := range c.sources {
+		if s.remote() {
+			continue
+		}
+		if _, err := s.read(context.Background()); err != nil {
+			errs = append(errs, fmt.Errorf("token keys %s: %w", s.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 func sourceOf(text string, jwks bool) (*source, error) {
 	if !isURL(text) {
 		return fileSource(text, jwks), nil
@@ -221,36 +246,6 @@ func (c *Checker) Close() {
 
 // MaxBytes is how long a token may be.
 func (c *Checker) MaxBytes() int { return c.o.MaxBytes }
-
-// Stats is what a Checker has counted.
-type Stats struct {
-	Accepted uint64
-	Refused  [Reasons]uint64
-	Sources  []SourceStats
-}
-
-// SourceStats is what is known of a file or a key server.
-type SourceStats struct {
-	Name     string // without what may be secret in an address
-	Keys     int
-	Reads    uint64
-	Failures uint64
-	ReadAt   int64 // when it was last read well, in seconds since 1970; 0: never
-}
-
-// Stats is what was counted so far.
-func (c *Checker) Stats() Stats {
-	st := Stats{Accepted: c.accepted.Load()}
-	for i := range c.refused {
-		st.Refused[i] = c.refused[i].Load()
-	}
-	for _, s := range c.sources {
-		st.Sources = append(st.Sources, SourceStats{
-			Name: s.name, Keys: len(s.all()), Reads: s.reads.Load(), Failures: s.failures.Load(), ReadAt: s.readAt.Load(),
-		})
-	}
-	return st
-}
 
 // Count counts a refusal that Check has not made: that of Find.
 func (c *Checker) Count(f *RefusedError) { c.refused[f.Reason].Add(1) }

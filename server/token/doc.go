@@ -16,6 +16,7 @@
 //	keyfile.go   a secret, or PEM
 //	key.go       a key with its one algorithm
 //	failure.go   why a token is refused: a reason to count, a detail for the client
+//	stats.go     what is counted
 //	sign.go      a token to try things out with
 //
 // It knows no connection: package server calls Check off the loops, since a check costs up to

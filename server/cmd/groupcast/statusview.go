@@ -70,6 +70,9 @@ func (p paper) writeOverview(b *strings.Builder, s monitor.Status, zone *time.Lo
 		line = append(line, cell{" (" + explainState(s.State) + ")", plain})
 	}
 	p.writeLine(b, line)
+	if words := monitor.ExplainAccess(s.Access); words != "" {
+		p.writeFields(b, "clients: "+words)
+	}
 	p.writeFields(b,
 		fmt.Sprintf("connections: %s of %s", thousands(s.Connections), thousands(s.MaxConnections)),
 		"handshakes: "+thousands(s.Handshakes),

@@ -58,6 +58,7 @@ func busy() monitor.Status {
 		Version: "1.2.3", Go: "go1.26.8 linux/amd64", PID: 4711, Host: "web1", StartedAt: start,
 		TakenAt:       start.Add(76 * time.Hour),
 		UptimeSeconds: (76 * time.Hour).Seconds(), Load: [3]float64{0.52, 0.41, 0.33}, CPUs: 2, State: monitor.StateOK,
+		Access: monitor.AccessOpen,
 		Listeners: []monitor.Listener{
 			{Kind: monitor.KindWebSocket, Address: "0.0.0.0:1234", State: monitor.ListenerOK},
 			{

@@ -1,0 +1,272 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"groupcast/loop"
+	"groupcast/loop/ration"
+	"groupcast/protocol"
+	"groupcast/server/door"
+	"groupcast/server/problem"
+	"groupcast/server/token"
+)
+
+// gate asks clients for their tokens, off the loops: a request's in front of its upgrade, on
+// the road, and an open session's when it sends one.
+// Owner: the Server. What is atomic, and its methods, may be used by any goroutine.
+type gate struct {
+	log    *ration.Logger
+	engine *loop.Engine // set before anybody comes
+
+	force atomic.Pointer[inForce]
+	spent atomic.Uint64 // answered 429
+
+	life     context.Context // ends with the gate
+	end      context.CancelFunc
+	renewing sync.WaitGroup
+	places   chan struct{} // for tokens of open sessions
+
+	mu      sync.Mutex
+	closed  bool
+	waiting map[loop.SessionID]bool // those whose token is being looked at
+}
+
+// inForce is what a reload may change. It never changes itself.
+type inForce struct {
+	options  Options
+	checker  *token.Checker
+	failures *door.RateLimit
+}
+
+// newGate is nil where there are no keys.
+func newGate(o Options, places int, log *slog.Logger) (*gate, error) {
+	t := o.Tokens()
+	if !t.Configured() {
+		return nil, nil
+	}
+	g := &gate{log: ration.New(log), places: make(chan struct{}, places), waiting: make(map[loop.SessionID]bool)}
+	force, err := newInForce(o, nil, log)
+	if err != nil {
+		return nil, err
+	}
+	g.life, g.end = context.WithCancel(context.Background())
+	g.force.Store(force)
+	return g, nil
+}
+
+func newInForce(o Options, before *inForce, log *slog.Logger) (*inForce, error) {
+	failures, err := door.NewRateLimit(door.RateOptions{
+		PerAddress: o.TokenFailures, PerAddressBurst: int(max(1, math.Ceil(2*o.TokenFailures))),
+		IPv6Bits: o.IPv6PrefixBits,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("--token-failures: %w", err)
+	}
+	t := o.Tokens()
+	t.Log = log
+	f := &inForce{options: o, failures: failures}
+	var old *token.Checker
+	if before != nil {
+		old = before.checker
+		if before.options.TokenFailures == o.TokenFailures {
+			f.failures = before.failures
+		}
+	}
+	f.checker, err = token.New(t, old)
+	return f, err
+}
+
+// ask is who comes with a request of this head; nil: anonymous. Where refusal is not nil, it is
+// what the client is to be answered in place of an upgrade.
+func (g *gate) ask(ctx context.Context, client netip.AddrPort, head []byte) (who *loop.Identity, refusal []byte) {
+	force := g.force.Load()
+	var h protocol.Handshaker
+	_, result := h.Handshake(head)
+	if !result.Upgraded {
+		return nil, nil // the loop says so
+	}
+	text, refused := token.Find(result.Request)
+	switch {
+	case refused == nil:
+		who, refused = g.check(ctx, force, client, text)
+	case refused.Reason == token.Missing && force.options.TokenOptional:
+		return nil, nil
+	default:
+		force.checker.Count(refused)
+	}
+	if refused != nil {
+		return nil, answerOf(refused)
+	}
+	return who, nil
+}
+
+// check looks at a token, unless too many of that address have failed.
+func (g *gate) check(ctx context.Context, force *inForce, from netip.AddrPort, text string) (
+	*loop.Identity, *token.RefusedError,
+) {
+	now := time.Now()
+	if force.failures.Exhausted(from.Addr(), now) {
+		g.spent.Add(1)
+		return nil, errSpent
+	}
+	who, err := force.checker.Check(ctx, text)
+	if err == nil {
+		return who, nil
+	}
+	refused, _ := errors.AsType[*token.RefusedError](err)
+	if refused.Reason != token.Unavailable {
+		force.failures.Allow(from.Addr(), now)
+	}
+	g.log.Log(slog.LevelDebug, "token", "a token is refused", "peer", from.String(), "reason", refused.Reason.String())
+	return nil, refused
+}
+
+// errSpent is answered where a token is not even looked at.
+var errSpent = &token.RefusedError{
+	Reason: token.Reasons,
+	Detail: "too many tokens of this address have failed; try again later",
+}
+
+// retryAfter is told with 429 and 503, in seconds.
+const retryAfter = 1
+
+// answerOf is the whole response to a request whose token is refused.
+func answerOf(refused *token.RefusedError) []byte {
+	status, fields := 401, "WWW-Authenticate: Bearer\r\n"
+	p := problem.Of(401, refused)
+	p.Code = refused.Reason.String()
+	switch {
+	case refused == errSpent:
+		status, fields, p.Code = 429, fmt.Sprintf("Retry-After: %d\r\n", retryAfter), "too_many_failures"
+	case refused.Reason == token.Unavailable:
+		status, fields = 503, fmt.Sprintf("Retry-After: %d\r\n", retryAfter)
+	}
+	p.Status, p.Title = status, http.StatusText(status)
+	return protocol.AppendRefusal(nil, status, fields+"Cache-Control: no-store\r\n", problem.MediaType, p.Body())
+}
+
+// renew looks at a token that an open session has sent, elsewhere: it runs on a loop. It
+// reports false where too many wait, or one of that session's.
+func (g *gate) renew(q loop.AuthRequest) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed || g.waiting[q.Session] {
+		return false
+	}
+	select {
+	case g.places <- struct{}{}:
+	default:
+		return false
+	}
+	g.waiting[q.Session] = true
+	g.renewing.Go(func() {
+		defer func() { <-g.places }()
+		g.answer(q)
+	})
+	return true
+}
+
+// answer has the session become who its token says.
+func (g *gate) answer(q loop.AuthRequest) {
+	force := g.force.Load()
+	ctx, cancel := context.WithTimeout(g.life, force.options.HandshakeTimeout)
+	defer cancel()
+	who, refused := g.check(ctx, force, door.AddrPort(q.Remote), q.Token)
+	g.mu.Lock()
+	delete(g.waiting, q.Session)
+	g.mu.Unlock()
+	var failed *protocol.CommandError
+	switch {
+	case refused == errSpent:
+		failed = &protocol.CommandError{Code: protocol.CodeRateLimited, Reason: refused.Detail}
+	case refused != nil && refused.Reason == token.Unavailable:
+		failed = &protocol.CommandError{Code: protocol.CodeOverloaded, Reason: refused.Detail}
+	case refused != nil:
+		failed = &protocol.CommandError{Code: protocol.CodeNotAllowed, Reason: refused.Detail}
+	}
+	// A session that is gone needs no answer, and neither does one of an engine that ends.
+	err := g.engine.Authenticated(g.life, q, who, failed)
+	if err != nil && !errors.Is(err, loop.ErrNoSession) && g.life.Err() == nil {
+		g.log.Warn("a session could not be told what became of its token", "session", q.Session.String(), "error", err)
+	}
+}
+
+// close ends all that looks at tokens, and waits for it.
+func (g *gate) close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.end()
+	g.renewing.Wait()
+	g.force.Load().checker.Close()
+}
+
+// prepare reads the keys again, in any case.
+func (g *gate) prepare(next Options, log *slog.Logger) (change, error) {
+	before := g.force.Load()
+	force, err := newInForce(next, before, log)
+	if err != nil {
+		return change{}, err
+	}
+	return change{
+		commit: func() error {
+			g.force.Store(force)
+			before.checker.Close()
+			return nil
+		},
+		undo: force.checker.Close,
+	}, nil
+}
+
+// tokenStats is what metrics tell of tokens; nil where there are none.
+func (s *Server) tokenStats() *token.Stats {
+	if s.gate == nil {
+		return nil
+	}
+	st := s.gate.force.Load().checker.Stats()
+	st.Spent = s.gate.spent.Load()
+	return &st
+}
+
+// tokens are what a reload has to do with: the gate, and what the anonymous may do.
+// Owner: the Server.
+type tokens struct {
+	s       *Server
+	inForce Options // of which tokens' settings count; guarded by the server's reloading
+}
+
+// prepare: what the anonymous may do is the loops' to take.
+func (t *tokens) prepare(next Options) (c change, err error) {
+	if t.s.gate != nil {
+		if c, err = t.s.gate.prepare(next, t.s.log); err != nil {
+			return c, err
+		}
+	}
+	gate := c.commit
+	c.commit = func() error {
+		t.inForce = next
+		if gate == nil {
+			return nil
+		}
+		return gate()
+	}
+	return c, nil
+}
+
+// running is what is in force.
+func (t *tokens) running(o *Options) {
+	now := &t.inForce
+	o.TokenKeyFiles, o.TokenJWKS, o.TokenIssuers = now.TokenKeyFiles, now.TokenJWKS, now.TokenIssuers
+	o.TokenAudience, o.TokenOptional, o.TokenMaxBytes = now.TokenAudience, now.TokenOptional, now.TokenMaxBytes
+	o.TokenFailures = now.TokenFailures
+	o.AnonymousJoin, o.AnonymousPublish = now.AnonymousJoin, now.AnonymousPublish
+}
