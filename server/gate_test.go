@@ -171,7 +171,7 @@ func TestTokenOfAnUpgrade(t *testing.T) {
 func TestTokenOfASlowHead(t *testing.T) {
 	file := secretFile(t, secretText)
 	s := startServer(t, func(o *Options) {
-		o.TokenKeyFiles, o.HandshakeTimeout = []string{file}, 300*time.Millisecond
+		o.TokenKeyFiles, o.HandshakeTimeout = []string{file}, 4*time.Second
 	})
 	at := s.Addresses()[0]
 	half, silent := dial(t, at), dial(t, at)
