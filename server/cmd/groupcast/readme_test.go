@@ -49,7 +49,7 @@ func TestReadmeExamples(t *testing.T) {
 }
 
 // readmeExamples are the lines of README's blocks of commands that begin with groupcast, in
-// words, without comments and redirections.
+// words, without quotes, comments and redirections.
 func readmeExamples(t *testing.T) (lines [][]string) {
 	t.Helper()
 	readme, err := os.ReadFile("../../../README.md")
@@ -63,7 +63,7 @@ func readmeExamples(t *testing.T) (lines [][]string) {
 		for line := range strings.Lines(block) {
 			line, _, _ = strings.Cut(line, " #")
 			line, _, _ = strings.Cut(line, ">")
-			if words := strings.Fields(line); len(words) > 1 && words[0] == "groupcast" && !strings.HasPrefix(words[1], "[") {
+			if words := strings.Fields(strings.ReplaceAll(line, "'", "")); len(words) > 1 && words[0] == "groupcast" && !strings.HasPrefix(words[1], "[") {
 				lines = append(lines, words)
 			}
 		}
