@@ -91,7 +91,7 @@ test: test-start test-deps race single secured conformance plot-test ## What eve
 	@echo "all tests passed; those that take longer: make test-all"
 
 .PHONY: test-all
-test-all: test-deps peers-test smoke fuzz ## The tests that take longer: peers, k6 and wrk, every fuzz target
+test-all: test-deps peers-test smoke browsers fuzz ## The tests that take longer: peers, k6 and wrk, other browsers, every fuzz target
 	@echo "all other tests passed"
 
 .PHONY: test-start
@@ -268,9 +268,10 @@ DEBIAN := chromium:chromium certutil:libnss3-tools wrk:wrk php:php-cli nginx:lib
 	/usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream haproxy:haproxy caddy:caddy \
 	/usr/share/nodejs/ws:node-ws /usr/lib/python3/dist-packages/websockets:python3-websockets
 
-.PHONY: test-deps
-test-deps: $(PEBBLE) axe ## Chromium, certutil, wrk, PHP, proxies, WebSocket for Node and Python, from Debian; pebble, axe-core
-	@missing=(); for pair in $(DEBIAN); do \
+# What is missing of a list of Debian's packages is installed, where that may be:
+# $(call debian,LIST,what is skipped without it).
+define debian
+	missing=(); for pair in $(1); do \
 		[ -e $${pair%%:*} ] || PATH=$$PATH:/usr/sbin command -v $${pair%%:*} >/dev/null || missing+=("$${pair##*:}"); \
 	done; \
 	if [ $${#missing[@]} = 0 ]; then :; \
@@ -278,12 +279,28 @@ test-deps: $(PEBBLE) axe ## Chromium, certutil, wrk, PHP, proxies, WebSocket for
 		echo "installing $${missing[*]} from Debian's packages (a minute or two)"; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null; \
 	else \
-		echo "MISSING: some tests are skipped; to run them: sudo apt-get install $${missing[*]}"; \
+		echo "MISSING: $(2); to have it: sudo apt-get install $${missing[*]}"; \
 	fi
+endef
+
+.PHONY: test-deps
+test-deps: $(PEBBLE) axe ## Chromium, certutil, wrk, PHP, proxies, WebSocket for Node and Python, from Debian; pebble, axe-core
+	@$(call debian,$(DEBIAN),some tests are skipped)
+
+# Firefox speaks WebDriver BiDi by itself; WebKit has a driver, and wants a screen.
+BROWSERS := firefox-esr:firefox-esr WebKitWebDriver:webkit2gtk-driver Xvfb:xvfb
+
+.PHONY: browsers-deps
+browsers-deps: ## Firefox and WebKit, from Debian's packages
+	@$(call debian,$(BROWSERS),the page is not tried in other browsers)
+
+.PHONY: browsers
+browsers: test-deps browsers-deps ## The page's essential tests in Chromium, Firefox and WebKit
+	PAGE_ENGINES=1 go test -count=1 $(QUICK) -run TestEngines -timeout $(TIMEOUT) ./server/page
 
 .PHONY: shots
-shots: ## Pictures of the page in every state, to look at: bin/shots
-	PAGE_SHOTS=$(BIN)/shots go test -count=1 $(QUICK) -run 'TestPage/shots' -timeout $(TIMEOUT) ./server/page
+shots: browsers-deps ## Pictures of the page in every state, in three engines, to look at: bin/shots
+	PAGE_ENGINES=1 PAGE_SHOTS=$(BIN)/shots go test -count=1 $(QUICK) -run 'TestPage/shots|TestEngines/.*/shots' -timeout $(TIMEOUT) ./server/page
 	@echo "look at $(BIN)/shots"
 
 .PHONY: axe
