@@ -239,7 +239,7 @@ func gated(t *testing.T, s *testServer, channel string) (p *peer, open func()) {
 	eventually(t, "the subscription", func() bool {
 		s.hub.mu.Lock()
 		defer s.hub.mu.Unlock()
-		return s.hub.topics[channel] != nil
+		return s.hub.topics.all[channel] != nil
 	})
 	opened := false
 	return p, func() {

@@ -9,7 +9,7 @@
 //   - server.go: listening, connections coming and going, the orderly end
 //   - conn.go: one connection; what each message does
 //   - silent.go, halves.go: what strangers may hold
-//   - hub.go: who subscribes to what
+//   - hub.go, nametable.go: who subscribes to what
 //   - queue.go, makers.go: the queues
 //   - frame.go, outbox.go: what waits for all connections, and for one
 //   - linger.go: the end of a connection that loses nothing

@@ -25,8 +25,8 @@ type hub struct {
 	complain func(text string, args ...any)
 
 	mu            sync.Mutex
-	topics        map[string]*topic
-	queues        map[string]*queue
+	topics        nameTable[topic]
+	queues        nameTable[queue]
 	subscriptions int // of all topics
 	watches       int // of all queues
 	queuedBytes   int
@@ -67,7 +67,6 @@ func newHub(o *Options, node *Node, onBad func(peer string, why workerman.Reason
 	return &hub{
 		opt: o, node: node, onBad: onBad, budget: &budget{limit: int64(o.MaxSendBytes)}, relieve: func() {},
 		complain: func(string, ...any) {},
-		topics:   make(map[string]*topic), queues: make(map[string]*queue),
 	}
 }
 
@@ -124,10 +123,10 @@ func (h *hub) subscribe(c *conn, channels []workerman.Channel, node []byte) (ref
 			continue
 		}
 		name := string(ch.Name)
-		t := h.topics[name]
+		t := h.topics.all[name]
 		if t == nil {
 			t = &topic{}
-			h.topics[name] = t
+			h.topics.put(name, t)
 		}
 		s := &subscription{c, len(t.subs)}
 		t.subs = append(t.subs, s)
@@ -152,14 +151,14 @@ func (h *hub) removeSubscription(c *conn, name string) {
 	}
 	delete(c.subs, name)
 	h.subscriptions--
-	t := h.topics[name]
+	t := h.topics.all[name]
 	last := len(t.subs) - 1
 	t.subs[s.at] = t.subs[last]
 	t.subs[s.at].at = s.at
 	t.subs[last] = nil
 	t.subs = t.subs[:last]
 	if last == 0 {
-		delete(h.topics, name)
+		h.topics.remove(name)
 	}
 }
 
@@ -168,7 +167,7 @@ func (h *hub) publish(from *conn, ch workerman.Channel, d *shipment) {
 	e := h.newEvent(workerman.TypeEvent, ch, d)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.topics[string(ch.Name)] == nil {
+	if h.topics.all[string(ch.Name)] == nil {
 		h.count.EventsUnheard++
 		return
 	}
@@ -181,7 +180,7 @@ func (h *hub) publish(from *conn, ch workerman.Channel, d *shipment) {
 // publishEvents hands to each subscriber of the channel the event that is
 // chosen for it, if any, and reports how many took it. The caller holds mu.
 func (h *hub) publishEvents(name []byte, choose func(*conn) *event) (taken int) {
-	t := h.topics[string(name)]
+	t := h.topics.all[string(name)]
 	if t == nil {
 		return 0
 	}
@@ -217,7 +216,7 @@ func (h *hub) keepBudget() {
 func (h *hub) publishLoop(from *conn, ch workerman.Channel, d *shipment) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	t := h.topics[string(ch.Name)]
+	t := h.topics.all[string(ch.Name)]
 	if t == nil {
 		h.count.EventsUnheard++
 		return

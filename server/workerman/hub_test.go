@@ -170,8 +170,8 @@ func TestHubProperty(t *testing.T) {
 			check(i)
 			h.drop(all[i])
 		}
-		if h.subscriptions != 0 || h.watches != 0 || len(h.topics) != 0 {
-			t.Fatalf("left behind: %d subscriptions, %d watches, %d topics", h.subscriptions, h.watches, len(h.topics))
+		if h.subscriptions != 0 || h.watches != 0 || len(h.topics.all) != 0 {
+			t.Fatalf("left behind: %d subscriptions, %d watches, %d topics", h.subscriptions, h.watches, len(h.topics.all))
 		}
 	})
 }
@@ -187,15 +187,15 @@ func checkCounts(t *rapid.T, h *hub, m *model) {
 	for _, list := range m.queues {
 		queued += len(list)
 	}
-	if h.subscriptions != subs || h.watches != watches || h.queued != queued || len(h.queues) != len(m.queues) ||
+	if h.subscriptions != subs || h.watches != watches || h.queued != queued || len(h.queues.all) != len(m.queues) ||
 		(h.queuedBytes == 0) != (queued == 0) {
 		t.Fatalf("%d subscriptions, %d watches, %d queued in %d queues, %d bytes; want %d, %d, %d in %d", h.subscriptions,
 			h.watches, h.queued,
-			len(h.queues), h.queuedBytes, subs, watches, queued, len(m.queues))
+			len(h.queues.all), h.queuedBytes, subs, watches, queued, len(m.queues))
 	}
 	// The makers have exactly the queues that nobody watches.
 	made := make(map[*maker]int)
-	for _, q := range h.queues {
+	for _, q := range h.queues.all {
 		if (q.place == nil) != (q.watchers > 0) {
 			t.Fatalf("%s has %d watchers, and its maker's place is %v", q.channel.Name, q.watchers, q.place)
 		}

@@ -63,19 +63,19 @@ type watch struct {
 // queueOf returns the queue of that name and makes it for c if there is none, nil
 // if there may be no more; the caller holds mu.
 func (h *hub) queueOf(c *conn, ch workerman.Channel) *queue {
-	q := h.queues[string(ch.Name)]
+	q := h.queues.all[string(ch.Name)]
 	if q != nil || !h.nameOK(ch) {
 		return q
 	}
 	if c.maker == nil {
 		c.maker = &maker{peer: c.peer}
 	}
-	if len(h.queues) >= h.opt.MaxQueues && !h.makeRoom(c.maker) {
+	if len(h.queues.all) >= h.opt.MaxQueues && !h.makeRoom(c.maker) {
 		h.count.Limited[limitQueues]++
 		return nil
 	}
 	q = &queue{channel: workerman.Channel{Name: append([]byte(nil), ch.Name...), IsInt: ch.IsInt}, maker: c.maker}
-	h.queues[string(ch.Name)] = q
+	h.queues.put(string(ch.Name), q)
 	h.makers.add(q)
 	return q
 }
@@ -98,7 +98,7 @@ func (h *hub) makeRoom(other *maker) bool {
 // tidy removes the queue once it is empty and unwatched.
 func (h *hub) tidy(q *queue) {
 	if q.watchers == 0 && q.messages.Len() == 0 {
-		delete(h.queues, string(q.channel.Name))
+		h.queues.remove(string(q.channel.Name))
 		h.makers.remove(q)
 	}
 }
@@ -215,7 +215,7 @@ func (h *hub) largerThan(q *queue, bytes int) *queue {
 		return nil
 	}
 	h.searched, h.largest = now, q
-	for _, other := range h.queues {
+	for _, other := range h.queues.all {
 		if other.bytes > h.largest.bytes {
 			h.largest = other
 		}
@@ -313,7 +313,7 @@ func (h *hub) sweep(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	unwatched, waiting, aged := "", 0, 0
-	for name, q := range h.queues {
+	for name, q := range h.queues.all {
 		if q.watchers > 0 {
 			continue
 		}
@@ -345,7 +345,7 @@ func (h *hub) logQueues(log *slog.Logger) {
 		return
 	}
 	names := make([]string, 0, maxNamedQueues+1)
-	for name, q := range h.queues {
+	for name, q := range h.queues.all {
 		if q.messages.Len() == 0 {
 			continue
 		}
@@ -375,7 +375,7 @@ func (s *Server) Queues(limit int) (list []Queue, all int) {
 	h := s.hub
 	now := time.Now()
 	h.mu.Lock()
-	for name, q := range h.queues {
+	for name, q := range h.queues.all {
 		one := Queue{
 			Name: name, Messages: q.messages.Len(), Bytes: q.bytes, Watchers: q.watchers,
 			Consumers: q.consumers.Len(),
@@ -398,7 +398,7 @@ func (s *Server) PurgeQueue(name string) (messages int, ok bool) {
 	h := s.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	q := h.queues[name]
+	q := h.queues.all[name]
 	if q == nil {
 		return 0, false
 	}

@@ -198,10 +198,10 @@ func (h *hub) addTo(st *Stats) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	st.HubCounters = h.count
-	st.Channels = len(h.topics)
+	st.Channels = len(h.topics.all)
 	st.Subscriptions = h.subscriptions
 	st.Watches = h.watches
-	st.Queues = len(h.queues)
+	st.Queues = len(h.queues.all)
 	st.QueuedMessages = h.queued
 	st.QueuedBytes = h.queuedBytes
 }
