@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -61,7 +62,9 @@ func (a *assault) opened(ctx context.Context, open func() (net.Conn, error)) *li
 	conn, err := open()
 	if err != nil {
 		if ctx.Err() == nil {
-			a.count(unconnected)
+			var number syscall.Errno
+			_ = errors.As(err, &number) // 0 is a time-out
+			a.count(fmt.Sprintf("%s (%s)", unconnected, number.Error()))
 		}
 		return nil
 	}
@@ -103,8 +106,8 @@ func (l *line) listen() {
 		return // it was us
 	}
 	l.all.count(closedByPeer)
-	if rest, ok := bytes.CutPrefix(answer, []byte("HTTP/1.1 ")); ok && len(rest) > 2 {
-		l.all.count("answered " + string(rest[:3]))
+	if len(answer) > 11 && bytes.HasPrefix(answer, []byte("HTTP/1.")) {
+		l.all.count("answered " + string(answer[9:12]))
 	}
 }
 

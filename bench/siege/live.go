@@ -36,8 +36,9 @@ type live struct {
 	leaving        atomic.Bool
 	delivered      atomic.Int64 // to all, in all phases
 
-	mu    sync.Mutex // guards phase
-	phase *hdrhistogram.Histogram
+	mu     sync.Mutex // guards what follows
+	phase  *hdrhistogram.Histogram
+	second *hdrhistogram.Histogram
 }
 
 // member is one live session.
@@ -55,6 +56,7 @@ type member struct {
 func startLive(ctx context.Context, s *server, p population) (*live, error) {
 	l := &live{population: p, began: time.Now(), published: make([]atomic.Uint64, p.groups)}
 	l.newPhase()
+	l.newSecond()
 	for i := range p.sessions {
 		m, err := l.connect(ctx, s, i)
 		if err != nil {
@@ -153,20 +155,28 @@ func (l *live) publish(ctx context.Context, m *member, group int) {
 }
 
 func (l *live) record(d time.Duration) {
+	us := min(max(d, time.Microsecond), maxLatency).Microseconds() // within the histograms' range
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_ = l.phase.RecordValue(min(max(d, time.Microsecond), maxLatency).Microseconds()) // within its range
+	_, _ = l.phase.RecordValue(us), l.second.RecordValue(us)
 }
 
 const maxLatency = 10 * time.Minute
 
+func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, maxLatency.Microseconds(), 3) }
+
 // newPhase returns the latencies since the last call.
-func (l *live) newPhase() latencies {
-	next := hdrhistogram.New(1, maxLatency.Microseconds(), 3)
+func (l *live) newPhase() latencies { return l.exchange(&l.phase) }
+
+// newSecond returns the latencies since its own last call.
+func (l *live) newSecond() latencies { return l.exchange(&l.second) }
+
+func (l *live) exchange(which **hdrhistogram.Histogram) latencies {
+	next := newHistogram()
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	h := l.phase
-	l.phase = next
+	h := *which
+	*which = next
+	l.mu.Unlock()
 	if h == nil || h.TotalCount() == 0 {
 		return latencies{}
 	}

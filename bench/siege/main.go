@@ -39,7 +39,7 @@ func (r *runCommand) Run(ctx context.Context) error {
 		return fmt.Errorf("--duration: wants 4s at least, got %v", r.Duration)
 	}
 	c := siege{
-		program: r.Server, duration: r.Duration, old: r.Old,
+		program: r.Server, duration: r.Duration, old: r.Old, untimed: r.Untimed,
 		population: population{sessions: r.Sessions, groups: r.Groups, every: r.Every},
 		say:        func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) },
 	}

@@ -22,7 +22,7 @@ var onChannel = []attack{
 	},
 	{
 		name: "channel-hoard",
-		does: "one connection makes 69,632 queues, another fills one with messages of 1 MiB",
+		does: "one connection makes 69,632 queues, another a few, and fills one with messages of 1 MiB",
 		run:  hoardQueues, proof: []string{"frames sent", "groupcast_channel_queue_lost_messages_total{crowded}"},
 	},
 	{
@@ -72,28 +72,31 @@ func hoardQueues(ctx context.Context, a *assault) {
 		}
 		many[i] = channelMessage("enqueue", names, "mine")
 	}
-	large := [][]byte{channelMessage("enqueue", []string{"large"}, strings.Repeat("x", 1<<20))}
+	large := channelMessage("enqueue", []string{"large"}, strings.Repeat("x", 1<<20))
 	crowd(ctx, 2, 2, 1, func(i int) {
 		l := a.dial(ctx, source(i, 2), a.target.Channel)
 		if l == nil {
 			return
 		}
 		defer l.hangUp()
-		what, pause := many, 100*time.Millisecond
-		if i == 1 {
-			what, pause = large, 500*time.Millisecond
-		}
+		pause := 100 * time.Millisecond
 		for n := 0; wait(ctx, pause); n++ {
-			if _, err := l.Write(what[n%len(what)]); err != nil {
+			frame := many[n%messages]
+			switch {
+			case i == 1 && n%2 == 0: // the other one, which has few
+				frame, pause = channelMessage("enqueue", []string{fmt.Sprintf("few-%d", n)}, "mine"), 250*time.Millisecond
+			case i == 1:
+				frame = large
+			case n >= messages: // all are there, and this keeps them
+				pause = 400 * time.Millisecond
+			}
+			if _, err := l.Write(frame); err != nil {
 				if ctx.Err() == nil {
 					a.count(closedByPeer)
 				}
 				return
 			}
 			a.count("frames sent")
-			if i == 0 && n >= messages { // all are there: one frame a second keeps them
-				pause = time.Second
-			}
 		}
 	})
 }

@@ -11,8 +11,11 @@ const (
 	maxSlowdown = 5
 	// latencyFloor stands in for a calm p99 below it: five times half a millisecond is one turn of the kernel's scheduler.
 	latencyFloor = 5 * time.Millisecond
-	// maxHeapGrowth is the part by which the live heap may be larger afterwards.
+	// maxHeapGrowth is the part by which the live heap may be larger afterwards than it was before.
 	maxHeapGrowth = 0.10
+	// maxHighWater is what may be kept for reuse of the most that there ever was, beyond a fresh server's live heap: Go
+	// keeps a descriptor of 440 bytes for each goroutine that has ended.
+	maxHighWater = 4 << 20
 	// maxLogRate is in bytes a second: 350 MB a day.
 	maxLogRate = 4 << 10
 )
@@ -22,6 +25,8 @@ type outcome struct {
 	Live      tally
 	Calm      latencies
 	Siege     latencies
+	Seconds   []time.Duration // p99 of each second of the siege
+	Fresh     reading         // before the rehearsal
 	Before    reading
 	After     reading
 	PeakRSS   int64
@@ -100,6 +105,10 @@ func (o *outcome) judge(untimed bool) []string {
 	}
 	if o.Before.Heap <= 0 || float64(o.After.Heap) > float64(o.Before.Heap)*(1+maxHeapGrowth) {
 		say("the live heap is %s, was %s: more than %.0f %% larger", mib(o.After.Heap), mib(o.Before.Heap), 100*maxHeapGrowth)
+	}
+	if o.Fresh.Heap <= 0 || o.After.Heap > o.Fresh.Heap+maxHighWater {
+		say("the live heap is %s, was %s in a server that nobody had attacked: more than %s larger",
+			mib(o.After.Heap), mib(o.Fresh.Heap), mib(maxHighWater))
 	}
 	if o.LogRate > maxLogRate {
 		say("the log grew by %.0f bytes a second, over %d", o.LogRate, maxLogRate)

@@ -27,8 +27,8 @@ type reading struct {
 // collections are forced in a row: a sync.Pool gives its things up at the second one.
 const collections = 4
 
-// read forces collections and takes a reading.
-func (s *server) read(ctx context.Context) (r reading, err error) {
+// read forces collections, takes a reading, and leaves a profile of the heap under that name.
+func (s *server) read(ctx context.Context, name string) (r reading, err error) {
 	for range collections {
 		heap, err := s.liveHeap(ctx)
 		if err != nil {
@@ -39,7 +39,11 @@ func (s *server) read(ctx context.Context) (r reading, err error) {
 		}
 	}
 	r.RSS = statusBytes(s.pid(), "VmRSS:")
-	return r, nil
+	profile, err := s.get(ctx, "http://"+s.pprof+"/debug/pprof/heap")
+	if err != nil {
+		return r, err
+	}
+	return r, os.WriteFile(s.path(name), []byte(profile), 0o600)
 }
 
 // liveHeap is the bytes of live objects: Go's heap profile collects before it counts, if asked so.

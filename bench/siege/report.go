@@ -22,8 +22,10 @@ func (o *outcome) write(w io.Writer) {
 	}{{"latency, calm", o.Calm}, {"latency, siege", o.Siege}} {
 		row(phase.name, "p50 %v, p99 %v, max %v", rounded(phase.P50), rounded(phase.P99), rounded(phase.Max))
 	}
-	row("live heap", "%s before, %s after", mib(o.Before.Heap), mib(o.After.Heap))
-	row("resident", "%s before, %s at most, %s after", mib(o.Before.RSS), mib(o.PeakRSS), mib(o.After.RSS))
+	row("p99 by second, ms", "%s", bySecond(o.Seconds))
+	row("live heap", "%s fresh, %s before, %s after", mib(o.Fresh.Heap), mib(o.Before.Heap), mib(o.After.Heap))
+	row("resident", "%s fresh, %s before, %s at most, %s after",
+		mib(o.Fresh.RSS), mib(o.Before.RSS), mib(o.PeakRSS), mib(o.After.RSS))
 	row("log", "%.0f bytes a second under siege", o.LogRate)
 	row("processors", "server %.2f calm, %.2f under siege; all attackers %.2f", o.CalmCPU, o.SiegeCPU, o.AttackCPU)
 	for _, s := range o.Witnesses {
@@ -33,6 +35,14 @@ func (o *outcome) write(w io.Writer) {
 		row(a.Name, "%s", told(a.Counts))
 	}
 	_ = t.Flush()
+}
+
+func bySecond(seconds []time.Duration) string {
+	var b strings.Builder
+	for _, d := range seconds {
+		fmt.Fprintf(&b, "%.0f ", d.Seconds()*1000)
+	}
+	return strings.TrimSpace(b.String())
 }
 
 // told are counts in the order of their names.

@@ -12,15 +12,19 @@ import (
 // siege is one run.
 type siege struct {
 	program    string
-	duration   time.Duration // calm and siege together
+	duration   time.Duration // rehearsal, calm and siege together
 	attacks    []attack
 	population population
 	old        bool // the server knows no TLS
+	untimed    bool // latencies are not judged
 	say        func(format string, args ...any)
 }
 
-// calmShare is the part of the time that is calm.
-const calmShare = 4
+// The parts of the time that are calm, and for the rehearsal.
+const (
+	calmShare      = 4
+	rehearsalShare = 8
+)
 
 // run goes through the phases. What it started is gone when it returns.
 func (c *siege) run(ctx context.Context) (o outcome, err error) {
@@ -30,13 +34,15 @@ func (c *siege) run(ctx context.Context) (o outcome, err error) {
 	}
 	s, err := startServer(ctx, c.program, dir, c.old)
 	if err != nil {
-		return o, fmt.Errorf("%w (see %s)", err, dir)
+		return o, fmt.Errorf("%w; see %s", err, dir)
 	}
 	defer func() {
 		s.stop()
-		if err == nil && o.Gone == nil {
+		if err == nil && len(o.judge(c.untimed)) == 0 {
 			_ = os.RemoveAll(dir)
+			return
 		}
+		c.say("its log, and profiles of its heap, are in %s", dir)
 	}()
 	witnesses, err := newWitnesses(s)
 	if err != nil {
@@ -64,61 +70,62 @@ func (c *siege) run(ctx context.Context) (o outcome, err error) {
 	return o, err
 }
 
-// phases are calm, siege, settling and the last look.
-func (c *siege) phases(ctx context.Context, s *server, l *live, o *outcome) error {
-	calm := c.duration / calmShare
-	c.say("calm: %d sessions for %v", c.population.sessions, calm)
-	if !wait(ctx, min(calm/4, 2*time.Second)) { // connections, caches and pools warm up
+// phases are a rehearsal, calm, siege, settling and the last look.
+func (c *siege) phases(ctx context.Context, s *server, l *live, o *outcome) (err error) {
+	calm, rehearsal := c.duration/calmShare, c.duration/rehearsalShare
+	if !wait(ctx, time.Second) { // whatever is made once is made
 		return ctx.Err()
 	}
-	l.newPhase()
+	if o.Fresh, err = s.read(ctx, "heap-fresh.pprof"); err != nil {
+		return fmt.Errorf("look at the fresh server: %w", err)
+	}
+	fresh, err := s.metrics(ctx)
+	if err != nil {
+		return fmt.Errorf("look at the fresh server: %w", err)
+	}
+	c.say("rehearsal: %d attacks at once for %v", len(c.attacks), rehearsal)
+	attackers, err := c.attack(ctx, s, rehearsal, func() {})
+	if err != nil {
+		return err
+	}
+	stopAttackers(attackers)
+	c.settle(ctx, s, o, fresh)
+	c.say("calm: %d sessions for %v", c.population.sessions, calm)
 	cpu := c.meter(s)
+	l.newPhase()
 	if !wait(ctx, calm) {
 		return ctx.Err()
 	}
 	o.Calm, o.CalmCPU = l.newPhase(), cpu()
-	var err error
-	if o.Before, err = s.read(ctx); err != nil {
+	if o.Before, err = s.read(ctx, "heap-before.pprof"); err != nil {
 		return fmt.Errorf("before the siege: %w", err)
 	}
 	before, err := s.metrics(ctx)
 	if err != nil {
 		return fmt.Errorf("before the siege: %w", err)
 	}
-	l.newPhase() // forced collections are no part of either
 	if err := c.besiege(ctx, s, l, o, before); err != nil {
 		return err
 	}
-	c.settle(ctx, s, o, before)
-	if o.After, err = s.read(ctx); err != nil && s.gone() == nil {
+	c.settle(ctx, s, o, fresh)
+	if o.After, err = s.read(ctx, "heap-after.pprof"); err != nil && s.gone() == nil {
 		return fmt.Errorf("after the siege: %w", err)
 	}
 	return nil
 }
 
 func (c *siege) besiege(ctx context.Context, s *server, l *live, o *outcome, before metrics) error {
-	length := c.duration - c.duration/calmShare
+	length := c.duration - c.duration/calmShare - c.duration/rehearsalShare
 	c.say("siege: %d attacks at once for %v", len(c.attacks), length)
+	l.newPhase() // forced collections are no part of it
+	l.newSecond()
 	cpu, logged, began := c.meter(s), s.logBytes(), time.Now()
-	attackers, err := startAttackers(c.attacks, s.target)
+	attackers, err := c.attack(ctx, s, length, func() {
+		o.PeakRSS = max(o.PeakRSS, statusBytes(s.pid(), "VmRSS:"))
+		o.Seconds = append(o.Seconds, l.newSecond().P99)
+	})
 	if err != nil {
 		return err
-	}
-	for over := time.After(length); ; {
-		more := true
-		select {
-		case <-ctx.Done():
-			more = false
-		case <-s.ended:
-			more = false
-		case <-over:
-			more = false
-		case <-time.After(250 * time.Millisecond):
-		}
-		o.PeakRSS = max(o.PeakRSS, statusBytes(s.pid(), "VmRSS:"))
-		if !more {
-			break
-		}
 	}
 	o.Siege, o.SiegeCPU, o.SiegeSeconds = l.newPhase(), cpu(), time.Since(began).Seconds()
 	o.LogRate = float64(s.logBytes()-logged) / o.SiegeSeconds
@@ -132,6 +139,28 @@ func (c *siege) besiege(ctx context.Context, s *server, l *live, o *outcome, bef
 		})
 	}
 	return ctx.Err()
+}
+
+// attack makes all attacks at once and looks every second, until the time is over or the server gone. The attackers
+// go on until they are stopped.
+func (c *siege) attack(ctx context.Context, s *server, length time.Duration, look func()) ([]*attacker, error) {
+	attackers, err := startAttackers(c.attacks, s.target)
+	if err != nil {
+		return nil, err
+	}
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for over := time.After(length); ; {
+		select {
+		case <-second.C:
+			look()
+			continue
+		case <-ctx.Done():
+		case <-s.ended:
+		case <-over:
+		}
+		return attackers, nil
+	}
 }
 
 // meter returns what tells how many processors the server has used since.
