@@ -20,7 +20,7 @@ type cli struct {
 
 type runCommand struct {
 	Server   string        `default:"bin/groupcast" help:"The program that is attacked."`
-	Duration time.Duration `default:"2m" help:"Calm, a quarter of it, and siege together."`
+	Duration time.Duration `default:"2m" help:"Rehearsal (an eighth), calm (a quarter) and siege together."`
 	Only     []string      `help:"Only these attacks. Repeat the flag."`
 	Sessions int           `default:"200" help:"Live sessions."`
 	Groups   int           `default:"10" help:"Groups that they are in, two each."`
