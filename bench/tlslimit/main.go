@@ -1,6 +1,7 @@
-// Command tlslimit is the floor under comparisons over TLS: a WebSocket server for the group protocol that does nothing
-// but encrypt and send, with Go's crypto/tls as groupcast has it. It has one group, no checks, no limits and no JSON
-// parser, and everybody in it is as fast as the slowest.
+// Command tlslimit is what servers over TLS are compared with: a WebSocket server for the group protocol that does
+// nothing but encrypt and send, with Go's crypto/tls as groupcast has it. It has one group, no checks, no limits and no
+// JSON parser, and everybody in it is as fast as the slowest. It is no floor: its batches are what has come when the
+// sender wakes, and larger ones are cheaper.
 //
 //	tlslimit -p PORT [-plain] [-http]
 //
