@@ -14,7 +14,7 @@ import (
 
 // A token of each backend's language lets its user in, and lets it do what it says.
 func TestTokens(t *testing.T) {
-	dependOn(t, "token.*", "token/*.go", "../cmd/groupcast/*.go", "../../README.md")
+	dependOn(t, "issue_token.*", "token/*.go", "../cmd/groupcast/*.go", "../../README.md")
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -30,9 +30,9 @@ func TestTokens(t *testing.T) {
 		file, program, debian string
 		args                  []string
 	}{
-		{"token.php", "php", "php-cli", []string{"-n"}},
-		{"token.js", "node", "nodejs", nil},
-		{"token.py", "python3", "python3", nil},
+		{"issue_token.php", "php", "php-cli", []string{"-n"}},
+		{"issue_token.js", "node", "nodejs", nil},
+		{"issue_token.py", "python3", "python3", nil},
 		{"token/main.go", "go", "", nil},
 	} {
 		t.Run(c.file, func(t *testing.T) {
@@ -50,9 +50,8 @@ func TestTokens(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			token := strings.TrimSpace(string(out))
-			conn, _, err := websocket.Dial(ctx, "ws://"+socket, &websocket.DialOptions{ //nolint:bodyclose // the library does
-				Subprotocols: []string{"groupcast.v1", "token." + token},
-			})
+			options := &websocket.DialOptions{Subprotocols: []string{"groupcast.v1", "token." + token}}
+			conn, _, err := websocket.Dial(ctx, "ws://"+socket, options)
 			if err != nil {
 				t.Fatalf("%s: %v", token, err)
 			}

@@ -307,6 +307,7 @@ func engineShots(v *view) {
 type chromiumEngine struct{ *tab }
 
 func startChromiumEngine(t *testing.T) engine {
+	t.Helper()
 	return chromiumEngine{openTab(t, startBrowser(t), "about:blank")}
 }
 

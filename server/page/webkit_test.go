@@ -64,7 +64,8 @@ func startWebKit(t *testing.T) engine {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	defer cancel()
 	for {
-		if err = w.call(ctx, "POST", base+"/session", options, &created); err == nil || !strings.Contains(err.Error(), "refused") {
+		err = w.call(ctx, "POST", base+"/session", options, &created)
+		if err == nil || !strings.Contains(err.Error(), "refused") {
 			break
 		}
 		<-time.After(50 * time.Millisecond)

@@ -120,8 +120,9 @@ func span(at func(*Options) *time.Duration, low, high time.Duration) value {
 	})
 }
 
-// rate is a number that need not be whole, from 0 to high.
-func rate(at func(*Options) *float64, high float64) value {
+// rate is a number that need not be whole.
+func rate(at func(*Options) *float64) value {
+	const high = gib
 	format := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 	return one(at, kind[float64]{
 		hint: "N", bounds: bounds(0, high, func(f float64) string { return group(int(f)) }),

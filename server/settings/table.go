@@ -172,7 +172,7 @@ var Groups = []Group{
 		},
 		{
 			Name: "token-failures", Shown: Rare, Reload: forNew, Preset: "10",
-			value: rate(func(o *Options) *float64 { return &o.TokenFailures }, gib),
+			value: rate(func(o *Options) *float64 { return &o.TokenFailures }),
 			Help: "Tokens a second that may fail for one address, twice that at once. Beyond that it is answered 429, and " +
 				"no token is looked at. 0 is unlimited.",
 		},
@@ -200,13 +200,13 @@ var Groups = []Group{
 		},
 		{
 			Name: "handshake-rate", Shown: Usual, Reload: taken, Preset: "0",
-			value: rate(func(o *Options) *float64 { return &o.HandshakeRate }, gib),
+			value: rate(func(o *Options) *float64 { return &o.HandshakeRate }),
 			Help: "New connections a second, over all of --listen; twice as many at once. What is over it is closed. 0 is " +
 				"unlimited.",
 		},
 		{
 			Name: "handshake-rate-per-ip", Shown: Usual, Reload: taken, Preset: "0",
-			value: rate(func(o *Options) *float64 { return &o.HandshakeRatePerIP }, gib),
+			value: rate(func(o *Options) *float64 { return &o.HandshakeRatePerIP }),
 			Help:  "The same of one address.",
 		},
 		{
@@ -248,7 +248,7 @@ var Groups = []Group{
 		},
 		{
 			Name: "rate", Shown: Usual, Reload: atOnce,
-			value: rate(func(o *Options) *float64 { return &o.CommandRate }, gib),
+			value: rate(func(o *Options) *float64 { return &o.CommandRate }),
 			Help:  "Commands per second of one session. 0 is unlimited.",
 		},
 		{

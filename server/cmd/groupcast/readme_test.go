@@ -63,7 +63,8 @@ func readmeExamples(t *testing.T) (lines [][]string) {
 		for line := range strings.Lines(block) {
 			line, _, _ = strings.Cut(line, " #")
 			line, _, _ = strings.Cut(line, ">")
-			if words := strings.Fields(strings.ReplaceAll(line, "'", "")); len(words) > 1 && words[0] == "groupcast" && !strings.HasPrefix(words[1], "[") {
+			words := strings.Fields(strings.ReplaceAll(line, "'", ""))
+			if len(words) > 1 && words[0] == "groupcast" && !strings.HasPrefix(words[1], "[") {
 				lines = append(lines, words)
 			}
 		}
