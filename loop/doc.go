@@ -4,6 +4,7 @@
 //
 //	order/    one total order: messages, rings, broker, sinks. No sockets, no gnet
 //	reactor/  one loop's world: sessions, groups, reading, delivering, writing, closing
+//	budget/   one budget of memory for the process, and what is done near its limit
 //	quota/    how many there may be of something, by key
 //	accept/   taking connections from listeners, and refusing them politely
 //	ration/   log lines that peers cause: once in a while, and short
@@ -28,6 +29,7 @@
 //	sessions.go grouplist.go  questions and orders from outside
 //	members.go                who is in which group, for one goroutine outside the loops
 //	reconfigure.go            limits that change while it runs
+//	memory.go                 the engine's part of the process's budget
 //	stats.go                  what is counted
 //	ask.go                    questions to the loops
 //	publish.go                the way in for goroutines outside the loops

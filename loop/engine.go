@@ -36,6 +36,7 @@ type Engine struct {
 	refusedPerIP      atomic.Uint64
 	refusedPerUser    atomic.Uint64
 	refusedDraining   atomic.Uint64
+	refusedMemory     atomic.Uint64
 
 	stalls      atomic.Uint64
 	refuser     *accept.Refuser

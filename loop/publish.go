@@ -40,11 +40,15 @@ func (e *Engine) Publish(ctx context.Context, group string, text []byte) (order 
 
 // PublishAll sends p to all its groups or to none of them, and returns the
 // last one's place in the broker's order. It waits for room until ctx ends: the
-// error is then ErrOverloaded and nothing was published, or ctx's own and it
+// error is then ErrOverloaded and nothing was published (nor where memory is short: that
+// error is ErrNoMemory as well), or ctx's own and it
 // was, but its order is not known; ErrDraining after Drain, ErrClosed after
 // Close. A payload that is not UTF-8 or over MaxMessageBytes, in either mode's
 // encoding, is refused, and so is a publication that no ring could hold.
 func (e *Engine) PublishAll(ctx context.Context, p Publication) (order uint64, err error) {
+	if e.refusePublication() {
+		return 0, ErrNoMemory
+	}
 	m, err := e.newPublication(p)
 	if err != nil {
 		return 0, fmt.Errorf("publish: %w", err)
@@ -55,11 +59,23 @@ func (e *Engine) PublishAll(ctx context.Context, p Publication) (order uint64, e
 // Submit is PublishAll without the wait for the order: what one goroutine submits keeps
 // its sequence, and costs it no round trip each.
 func (e *Engine) Submit(ctx context.Context, p Publication) error {
+	if e.refusePublication() {
+		return ErrNoMemory
+	}
 	m, err := e.newPublication(p)
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
 	return e.broker.Submit(ctx, m)
+}
+
+// refusePublication reports whether memory is too short for a publication from outside.
+func (e *Engine) refusePublication() bool {
+	if !e.shared.Budget.Refuses() {
+		return false
+	}
+	e.shared.Budget.RefusePublication()
+	return true
 }
 
 // newPublication checks p and makes its messages: the first, which holds the others.
@@ -106,6 +122,7 @@ var (
 	ErrTooLarge        = errors.New("message over the limit")
 	ErrNotUTF8         = errors.New("message is not UTF-8")
 	ErrTooManyGroups   = fmt.Errorf("a publication goes to 1 to %d groups", MaxPublicationGroups)
+	ErrNoMemory        = fmt.Errorf("%w: the server is short of memory", ErrOverloaded)
 	ErrTooManyExcludes = fmt.Errorf("a publication excludes %d sessions at most", MaxPublicationExcludes)
 )
 

@@ -71,6 +71,6 @@ func keepFixed(o, old *Options) error {
 	if (o.MaxMembers == 0) != (old.MaxMembers == 0) {
 		keep(&o.MaxMembers, old.MaxMembers, "MaxMembers", counted)
 	}
-	o.Logger, o.OnMessage, o.Authenticate = old.Logger, old.OnMessage, old.Authenticate
+	o.Logger, o.OnMessage, o.Authenticate, o.Budget = old.Logger, old.OnMessage, old.Authenticate, old.Budget
 	return errors.Join(errs...)
 }

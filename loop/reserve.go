@@ -11,6 +11,8 @@ func (e *Engine) reserve() (full *atomic.Uint64) {
 	switch {
 	case e.draining.Load():
 		full = &e.refusedDraining
+	case e.shared.Budget.Refuses():
+		full = &e.refusedMemory
 	case conns > int64(e.options().MaxConns):
 		full = &e.refusedConns
 	case handshakes > int64(e.options().MaxHandshakes):

@@ -44,6 +44,7 @@ func New(o Options) (*Engine, error) {
 		Log:       e.log,
 		Stopped:   e.stopped,
 		Fail:      e.fail,
+		Budget:    o.Budget,
 		IPv6Bits:  o.IPv6PrefixBits,
 		Addresses: quota.New[netip.Prefix](o.MaxConnsPerIP),
 		Users:     quota.New[string](o.MaxConnsPerUser),
@@ -69,6 +70,7 @@ func New(o Options) (*Engine, error) {
 	}
 	e.workers.Go(e.broker.Run)
 	e.workers.Go(e.clock)
+	e.countMemory(o.Budget)
 	for _, r := range e.reactors {
 		e.workers.Go(r.WatchWritable)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"groupcast/loop/budget"
 	"groupcast/loop/reactor"
 )
 
@@ -19,11 +20,12 @@ type Stats struct {
 	Accepted     uint64 `metric:"connections_accepted_total" help:"Connections handed to an event loop."`
 	AcceptErrors uint64 `metric:"accept_errors_total" help:"Connections that failed to be accepted for want of descriptors or memory."`
 	// Connections answered 503, by what they were too many for.
-	RefusedConns      uint64 `metric:"connections_refused_total{cause=connections}" also:"limit_hits_total{limit=max_conns}" help:"Connections answered 503: a limit (connections, handshakes, connections_per_ip), or draining."`
+	RefusedConns      uint64 `metric:"connections_refused_total{cause=connections}" also:"limit_hits_total{limit=max_conns}" help:"Connections answered 503: a limit (connections, handshakes, connections_per_ip, memory), or draining."`
 	RefusedHandshakes uint64 `metric:"connections_refused_total{cause=handshakes}" also:"limit_hits_total{limit=max_handshakes}"`
 	RefusedPerIP      uint64 `metric:"connections_refused_total{cause=connections_per_ip}" also:"limit_hits_total{limit=max_conns_per_ip}"`
 	RefusedPerUser    uint64 `metric:"connections_refused_total{cause=connections_per_user}" also:"limit_hits_total{limit=max_conns_per_user}"`
 	RefusedDraining   uint64 `metric:"connections_refused_total{cause=draining}"`
+	RefusedMemory     uint64 `metric:"connections_refused_total{cause=memory}"`
 
 	CutSessions uint64 `metric:"cut_sessions_total" help:"Sessions ended before they had acknowledged all that was queued for them: too slow for a close handshake, or a drain."`
 	CutBytes    uint64 `metric:"cut_bytes_total" help:"Bytes that these had not acknowledged."`
@@ -40,11 +42,13 @@ type Stats struct {
 	Silence  []time.Duration `index:"reactor" metric:"reactor_silence_seconds{reactor}" help:"Time since an event loop last answered the clock, when the sample was taken."`
 	Stalls   uint64          `metric:"loop_stalls_total" help:"Times that an event loop did not answer for 5 seconds."`
 	Sinks    []SinkStats
+	Memory   budget.Stats
 }
 
 // Refused are all connections answered 503.
 func (s Stats) Refused() uint64 {
-	return s.RefusedConns + s.RefusedHandshakes + s.RefusedPerIP + s.RefusedPerUser + s.RefusedDraining
+	return s.RefusedConns + s.RefusedHandshakes + s.RefusedPerIP + s.RefusedPerUser + s.RefusedDraining +
+		s.RefusedMemory
 }
 
 // Sum adds up the reactors' stats; of the maxima it takes the largest.
@@ -74,6 +78,8 @@ func (e *Engine) Stats(ctx context.Context) (Stats, error) {
 		RefusedPerIP:      e.refusedPerIP.Load(),
 		RefusedPerUser:    e.refusedPerUser.Load(),
 		RefusedDraining:   e.refusedDraining.Load(),
+		RefusedMemory:     e.refusedMemory.Load(),
+		Memory:            e.shared.Budget.Stats(),
 		CutSessions:       e.shared.CutSessions.Load(),
 		CutBytes:          e.shared.CutBytes.Load(),
 		OutsideLen:        broker.Outside.Len,

@@ -241,6 +241,9 @@ func (d *Decoder) Idle() bool {
 	return d.headLen == 0 && !d.inFrame && d.msgOp == 0
 }
 
+// Held is how many bytes of memory the part of a message takes that has arrived.
+func (d *Decoder) Held() int { return cap(d.msg) }
+
 // Reset forgets everything, and makes the Decoder ready for another
 // connection. A buffer of up to 4 KiB is kept.
 func (d *Decoder) Reset() {

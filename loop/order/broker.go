@@ -38,6 +38,21 @@ type Stats struct {
 	Sinks   []SinkStats
 }
 
+// Held is how many bytes wait in the rings, in the door and for the sinks. A message that is
+// on its way to several loops counts once. For any goroutine.
+func (b *Broker) Held() (n int64) {
+	n = b.door.held.Load()
+	most := int64(0)
+	for _, p := range b.ports {
+		n += p.ingress.held()
+		most = max(most, p.egress.held())
+	}
+	for _, s := range *b.sinks.Load() {
+		n += s.bytes.Load()
+	}
+	return n + most
+}
+
 // NewBroker makes the broker of these ports. Its door for goroutines outside holds
 // slots publications and bytes. It ends, and nobody waits for it any more, when
 // stopped is closed. A port's place in ports is its reactor's index, as session ids
@@ -122,7 +137,7 @@ func (b *Broker) takeOutside() bool {
 	for n := 0; n < perTurn && !b.ended; {
 		select {
 		case m := <-b.door.items:
-			b.door.bytes.Release(int64(m.SizeWithGroups()))
+			b.door.release(m)
 			n += b.fanOutAll(m)
 		default:
 			return n > 0
@@ -134,13 +149,17 @@ func (b *Broker) takeOutside() bool {
 // fanOutAll takes a message from outside and what comes with it, and answers
 // with the last one's order. It returns how many messages that were.
 func (b *Broker) fanOutAll(m *Message) int {
-	b.fanOut(m)
 	out := m.Outside
+	if out != nil && len(out.also) > 0 {
+		m.Frame.sharers = uint16(1 + len(out.also))
+	}
+	b.fanOut(m)
 	if out == nil {
 		return 1 // a barrier
 	}
 	last := m
 	for _, other := range out.also {
+		other.Frame.sharers = m.Frame.sharers
 		if b.ended {
 			return 1 // nobody waits for an answer any more
 		}
@@ -164,7 +183,7 @@ func (b *Broker) fanOut(m *Message) {
 	switch m.Kind {
 	case KindPublish:
 		b.order++
-		m.Frame.First, m.Frame.Last = b.order, b.order
+		m.Frame.Stamp(b.order, b.order)
 		if len(b.keeper.groups) > 0 {
 			b.keeper.note(m)
 		}

@@ -15,6 +15,7 @@ import (
 type door struct {
 	items   chan *Message
 	bytes   *semaphore.Weighted
+	held    atomic.Int64  // of bytes
 	closing sync.RWMutex  // held for reading while something is put into items
 	closed  chan struct{} // closed when draining: it takes no more
 	broker  *sleeper      // wakes it
@@ -107,7 +108,7 @@ func (d *door) enter(ctx context.Context, m *Message) error {
 			err = ErrOverloaded
 		}
 	}
-	d.bytes.Release(int64(m.SizeWithGroups()))
+	d.release(m)
 	return err
 }
 
@@ -126,6 +127,7 @@ func (d *door) tryEnter(m *Message) bool {
 func (d *door) acquire(ctx context.Context, m *Message) error {
 	n := int64(m.SizeWithGroups())
 	if d.bytes.TryAcquire(n) {
+		d.held.Add(n)
 		return nil
 	}
 	d.full.Add(1)
@@ -139,6 +141,7 @@ func (d *door) acquire(ctx context.Context, m *Message) error {
 		}
 	}()
 	if d.bytes.Acquire(ctx, n) == nil {
+		d.held.Add(n)
 		return nil
 	}
 	select {
@@ -147,6 +150,13 @@ func (d *door) acquire(ctx context.Context, m *Message) error {
 	default:
 		return ErrOverloaded
 	}
+}
+
+// release gives back the bytes of m, which is in the door no more.
+func (d *door) release(m *Message) {
+	n := int64(m.SizeWithGroups())
+	d.held.Add(-n)
+	d.bytes.Release(n)
 }
 
 // close is Broker.CloseOutside.

@@ -37,10 +37,6 @@ const (
 	ActReply            // the payload is frames for it
 )
 
-// Overhead is what a ring counts for a message beside its bytes: the struct and
-// the two allocations' headers.
-const Overhead = 160
-
 // Message is one ring item. It is written by its publisher, stamped with its
 // order by the broker, and immutable from then on: every reactor and every
 // session that queues its frame shares it, and the garbage collector frees it.

@@ -30,6 +30,8 @@ type ring struct {
 	bytesIn   uint64        // bytes pushed ever
 	seenHead  uint64        // cached head
 	seenBytes uint64        // cached bytesOut
+	toldBytes atomic.Uint64 // bytesIn, told now and then; see held
+	nextTold  uint64        // bytesIn at which it is told again
 
 	_ [cacheLine]byte
 
@@ -58,6 +60,10 @@ func (q *ring) push(m *Message) bool {
 	q.slots[q.nextTail&q.mask] = m
 	q.nextTail++
 	q.bytesIn += size
+	if q.bytesIn >= q.nextTold {
+		q.toldBytes.Store(q.bytesIn)
+		q.nextTold = q.bytesIn + tellBytes
+	}
 	q.tail.Store(q.nextTail)
 	return true
 }
@@ -122,4 +128,13 @@ func (q *ring) empty() bool {
 func (q *ring) len() int {
 	head := q.head.Load() // first: the tail read after it is never behind it
 	return int(q.tail.Load() - head)
+}
+
+// tellBytes is how many bytes may be in a ring that held does not know of.
+const tellBytes = 64 << 10
+
+// held is how many bytes are in the ring, or up to tellBytes fewer. For any goroutine.
+func (q *ring) held() int64 {
+	out := q.bytesOut.Load() // first: what is told after it is never behind it by more than that
+	return max(0, int64(q.toldBytes.Load()-out))
 }

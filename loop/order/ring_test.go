@@ -136,3 +136,23 @@ func BenchmarkRing(b *testing.B) {
 		ring.release()
 	}
 }
+
+// TestRingHeld: what others are told of a ring's bytes is behind by less than tellBytes.
+func TestRingHeld(t *testing.T) {
+	ring := newRing(1024, 16<<20)
+	for i := range 900 {
+		if !ring.push(sized(1000, uint64(i))) {
+			t.Fatal("no room")
+		}
+		if n, want := ring.held(), int64(i+1)*(1000+Overhead); n > want || n <= want-tellBytes-1000-Overhead {
+			t.Fatalf("%d bytes of %d", n, want)
+		}
+	}
+	for range 900 {
+		ring.pop()
+	}
+	ring.release()
+	if n := ring.held(); n != 0 {
+		t.Errorf("%d bytes in an empty ring", n)
+	}
+}

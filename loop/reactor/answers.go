@@ -331,6 +331,7 @@ func (r *Reactor) Snapshot() Stats {
 	s.Groups = len(r.groups.byName)
 	s.Memberships = r.groups.memberships
 	s.Watched = len(r.watched)
+	s.SealedBytes, s.HalfBytes = int(r.memory.sealed), int(r.memory.halves)
 	port := r.port.Stats()
 	s.IngressLen = port.IngressLen
 	s.EgressLen = port.EgressLen

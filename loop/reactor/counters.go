@@ -21,6 +21,8 @@ type Stats struct {
 	EgressLen       int `metric:"ring_messages{ring=egress,reactor}"`
 	BacklogSessions int `metric:"backlog_sessions{reactor}" help:"Sessions whose socket takes no more at the moment."`
 	BacklogBytes    int `metric:"backlog_bytes{reactor}" help:"What sessions have not read, with what is kept beside it."`
+	SealedBytes     int `metric:"sealed_bytes{reactor}" help:"What is encrypted and has not been written yet."`
+	HalfBytes       int `metric:"half_message_bytes{reactor}" help:"Parts of messages and request heads that are not all there."`
 	Watched         int `metric:"watched_sessions{reactor}" help:"Sessions whose progress is looked at: pinged behind a backlog, or slow to close."`
 
 	// Inbound.
@@ -77,7 +79,7 @@ type Stats struct {
 	// The peer ended TLS otherwise than by close_notify, or sent what is not TLS.
 	TLSErrors   uint64 `metric:"tls_broken_sessions_total" help:"Sessions over TLS whose peer broke it off, or sent what is not TLS."`
 	Blocked     uint64 `metric:"writes_blocked_total" help:"Writes of which the kernel did not take everything."`
-	SlowReaders uint64 `metric:"session_ends_total{cause=slow_reader}" also:"limit_hits_total{limit=max_backlog}" help:"Sessions ended by the server: slow_reader, idle, close_timeout, rate, receive_rate, kicked, panic."`
+	SlowReaders uint64 `metric:"session_ends_total{cause=slow_reader}" also:"limit_hits_total{limit=max_backlog}" help:"Sessions ended by the server: slow_reader, idle, close_timeout, rate, receive_rate, kicked, panic, memory."`
 	Pings       uint64 `metric:"pings_sent_total" help:"Pings sent to silent sessions."`
 
 	// Ends.
@@ -88,6 +90,8 @@ type Stats struct {
 	RateClosed uint64 `metric:"session_ends_total{cause=rate}"`
 	// Closed by ReceiveRate.
 	FloodClosed uint64 `metric:"session_ends_total{cause=receive_rate}" also:"limit_hits_total{limit=receive_rate}"`
+	// Closed by Shed.
+	MemoryClosed uint64 `metric:"session_ends_total{cause=memory}"`
 	// Closed by CloseSession.
 	Kicked uint64 `metric:"session_ends_total{cause=kicked}"`
 	// Joins refused by MaxGroupsPerSession.

@@ -34,6 +34,7 @@ func (r *Reactor) turn() {
 	r.port.WakeBroker()
 	r.reap()
 	r.emptyOutbox()
+	r.tellMemory()
 }
 
 // Yielded is called when the byte of a yield has come back.
@@ -52,6 +53,7 @@ func (r *Reactor) settle() {
 		}
 	}
 	r.reap()
+	r.tellMemory()
 }
 
 func (r *Reactor) collectWritable() {
@@ -70,6 +72,7 @@ func (r *Reactor) catchUp() {
 	if r.takeBatch() {
 		r.flushAll()
 	}
+	r.tellMemory()
 }
 
 func (r *Reactor) flushAll() {
@@ -271,7 +274,8 @@ func (r *Reactor) builtChunk(
 // batchChunk is an empty chunk for the messages of run.
 func (r *Reactor) batchChunk(run []*order.Message) *order.Chunk {
 	c := r.chunks.get(order.ChunkBatch)
-	c.Group, c.First, c.Last, c.Messages = run[0].Group(), run[0].Order(), run[len(run)-1].Order(), uint32(len(run))
+	c.Group, c.Messages = run[0].Group(), uint32(len(run))
+	c.Stamp(run[0].Order(), run[len(run)-1].Order())
 	r.batch.chunks = append(r.batch.chunks, c)
 	return c
 }

@@ -15,7 +15,7 @@
 //	lifecycle.go   a session's birth and burial
 //	inbound.go     bytes in: frames, messages
 //	receiverate.go how many of them a second
-//	drain.go answers.go follower.go  what an engine asks, and orders from outside
+//	drain.go answers.go follower.go holders.go  what an engine asks, and orders from outside
 //	delivery.go    batches: mark, then flush
 //	command.go     what a command does; how commands keep their order
 //	clock.go       what happens when time goes on
@@ -25,12 +25,14 @@
 //	flush.go       writing what sessions have queued
 //	closing.go     close handshakes, and overBacklog: the policy for slow readers
 //	acked.go       how far a peer has come
+//	counting.go    what sessions hold of the memory, counted and told
 //	outbound.go    a session's queue
 //	members.go     joins and leaves
 //	transports.go  the kinds of transport, and what a session asks of its own
 //	transport_tls.go transport.go   how bytes get out and in, over TLS and in any case
 //	ticks.go       time in ticks
 //	reactor.go     a loop's world; waking, yielding
+//	memory.go      what of the process's memory is its sessions'
 //	batch.go groups.go wheel.go progress.go outbox.go secured.go  what it is made of
 //	writable_*.go  news of room in a full socket
 //	shared.go      what several loops count and know together
@@ -94,6 +96,16 @@
 // itself is the only one today; sessions of one reactor may differ in it. TLS is one more
 // entry and a file of its own, which keeps what it holds of a session by the session's
 // slot, so that others do not pay for it, and gives that back by release.
+//
+// # Memory
+//
+// What sessions hold counts for the process's budget (package budget): what is queued for a session
+// that is blocked, each chunk once (Chunk.Hold), half messages and heads, what is sealed. A
+// session holds the front of its queue: all of it while it is blocked, and what was there then
+// until it is written. Nothing is counted for sessions that take what they are sent.
+//
+// Where memory is short the engine's guard asks for holders, and has some of them shed: closed
+// like slow readers, with another reason. Those that are still there when it gets worse are reset.
 //
 // # Outbox
 //

@@ -78,11 +78,14 @@ func (r *Reactor) block(s *Session) {
 	r.stats.Blocked++
 	r.stats.BacklogSessions++
 	r.stats.BacklogBytes += int(s.backlog)
-	s.next.Retain()
+	if s.is(flagShed) {
+		r.memory.shed++
+	}
+	if !s.is(flagHeld) {
+		s.holdNext()
+	}
 	if s.more != nil {
-		for _, c := range s.more.rest() {
-			c.Retain()
-		}
+		s.holdRest()
 	}
 	if err := transports[s.via].await(s); err != nil {
 		r.shared.Log.Warn("watch for room to write", "session", s.ID(), "err", err)
@@ -95,6 +98,9 @@ func (r *Reactor) clearBlocked(s *Session) {
 		s.clear(flagBlocked)
 		r.stats.BacklogSessions--
 		r.stats.BacklogBytes -= int(s.backlog)
+		if s.is(flagShed) {
+			r.memory.shed--
+		}
 	}
 }
 

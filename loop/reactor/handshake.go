@@ -11,7 +11,7 @@ func (r *Reactor) handshake(s *Session, b []byte) (rest []byte) {
 	head, from := b, 0
 	if s.head != nil {
 		from = len(*s.head)
-		*s.head = append(*s.head, b...)
+		r.growHead(s, b)
 		head = *s.head
 	}
 	end := protocol.HeadEnd(head, from)
@@ -24,7 +24,8 @@ func (r *Reactor) handshake(s *Session, b []byte) (rest []byte) {
 	if end < 0 {
 		if s.head == nil {
 			s.head = r.heads.get()
-			*s.head = append(*s.head, b...)
+			r.memory.halves += int64(cap(*s.head))
+			r.growHead(s, b)
 		}
 		return nil
 	}
@@ -99,11 +100,19 @@ const (
 	maxFreeHeadBytes = 2 << 10
 )
 
+// growHead keeps b behind what there is of a head.
+func (r *Reactor) growHead(s *Session, b []byte) {
+	before := cap(*s.head)
+	*s.head = append(*s.head, b...)
+	r.memory.halves += int64(cap(*s.head) - before)
+}
+
 // dropHead gives back the part of a request head that has been kept.
 func (r *Reactor) dropHead(s *Session) {
 	if s.head == nil {
 		return
 	}
+	r.memory.halves -= int64(cap(*s.head))
 	if cap(*s.head) <= maxFreeHeadBytes {
 		*s.head = (*s.head)[:0]
 		r.heads.put(s.head)

@@ -45,6 +45,7 @@ func (r *Reactor) read(s *Session, b []byte) (action gnet.Action) {
 	if len(r.doomed) > 0 {
 		r.reap()
 	}
+	r.tellMemory()
 	r.stats.BusyNanos += uint64(r.clock() - began)
 	if s.state == stateDead {
 		return gnet.Close
@@ -100,6 +101,7 @@ func (r *Reactor) readFrames(s *Session, b []byte) {
 	if s.decoder == nil {
 		s.decoder = r.decoders.get()
 	}
+	r.uncountHalf(s)
 	for {
 		event, rest, ok, err := s.decoder.Next(b, r.limits)
 		if err != nil {
@@ -132,7 +134,9 @@ func (r *Reactor) readFrames(s *Session, b []byte) {
 	if s.decoder.Idle() {
 		r.putDecoder(s.decoder)
 		s.decoder = nil
+		return
 	}
+	r.countHalf(s)
 }
 
 // handle acts on one message or control frame.

@@ -36,6 +36,7 @@ func (r *Reactor) Open(n Newcomer, c gnet.Conn) gnet.Action {
 	if n.TLS != nil {
 		s.via = viaTLS
 		r.secured[s] = &secured{tls: n.TLS, read: n.Read}
+		r.memory.secured++
 	}
 	if n.Remote != nil {
 		s.set(flagProxied)
@@ -100,6 +101,7 @@ func (r *Reactor) bury(s *Session) {
 	r.sessions.remove(s)
 	s.dropQueue()
 	r.clearBlocked(s)
+	r.uncountHalf(s)
 	if s.decoder != nil {
 		r.putDecoder(s.decoder)
 		s.decoder = nil

@@ -39,6 +39,7 @@ func New(shared *Shared, index int, o *Options) (*Reactor, error) {
 		queues:   freeList[outQueue]{max: maxFreeQueues},
 		decoders: freeList[protocol.Decoder]{max: maxFreeDecoders},
 		heads:    freeList[[]byte]{max: maxFreeHeads},
+		memory:   memory{blockedBytes: o.blockedBytes()},
 	}
 	r.every = TickFor(o)
 	r.ticked = time.Since(shared.Start)

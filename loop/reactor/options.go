@@ -8,6 +8,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"groupcast/loop/budget"
 	"groupcast/loop/order"
 	"groupcast/protocol"
 )
@@ -100,6 +101,10 @@ type Options struct {
 	// it); 0 leaves the kernel's default. It bounds what a stalled reader pins
 	// outside the Go heap.
 	SendBufferBytes int
+
+	// Budget is the process's for memory, of which the engine counts its part and guards all;
+	// nil is none.
+	Budget *budget.Budget
 
 	// Logger receives what an operator should know; nil is slog.Default.
 	Logger *slog.Logger

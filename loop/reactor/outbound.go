@@ -19,7 +19,7 @@ func (s *Session) Send(op ws.OpCode, payload []byte) {
 	c := s.replyChunk()
 	before := len(c.Buf)
 	c.Buf = protocol.AppendFrame(c.Buf, op, payload)
-	s.queued(len(c.Buf) - before)
+	s.grew(c, len(c.Buf)-before)
 }
 
 // sendAck acknowledges a command of that kind.
@@ -46,16 +46,16 @@ func (s *Session) sendFrames(frames []byte) {
 	}
 	c := s.replyChunk()
 	c.Buf = append(c.Buf, frames...)
-	s.queued(len(frames))
+	s.grew(c, len(frames))
 }
 
 // enqueue appends a reference to c, whose bytes count as backlog from now on.
 func (s *Session) enqueue(c *order.Chunk) {
-	if s.is(flagBlocked) {
-		c.Retain()
-	}
 	if s.next == nil {
 		s.next = c
+		if s.is(flagBlocked) {
+			s.holdNext()
+		}
 	} else {
 		if s.more == nil {
 			if s.more = s.r.queues.get(); s.more.chunks == nil {
@@ -63,8 +63,37 @@ func (s *Session) enqueue(c *order.Chunk) {
 			}
 		}
 		s.more.chunks = append(s.more.chunks, c)
+		if s.is(flagBlocked) {
+			s.holdRest()
+		}
 	}
 	s.queued(len(c.Buf) + chunkOverhead)
+}
+
+// A session that is blocked holds all that is queued for it, and what it holds counts as
+// memory until it is gone from the queue. Chunks that come while it is not blocked stand
+// behind those: so what is held is the front of the queue.
+
+// holdNext holds the next chunk.
+func (s *Session) holdNext() {
+	s.set(flagHeld)
+	s.r.memory.backlogs += int64(s.next.Hold())
+}
+
+// holdRest holds those behind it.
+func (s *Session) holdRest() {
+	q := s.more
+	rest := q.rest()
+	for _, c := range rest[q.held:] {
+		s.r.memory.backlogs += int64(c.Hold())
+	}
+	q.held = len(rest)
+}
+
+// grew is queued for n more bytes of c, a private chunk in the queue.
+func (s *Session) grew(c *order.Chunk, n int) {
+	s.r.memory.backlogs += int64(c.Grew(n))
+	s.queued(n)
 }
 
 // chunkOverhead is what a backlog counts for each chunk beside its bytes: what
@@ -119,6 +148,10 @@ func (s *Session) replyChunk() *order.Chunk {
 // dequeue drops the next chunk; its bytes have been taken off the backlog.
 func (s *Session) dequeue() {
 	c := s.next
+	if s.is(flagHeld) {
+		s.clear(flagHeld)
+		s.r.memory.backlogs -= int64(c.LetGo())
+	}
 	if c.Kind >= order.ChunkPrivate {
 		if s.pong == c {
 			s.pong = nil
@@ -133,6 +166,10 @@ func (s *Session) dequeue() {
 		return
 	}
 	s.next = q.take()
+	if q.held > 0 {
+		q.held--
+		s.set(flagHeld)
+	}
 	if len(q.rest()) == 0 {
 		s.more = nil
 		s.r.putQueue(q)
@@ -201,7 +238,7 @@ func (r *Reactor) sendPong(s *Session, payload []byte) {
 	if c != nil && (c != s.next || s.sent == 0) {
 		before := len(c.Buf)
 		c.Buf = protocol.AppendFrame(c.Buf[:0], ws.OpPong, payload)
-		s.queued(len(c.Buf) - before)
+		s.grew(c, len(c.Buf)-before)
 		return
 	}
 	c = r.replies.get(order.ChunkSealed)

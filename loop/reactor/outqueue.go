@@ -7,6 +7,7 @@ import "groupcast/loop/order"
 type outQueue struct {
 	chunks []*order.Chunk
 	head   int
+	held   int // of rest, from its front: those that the session holds; see holdRest
 }
 
 // rest is what has not been taken.

@@ -109,8 +109,9 @@ type Reactor struct {
 	onTick     gnet.Runnable
 	onWritable gnet.Runnable
 
-	now   int64 // when the current callback began, in nanoseconds since the engine's start
-	stats Stats
+	now    int64 // when the current callback began, in nanoseconds since the engine's start
+	stats  Stats
+	memory memory
 }
 
 // runnable adapts a method to gnet without an allocation a call.

@@ -97,6 +97,9 @@ const (
 	flagProxied                              // its address is in the reactor's remotes
 	flagUpgraded                             // is in Stats.Sessions
 	flagWarned                               // knows that its identity is about to be over, or is never told
+	flagHeld                                 // holds the next chunk; see holdNext
+	flagHalf                                 // its decoder's bytes are counted; see countHalf
+	flagShed                                 // is being closed for want of memory
 )
 
 func (s *Session) is(f sessionFlags) bool { return s.flags&f != 0 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"groupcast/loop/budget"
 	"groupcast/loop/quota"
 )
 
@@ -21,6 +22,8 @@ type Shared struct {
 	Log     *slog.Logger
 	Stopped <-chan struct{} // closed when the engine ends
 	Fail    func(error)     // tells the engine that it cannot go on
+
+	Budget *budget.Budget // of the process's memory; nil is none
 
 	Conns      atomic.Int64 // connections in all
 	Handshakes atomic.Int64 // of them not upgraded yet

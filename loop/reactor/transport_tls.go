@@ -17,7 +17,21 @@ var viaTLSTransport = transport{
 	receive:   receiveSealed,
 	halfClose: halfCloseSealed,
 	reset:     resetSocket,
-	release:   func(s *Session) { delete(s.r.secured, s) },
+	release:   releaseSealed,
+}
+
+// keep has b wait for room in the socket, in place of what waited.
+func (t *secured) keep(r *Reactor, b []byte) {
+	r.memory.sealed += int64(len(b) - len(t.sealed))
+	t.sealed = b
+}
+
+func releaseSealed(s *Session) {
+	if t := s.r.secured[s]; t != nil {
+		t.keep(s.r, nil)
+		s.r.memory.secured--
+		delete(s.r.secured, s)
+	}
 }
 
 // sendSealed encrypts b, all of it, unless the kernel has still to take what was sealed
@@ -50,7 +64,7 @@ func (t *secured) push(s *Session, out []byte) unix.Errno {
 	case n == len(out):
 		return 0
 	}
-	t.sealed = append(t.sealed, out[max(n, 0):]...)
+	t.keep(s.r, append(t.sealed, out[max(n, 0):]...))
 	if err := s.r.watch(s); err != nil {
 		return unix.EIO
 	}
@@ -67,10 +81,10 @@ func (t *secured) drain(s *Session) unix.Errno {
 		return errno
 	}
 	if n = max(n, 0); n < len(t.sealed) {
-		t.sealed = t.sealed[n:]
+		t.keep(s.r, t.sealed[n:])
 		return unix.EAGAIN
 	}
-	t.sealed = nil
+	t.keep(s.r, nil)
 	return 0
 }
 
@@ -129,7 +143,7 @@ func (r *Reactor) answerSealed(s *Session, t *secured) {
 	}
 	if len(t.sealed) > 0 {
 		// A peer that asks for new keys and does not read makes the answers wait.
-		if t.sealed = t.tls.Flush(t.sealed); len(t.sealed) > maxSealedBytes {
+		if t.keep(r, t.tls.Flush(t.sealed)); len(t.sealed) > maxSealedBytes {
 			t.broken = unix.ENOBUFS
 		}
 		return
@@ -142,7 +156,8 @@ func (r *Reactor) answerSealed(s *Session, t *secured) {
 func halfCloseSealed(s *Session) error {
 	t := s.r.secured[s]
 	if len(t.sealed) > 0 {
-		t.sealed, t.fin = t.tls.CloseNotify(t.sealed), true
+		t.keep(s.r, t.tls.CloseNotify(t.sealed))
+		t.fin = true
 		return nil
 	}
 	s.r.sealing = t.tls.CloseNotify(s.r.sealing[:0])
