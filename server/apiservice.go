@@ -63,6 +63,7 @@ func (s *Server) newAPI() (*api.API, error) {
 		Metrics: m.Handler(),
 		Limits:  apiLimits(s.options, s.maxFiles),
 		Tokens:  tokens,
+		Budget:  s.budget,
 		Logger:  s.log,
 
 		IPv6Bits:     s.options.IPv6PrefixBits,

@@ -43,7 +43,7 @@ func (s *Server) openChannel() (service, error) {
 	o := s.options.ChannelServer
 	o.MaxConns, o.MaxMessageBytes = maxChannelConns(s.maxFiles, s.options), s.options.MaxMessageBytes
 	o.MaxChannelsPerFrame = o.MaxChannelsPerConn // PHP's client names all in one message
-	o.Logger, o.IPv6Bits = s.log, s.options.IPv6PrefixBits
+	o.Logger, o.IPv6Bits, o.Budget = s.log, s.options.IPv6PrefixBits, s.budget
 	c := &channelService{log: s.log, doors: doors}
 	if c.server, err = workerman.NewServer(o, s.node, s.engine); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the Channel server: %w", err), shutAll(doors))

@@ -10,6 +10,7 @@
 //   - token: who a client is and what it may do, by the token that it brings
 //   - check.go: what can be known before a start
 //   - nofile.go: how many connections the machine allows
+//   - memory, memorybudget.go: how much memory it allows; loop/budget: what is done near that
 //   - program.go, server.go: Start, Leave, Drain, Close
 //   - service.go: the doors for backends, and the order in which they end; apiservice.go
 //   - control.go: the control socket; reload.go: settings that change while it runs

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"groupcast/loop/budget"
 	"groupcast/server/control"
 	"groupcast/server/monitor"
 	details "groupcast/server/problem"
@@ -155,7 +156,7 @@ func otherwise(t *testing.T, one *settings.Setting, dir string) Options {
 		"token-key-file": "/k", "token-issuer": "idp=/k", "token-optional": "true", "anonymous-join": "room:*",
 		"anonymous-publish": "none", "max-conns-per-user": "5",
 		"ring-slots": "2048", "rate": "5", "api-max-batch": "2MiB", "channel-join-retry-min": "500ms",
-		"max-conns-per-ip": "5", "max-members": "5",
+		"max-conns-per-ip": "5", "max-members": "5", "max-memory": "300MiB",
 	}
 	for _, text := range []string{given[one.Name], "1" + one.Default(), "7", "7s"} {
 		if o, err := settings.Read(settings.Flags{one.Name: {text}}, nil); err == nil && !one.Same(o, DefaultOptions()) {
@@ -442,4 +443,62 @@ func TestReloadOfServices(t *testing.T) {
 		s.Options().MaxGroups != 14 {
 		t.Errorf("%q, %+v, %v", told, done, err)
 	}
+}
+
+// TestReloadMemory: another budget is in force at once, and said to be.
+func TestReloadMemory(t *testing.T) {
+	s, all := startReloadable(t, nil)
+	if limit := s.budget.Limit(); limit <= 0 {
+		t.Fatalf("by default the budget is %d", limit)
+	}
+	c := controlOf(t, s)
+	for _, next := range []struct {
+		set  int
+		want int64
+		text string
+	}{{300 << 20, 300 << 20, "300MiB"}, {0, 0, "none"}, {settings.AutoMemory, s.budget.Limit(), "auto"}} {
+		all.set(func(o *Options) { o.MaxMemory = next.set })
+		done, err := c.Reload(t.Context())
+		if err != nil || len(done.Changed) != 1 || done.Changed[0].Flag != "--max-memory" ||
+			done.Changed[0].To != next.text {
+			t.Fatalf("%+v, %v", done, err)
+		}
+		if got := s.budget.Limit(); got != next.want {
+			t.Errorf("%s: %d, want %d", next.text, got, next.want)
+		}
+	}
+}
+
+// TestShortOfMemoryOnTheSocket: the limit that an operator has set is the one that holds for
+// who connects and who publishes, and status and history say what was done.
+func TestShortOfMemoryOnTheSocket(t *testing.T) {
+	s := startServer(t, func(o *Options) { o.MaxMemory = 1 << 30 })
+	member := connect(t, s.Addresses()[0])
+	member.join("g")
+	rest := s.budget.Account(budget.Rings)
+	rest.Add(1 << 30 / 100 * (budget.RefuseAt + 1))
+	eventually(t, "refusals", s.budget.Refuses)
+	answer, err := http.Get("http://" + s.Addresses()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" {
+		t.Errorf("a new connection: %s", answer.Status)
+	}
+	eventually(t, "history", func() bool {
+		for _, e := range s.monitor.History().Events {
+			if e.Kind == monitor.EventRefused && e.Cause == "memory" && e.Count == 1 {
+				return true
+			}
+		}
+		return false
+	})
+	if st := s.Status(); st.MemoryLimitBytes != 1<<30 || st.MemoryBytes < 900<<20 {
+		t.Errorf("status: %d of %d", st.MemoryBytes, st.MemoryLimitBytes)
+	}
+	rest.Add(-1 << 30 / 100 * (budget.RefuseAt + 1))
+	eventually(t, "memory", func() bool { return !s.budget.Refuses() })
+	member.publish("g", "again")
+	member.want("again")
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"groupcast/loop"
+	"groupcast/loop/budget"
 	"groupcast/server/api"
 	"groupcast/server/control"
 	"groupcast/server/door"
@@ -29,6 +30,7 @@ import (
 type Server struct {
 	program   Program
 	log       *slog.Logger
+	budget    *budget.Budget // of the process's memory
 	engine    *loop.Engine
 	monitor   *monitor.Monitor
 	api       *api.API
@@ -45,6 +47,7 @@ type Server struct {
 	roads     roads
 	gate      *gate // nil without keys for tokens
 	tokens    *tokens
+	memory    memoryPart
 	services  []service         // in the order of their start
 	control   *controlDoor      // nil without one
 	pidFile   *lockfile.PIDFile // likewise
@@ -79,11 +82,13 @@ func (p Program) Start(o Options) (*Server, error) {
 	}
 	s := &Server{
 		program: p, options: o, log: p.Log.Logger, maxFiles: files, startedAt: time.Now(), loops: loops(o),
+		budget: budget.New(memoryLimit(o, p.Log.Logger), p.Log.Logger),
 		failed: make(chan error, len(o.Listen)),
 		stops:  make(chan control.Stop, 1),
 		node:   workerman.NewNode(),
 	}
 	s.tokens = &tokens{s, o}
+	s.memory = memoryPart{s.budget, s.log, o.MaxMemory}
 	become, err := identityOf(o)
 	if err != nil {
 		return nil, err
@@ -124,7 +129,7 @@ func (s *Server) open() error {
 		}
 	}
 	engine := loopOptions(o, s.maxConns)
-	engine.Logger = s.log
+	engine.Logger, engine.Budget = s.log, s.budget
 	if s.gate != nil {
 		engine.Authenticate = s.gate.renew
 	}

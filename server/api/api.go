@@ -10,6 +10,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"groupcast/loop"
+	"groupcast/loop/budget"
 	"groupcast/loop/ration"
 	"groupcast/server/monitor"
 )
@@ -55,6 +56,8 @@ type Options struct {
 	// AllowedHosts are names, without port, that requests without a token may
 	// have in their Host header beside localhost and IP addresses; see SetAllowedHosts.
 	AllowedHosts []string
+	// Budget is the process's for memory, in which bodies of requests count; nil is none.
+	Budget *budget.Budget
 	// Logger gets each request at level debug, and what goes wrong at warn; nil
 	// is slog.Default.
 	Logger *slog.Logger
@@ -83,6 +86,8 @@ type API struct {
 	ration   *ration.Logger
 	conns    *conns
 	counters Counters
+	budget   *budget.Budget
+	bodies   *budget.Account // of requests that are being worked on
 }
 
 // New makes an API. The error says which option is wrong.
@@ -103,6 +108,8 @@ func New(o Options) (*API, error) {
 		pageRoute:  &operation{id: "page"},
 		conns:      newConns(o.IPv6Bits),
 		listings:   newListingGate(),
+		budget:     o.Budget,
+		bodies:     o.Budget.Account(budget.API),
 	}
 	if a.log == nil {
 		a.log = slog.Default()

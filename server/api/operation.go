@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
+
+	"groupcast/loop"
+	"groupcast/loop/budget"
 )
 
 // carry carries out an operation that was admitted: it reads what the request has
@@ -43,7 +47,7 @@ func doing[In any](read func(*parameters) In, do func(context.Context, In) *prob
 }
 
 // taking is an operation that takes a body, whole and within its limit.
-func taking[In, Out any](kind bodyKind, read func(*parameters) In,
+func taking[In, Out any](a *API, kind bodyKind, read func(*parameters) In,
 	do func(context.Context, In, []byte) (Out, *problem),
 ) carry {
 	return func(w http.ResponseWriter, r *http.Request, limits *Limits) *problem {
@@ -51,7 +55,16 @@ func taking[In, Out any](kind bodyKind, read func(*parameters) In,
 		if p != nil {
 			return p
 		}
-		body, p := readBody(w, r, kind, limits)
+		if a.budget.Refuses() {
+			a.budget.RefusePublication()
+			a.counters.RefusedItems.Add(1)
+			return problemOf(loop.ErrNoMemory)
+		}
+		held := &heldBody{r.Body, a.bodies, 0}
+		defer held.letGo()
+		counted := *r // net/http looks at its own request's body when that is not read to its end
+		counted.Body = held
+		body, p := readBody(w, &counted, kind, limits)
 		if p != nil {
 			return p
 		}
@@ -63,6 +76,22 @@ func taking[In, Out any](kind bodyKind, read func(*parameters) In,
 		return nil
 	}
 }
+
+// heldBody counts what has been read of a body, until it is let go of.
+type heldBody struct {
+	io.ReadCloser
+	account *budget.Account
+	bytes   int64
+}
+
+func (b *heldBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.bytes += int64(n)
+	b.account.Add(int64(n))
+	return n, err
+}
+
+func (b *heldBody) letGo() { b.account.Add(-b.bytes) }
 
 // passing is an operation that writes its answer itself.
 func passing(do func(http.ResponseWriter, *http.Request) *problem) carry {

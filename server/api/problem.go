@@ -108,6 +108,8 @@ func problemOf(err error) *problem {
 		return problemf(http.StatusNotFound, codeNoGroup, "%v", loop.ErrNoGroup)
 	case errors.Is(err, loop.ErrNoSession):
 		return problemf(http.StatusNotFound, codeNoSession, "%v", loop.ErrNoSession)
+	case errors.Is(err, loop.ErrNoMemory):
+		return problemf(http.StatusServiceUnavailable, codeOverloaded, "the server is short of memory: not published")
 	case errors.Is(err, loop.ErrOverloaded):
 		return problemf(http.StatusServiceUnavailable, codeOverloaded, "the ring stayed full: not published")
 	case errors.Is(err, loop.ErrDraining), errors.Is(err, loop.ErrClosed):

@@ -44,8 +44,8 @@ func (a *API) register() {
 	backend, public := kind{}, kind{public: true}
 	health, metrics := kind{public: true, watching: true}, kind{watching: true}
 
-	add("publish-message", "POST /v1/groups/{group}/messages", backend, taking(textBody, groupOf, a.publishMessage))
-	add("publish", "POST /v1/publish", backend, taking(jsonBody, nothingOf, a.publishBatch))
+	add("publish-message", "POST /v1/groups/{group}/messages", backend, taking(a, textBody, groupOf, a.publishMessage))
+	add("publish", "POST /v1/publish", backend, taking(a, jsonBody, nothingOf, a.publishBatch))
 
 	add("list-groups", "GET /v1/groups", backend, answering(groupsQueryOf, a.listGroups))
 	add("get-group", "GET /v1/groups/{group}", backend, answering(groupOf, a.getGroup))

@@ -10,14 +10,17 @@ func counters(now *sample, note func(c counter, n uint64)) {
 	note(counter{EventRateClosed, ""}, sum.RateClosed)
 	note(counter{EventIdleClosed, ""}, sum.IdleClosed)
 	note(counter{EventPanics, ""}, sum.Panics)
+	note(counter{EventMemoryClosed, ""}, stats.Memory.Closed)
 	note(counter{EventCutSessions, ""}, stats.CutSessions)
 	note(counter{EventAcceptErrors, ""}, stats.AcceptErrors)
 	note(counter{EventOverloaded, ""}, stats.Overloaded)
+	note(counter{EventOverloaded, "memory"}, stats.Memory.RefusedPublications)
 	// By the names that the metrics have for the causes.
 	note(counter{EventRefused, "connections"}, stats.RefusedConns)
 	note(counter{EventRefused, "handshakes"}, stats.RefusedHandshakes)
 	note(counter{EventRefused, "connections_per_ip"}, stats.RefusedPerIP)
 	note(counter{EventRefused, "draining"}, stats.RefusedDraining)
+	note(counter{EventRefused, "memory"}, stats.RefusedMemory)
 	for code, n := range sum.Errors.All() {
 		note(counter{EventCommandErrors, code}, n)
 	}

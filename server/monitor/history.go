@@ -53,12 +53,13 @@ const (
 	EventSlowReaders    = "slow_readers"    // sessions closed because they read too slowly
 	EventRateClosed     = "rate_closed"     // sessions closed because they sent too fast
 	EventIdleClosed     = "idle_closed"     // sessions closed because they were silent
+	EventMemoryClosed   = "memory_closed"   // sessions and Channel connections closed for want of memory
 	EventCutSessions    = "cut_sessions"    // sessions ended before they had everything
 	EventPanics         = "panics"          // sessions closed after a mistake in the server
-	EventRefused        = "refused"         // connections answered 503; Cause is the limit
+	EventRefused        = "refused"         // connections answered 503; Cause is the limit, or memory
 	EventAcceptErrors   = "accept_errors"   // connections that the kernel could not give
 	EventCommandErrors  = "command_errors"  // commands answered with an error; Cause is its code
-	EventOverloaded     = "overloaded"      // publications refused for want of room
+	EventOverloaded     = "overloaded"      // publications refused for want of room, or of memory (Cause)
 	EventChannelDropped = "channel_dropped" // events that the Channel server had no room for
 	EventBadFrames      = "bad_frames"      // frames that are no Channel protocol
 	EventNotForwarded   = "not_forwarded"   // messages that the joined Channel server did not get

@@ -172,6 +172,8 @@ func (m *Monitor) status(stats *loop.Stats, reactors []Reactor, total Reactor) S
 		ResidentBytes: residentBytes(),
 		CPUSeconds:    cpuSeconds(),
 
+		MemoryBytes: stats.Memory.Used.Sum(), MemoryLimitBytes: stats.Memory.Limit,
+
 		Connections:    stats.Conns,
 		Handshakes:     stats.Handshakes,
 		Accepted:       stats.Accepted,

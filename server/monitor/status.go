@@ -22,7 +22,11 @@ type Status struct {
 	Access        string     `json:"access,omitempty"` // who may come in: open, limited, tokens or tokens_optional
 	Listeners     []Listener `json:"listeners"`
 	ResidentBytes int64      `json:"resident_bytes"`
-	CPUSeconds    float64    `json:"cpu_seconds"`
+	// What counts for --max-memory, estimates included, and that; 0 without one.
+	MemoryBytes      int64 `json:"memory_bytes"`
+	MemoryLimitBytes int64 `json:"memory_limit_bytes"`
+
+	CPUSeconds float64 `json:"cpu_seconds"`
 
 	Connections    int    `json:"connections"` // handshaking ones included
 	MaxConnections int    `json:"max_connections"`

@@ -106,6 +106,44 @@ func size(at func(*Options) *int, low, high int) value {
 	})
 }
 
+// AutoMemory is the budget for memory that is the machine's choice.
+const AutoMemory = math.MinInt
+
+// budgetSize is a size from low to high, auto, or none, which is 0 as well.
+func budgetSize(at func(*Options) *int, low, high int) value {
+	format := func(n int) string {
+		switch n {
+		case AutoMemory:
+			return "auto"
+		case 0:
+			return None
+		}
+		return ByteSize(n).String()
+	}
+	inRange := within(low, high, format)
+	return one(at, kind[int]{
+		hint: "SIZE", bounds: bounds(low, high, format) + ", auto or none",
+		parse: func(text string) (int, bool) {
+			switch strings.ToLower(strings.TrimSpace(text)) {
+			case "auto":
+				return AutoMemory, true
+			case None:
+				return 0, true
+			}
+			n, ok := parseByteSize(text)
+			return int(n), ok
+		},
+		wants: "auto, none, or " + wantsByteSize,
+		check: func(n int) *wrong {
+			if n == 0 || n == AutoMemory {
+				return nil
+			}
+			return inRange(n)
+		},
+		format: format,
+	})
+}
+
 // span is a time from low to high.
 func span(at func(*Options) *time.Duration, low, high time.Duration) value {
 	return one(at, kind[time.Duration]{

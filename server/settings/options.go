@@ -16,7 +16,7 @@ type Engine = loop.Options
 // kept in that package's own struct, which the row of the setting points into:
 // nothing is copied from one struct to the other. The rest is the process's own.
 //
-// Of Engine, the process itself fills in Logger, OnMessage and CloseLimit; of the
+// Of Engine, the process itself fills in Logger, OnMessage, Budget and CloseLimit; of the
 // others their Logger, the messages' size and the address to join. They are no settings.
 type Options struct {
 	Engine // Loops and MaxConns may be 0: the machine's choice
@@ -67,6 +67,8 @@ type Options struct {
 	ChannelServer workerman.Options
 	ChannelJoin   string
 	ChannelClient workerman.ClientOptions
+
+	MaxMemory int // bytes; 0: no budget, AutoMemory: the machine's choice
 
 	Control   string
 	Drain     time.Duration

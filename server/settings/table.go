@@ -393,6 +393,13 @@ var Groups = []Group{
 				"once.",
 		},
 		{
+			Name: "max-memory", Shown: Usual, Reload: atOnce, Preset: "auto",
+			value: budgetSize(func(o *Options) *int { return &o.MaxMemory }, 64*mib, tib),
+			Help: "Memory of the whole process, the kernel's for its connections included. Near it, those that hold most " +
+				"are closed, then nothing new is let in. auto is the least of GOMEMLIMIT, the container's limit and 80 % of " +
+				"the machine; none is unlimited.",
+		},
+		{
 			Name: "pid-file", Shown: Usual, Reload: Reload{Why: "it is written at the start"},
 			value: text(func(o *Options) *string { return &o.PIDFile }, "FILE", nil),
 			Help: "Write the process id into this file. It is removed at the end, and refused if it names a groupcast " +

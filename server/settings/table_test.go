@@ -39,8 +39,9 @@ func TestRows(t *testing.T) {
 // notSettings are fields of Options that the process fills in.
 var notSettings = []string{
 	"Engine.Logger", "Engine.AllowOrigin", "Engine.OnMessage", "Engine.CloseLimit",
-	"Engine.Anonymous", "Engine.Authenticate", "APILimits.MaxMessageBytes",
+	"Engine.Anonymous", "Engine.Budget", "Engine.Authenticate", "APILimits.MaxMessageBytes",
 	"APIServer.Logger",
+	"ChannelServer.Budget",
 	"ChannelServer.Logger", "ChannelServer.IPv6Bits", "ChannelServer.Channel", "ChannelClient.Logger",
 	"ChannelClient.Channel",
 	"ChannelClient.Address", "ChannelServer.MaxMessageBytes", "ChannelClient.MaxMessageBytes",
@@ -110,7 +111,7 @@ func another(t testing.TB, s *Setting) []string {
 		"token-key-file": {"/k"}, "token-jwks": {"https://idp.example/keys"},
 		"token-issuer": {"https://idp.example=/k"}, "token-audience": {"push"}, "token-optional": {"true"},
 		"anonymous-join": {"room:*", "lobby"}, "anonymous-publish": {"none"}, "token-failures": {"2.5"},
-		"log-format": {"json"}, "pprof": {"127.0.0.1:6060"}, "rate": {"2.5"},
+		"log-format": {"json"}, "max-memory": {"256MiB"}, "pprof": {"127.0.0.1:6060"}, "rate": {"2.5"},
 		"api-max-batch": {"2MiB"}, "ring-slots": {"2048"}, "channel-join-retry-min": {"500ms"},
 		"channel-join-retry-max": {"7s"},
 	}[s.Name]

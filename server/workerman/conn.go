@@ -142,12 +142,13 @@ const (
 	closedHalfFrame
 	closedStalled
 	closedBudget
+	closedMemory
 	closings
 )
 
 var closingNames = [closings]string{
 	"peer", "shutdown", "bad_frame", "silent", "partial_frames", "not_allowed", "no_word", "crowded", "half_frame",
-	"stalled", "send_budget",
+	"stalled", "send_budget", "memory",
 }
 
 // isOurDoing reports whether the server ended the connection for a reason that the

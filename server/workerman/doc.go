@@ -9,6 +9,7 @@
 //   - server.go: listening, connections coming and going, the orderly end
 //   - conn.go: one connection; what each message does
 //   - silent.go, halves.go: what strangers may hold
+//   - holders.go: who is closed when the process is short of memory
 //   - hub.go, nametable.go: who subscribes to what
 //   - queue.go, makers.go: the queues
 //   - frame.go, outbox.go: what waits for all connections, and for one
@@ -38,6 +39,11 @@
 // names, and the workers of a machine have one address. Only connections that have
 // said nothing are counted by address, and a frame that has begun and the first word
 // have a deadline, so that what costs a stranger nothing is not held for long.
+//
+// All of it counts for the process's budget of memory (package loop/budget) as well. When that is short,
+// connections for which most waits are closed, like sessions and among them, largest first. When it
+// is shorter still, nobody new is served, events are not handed over, and queues take nothing:
+// counted as where a send buffer or a queue is full.
 //
 // # Jobs
 //

@@ -3,14 +3,21 @@ package workerman
 import (
 	"sync/atomic"
 
+	memory "groupcast/loop/budget"
 	"groupcast/protocol/workerman"
 )
 
 // budget bounds the bytes that wait for all connections together: each once,
 // however many connections they wait for. Its methods may be called from any goroutine.
 type budget struct {
-	limit int64
-	used  atomic.Int64
+	limit   int64
+	used    atomic.Int64
+	process *memory.Account // where it counts for the whole process
+}
+
+func (b *budget) add(bytes int) {
+	b.used.Add(int64(bytes))
+	b.process.Add(int64(bytes))
 }
 
 // isOver reports whether more waits than may.
@@ -27,13 +34,13 @@ type body struct {
 
 func (b *body) hold() {
 	if b != nil && b.budget != nil && b.held.Add(1) == 1 {
-		b.budget.used.Add(int64(len(b.bytes)))
+		b.budget.add(len(b.bytes))
 	}
 }
 
 func (b *body) release() {
 	if b != nil && b.budget != nil && b.held.Add(-1) == 0 {
-		b.budget.used.Add(-int64(len(b.bytes)))
+		b.budget.add(-len(b.bytes))
 	}
 }
 

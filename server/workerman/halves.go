@@ -1,11 +1,16 @@
 package workerman
 
-import "sync"
+import (
+	"sync"
+
+	memory "groupcast/loop/budget"
+)
 
 // halves are what is kept of frames that are not all there, over all connections.
 // Its methods may be called from any goroutine.
 type halves struct {
-	limit int
+	limit   int
+	process *memory.Account // where they count for the whole process
 
 	mu    sync.Mutex
 	total int
@@ -17,6 +22,8 @@ type halves struct {
 func (h *halves) set(c *conn, n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	before := h.total
+	defer func() { h.process.Add(int64(h.total - before)) }()
 	if c.isEvicted() {
 		n = 0 // it is ending, and was taken out
 	}
@@ -40,6 +47,13 @@ func (h *halves) set(c *conn, n int) {
 		delete(h.held, largest)
 		largest.evict(closedPartial)
 	}
+}
+
+// of is what one holds.
+func (h *halves) of(c *conn) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.held[c]
 }
 
 // bytes is what all hold.

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	memory "groupcast/loop/budget"
 	"groupcast/protocol/workerman"
 )
 
@@ -21,6 +22,7 @@ type hub struct {
 	// them once more does. It does not wait either, and does not come back to the hub.
 	budget  *budget
 	relieve func()
+	process *memory.Account // where queues count for the whole process
 	// complain logs, at most every so often.
 	complain func(text string, args ...any)
 
@@ -65,7 +67,9 @@ type subscription struct {
 
 func newHub(o *Options, node *Node, onBad func(peer string, why workerman.Reason)) *hub {
 	return &hub{
-		opt: o, node: node, onBad: onBad, budget: &budget{limit: int64(o.MaxSendBytes)}, relieve: func() {},
+		opt: o, node: node, onBad: onBad, relieve: func() {},
+		budget:   &budget{limit: int64(o.MaxSendBytes), process: o.Budget.Account(memory.Channel)},
+		process:  o.Budget.Account(memory.Channel),
 		complain: func(string, ...any) {},
 	}
 }
@@ -184,6 +188,10 @@ func (h *hub) publishEvents(name []byte, choose func(*conn) *event) (taken int) 
 	if t == nil {
 		return 0
 	}
+	if h.opt.Budget.Refuses() {
+		h.count.EventsDropped += uint64(len(t.subs))
+		return 0
+	}
 	defer h.keepBudget()
 	for _, s := range t.subs {
 		e := choose(s.conn)
@@ -219,6 +227,10 @@ func (h *hub) publishLoop(from *conn, ch workerman.Channel, d *shipment) {
 	t := h.topics.all[string(ch.Name)]
 	if t == nil {
 		h.count.EventsUnheard++
+		return
+	}
+	if h.opt.Budget.Refuses() {
+		h.count.EventsDropped++
 		return
 	}
 	e := h.newEvent(workerman.TypeEvent, ch, d)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"groupcast/loop"
+	memory "groupcast/loop/budget"
 	"groupcast/protocol/workerman"
 	"groupcast/server/door"
 )
@@ -103,6 +104,11 @@ type Options struct {
 	PublishTimeout time.Duration
 	// SinkMessages and SinkBytes bound what waits on its way from the broker.
 	SinkMessages, SinkBytes int
+
+	// Budget is the process's for memory, of which this server's is a part: near its limit
+	// connections for which most waits are closed, and then queues take nothing more, no
+	// event is handed over and nobody new is served. nil is none.
+	Budget *memory.Budget
 
 	// Logger receives what an operator should know; nil is slog.Default.
 	Logger *slog.Logger

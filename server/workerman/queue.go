@@ -179,7 +179,7 @@ func (h *hub) enqueue(from *conn, ch workerman.Channel, d workerman.Data) (refus
 	}
 	e := h.newEvent(workerman.TypeQueue, q.channel, &shipment{data: d})
 	size := e.maxSize() + queueOverhead // what is refused is not encoded
-	if q.messages.Len() >= h.opt.MaxQueueMessages || q.bytes+size > h.opt.MaxQueueBytes || !h.roomFor(q, size) {
+	if h.opt.Budget.Refuses() || q.messages.Len() >= h.opt.MaxQueueMessages || q.bytes+size > h.opt.MaxQueueBytes || !h.roomFor(q, size) {
 		h.count.QueueDropped++
 		h.tidy(q)
 		return true
@@ -253,6 +253,7 @@ func (h *hub) roomFor(q *queue, size int) bool {
 func (h *hub) account(q *queue, messages, bytes int) {
 	q.bytes += bytes
 	h.queuedBytes += bytes
+	h.process.Add(int64(bytes))
 	h.queued += messages
 }
 

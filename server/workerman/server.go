@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"groupcast/loop/accept"
+	memory "groupcast/loop/budget"
 	"groupcast/loop/ration"
 	"groupcast/protocol/workerman"
 	"groupcast/server/door"
@@ -66,9 +67,10 @@ func NewServer(o Options, node *Node, broker Broker) (*Server, error) {
 		s.log = slog.Default()
 	}
 	s.ration = ration.New(s.log)
-	s.halves.limit = o.MaxPartialBytes
+	s.halves = halves{limit: o.MaxPartialBytes, process: o.Budget.Account(memory.Channel)}
 	s.hub = newHub(&s.opt, node, s.bad)
 	s.hub.relieve, s.hub.complain = s.relieve, s.ration.Warn
+	o.Budget.Keep(holders{s})
 	go s.sweep()
 	if broker != nil {
 		s.bridge = newBridge(&s.opt, node, s.hub, broker, s.log)
@@ -160,7 +162,7 @@ func (s *Server) admit(socket net.Conn) {
 	if len(s.conns) >= s.opt.MaxConns {
 		s.evict(s.silent.oldest(s.silent.largest()))
 	}
-	full := len(s.conns) >= s.opt.MaxConns
+	full := len(s.conns) >= s.opt.MaxConns || s.opt.Budget.Refuses()
 	if full || s.closing {
 		s.mu.Unlock()
 		if full {
@@ -168,7 +170,8 @@ func (s *Server) admit(socket net.Conn) {
 		}
 		_ = socket.Close()
 		if full {
-			s.ration.Warn("channel: too many connections", "limit", s.opt.MaxConns, "peer", socket.RemoteAddr().String())
+			s.ration.Warn("channel: too many connections, or too little memory", "limit", s.opt.MaxConns, "peer",
+				socket.RemoteAddr().String())
 		}
 		return
 	}

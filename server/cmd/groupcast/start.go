@@ -62,6 +62,7 @@ func start(flags startFlags, args []string, stdout, stderr io.Writer) int {
 		announce(started, o, stdout, log.Logger)
 	}
 	addProcessors(started.Loops)
+	s.OwnGoLimit()
 	return live(s, signals, reloads, log.Logger)
 }
 

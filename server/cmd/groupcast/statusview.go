@@ -64,6 +64,7 @@ func (p paper) writeOverview(b *strings.Builder, s monitor.Status, zone *time.Lo
 		"up: "+span(seconds(s.UptimeSeconds)),
 		"cpu time: "+span(seconds(s.CPUSeconds)),
 		"memory: "+size(s.ResidentBytes),
+		budgetOf(s),
 	)
 	line := []cell{{"state: ", plain}, stateCell(s.State)}
 	if s.State != monitor.StateOK {
@@ -91,6 +92,14 @@ func (p paper) writeOverview(b *strings.Builder, s monitor.Status, zone *time.Lo
 		some("publications waiting", uint64(s.OutsideWaiting)),
 		some("publications refused", s.Overloaded),
 	)
+}
+
+// budgetOf is what counts for --max-memory, where there is one.
+func budgetOf(s monitor.Status) string {
+	if s.MemoryLimitBytes == 0 {
+		return ""
+	}
+	return "budget: " + size(s.MemoryBytes) + " of " + size(s.MemoryLimitBytes)
 }
 
 // some names a count if there is one: what never happened need not be read.

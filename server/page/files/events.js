@@ -7,6 +7,7 @@ const refusals = {
   handshakes: "as many connections were in their handshake as --max-handshakes lets in",
   connections_per_ip: "one address had as many connections as --max-conns-per-ip lets it have",
   draining: "the server is on its way out",
+  memory: "what is alive came near --max-memory",
 };
 
 const errors = {
@@ -29,12 +30,13 @@ const kinds = {
   slow_readers: { tone: "bad", words: (e) => [`${plural(e.count, "slow reader")} closed`, "their backlog was over --max-backlog: the client, or its network, reads more slowly than its groups speak (1008)"] },
   rate_closed: { tone: "bad", words: (e) => closed(e, "they kept sending more commands than --rate lets through (1008)") },
   idle_closed: { tone: "note", words: (e) => closed(e, "they were silent, and did not answer pings: most often the client's network is gone (1008)") },
+  memory_closed: { tone: "bad", words: (e) => [`${plural(e.count, "connection")} closed for want of memory`, "they held most of it, and what is alive came near --max-memory (1008)"] },
   cut_sessions: { tone: "bad", words: (e) => [`${plural(e.count, "session")} cut off`, "they ended before they had taken all that was queued for them"] },
   panics: { tone: "bad", words: (e) => closed(e, "a mistake in the server; its log has the details (1011)") },
   refused: { tone: "bad", words: (e) => [`${plural(e.count, "connection")} refused with 503`, refusals[e.cause] ?? visible(e.cause ?? "")] },
   accept_errors: { tone: "bad", words: (e) => [`${plural(e.count, "accept error")}`, "the system had no descriptor or memory for a connection: look at the open-files limit"] },
   command_errors: { tone: "warn", words: (e) => [`${plural(e.count, "command")} answered with ${visible(e.cause ?? "an error")}`, errors[e.cause] ?? ""] },
-  overloaded: { tone: "bad", words: (e) => [`${plural(e.count, "publication")} refused`, "the ring to the broker had no room in time; their publishers were told (503)"] },
+  overloaded: { tone: "bad", words: (e) => [`${plural(e.count, "publication")} refused`, e.cause === "memory" ? "what is alive came near --max-memory; their publishers were told (503)" : "the ring to the broker had no room in time; their publishers were told (503)"] },
   channel_dropped: { tone: "bad", words: (e) => [`${plural(e.count, "Channel event")} dropped`, "a connection to the Channel server took no more"] },
   bad_frames: { tone: "warn", words: (e) => [`${plural(e.count, "bad Channel frame")}`, "a program at the Channel server's port does not speak its protocol"] },
   not_forwarded: { tone: "bad", words: (e) => [`${plural(e.count, "message")} not forwarded`, "the joined Channel server was away, or took no more"] },
