@@ -47,7 +47,8 @@ func TestLimit(t *testing.T) {
 		{"machine", map[string]string{"proc/meminfo": meminfo}, math.MaxInt64, (1 << 30) / 100 * 80, "machine"},
 		{"GOMEMLIMIT", map[string]string{"proc/meminfo": meminfo}, 100 * mib, 100 * mib, "GOMEMLIMIT"},
 		{"v1", map[string]string{
-			"proc/meminfo": meminfo, "proc/self/cgroup": "5:cpu:/x\n4:memory:/a/b\n0::/\n", "proc/self/mountinfo": mountV1,
+			"proc/meminfo": meminfo, "proc/self/mountinfo": mountV1,
+			"proc/self/cgroup":                               "5:cpu:/x\n4:memory:/a/b\n0::/\n",
 			"sys/fs/cgroup/memory/memory.limit_in_bytes":     maxV1,
 			"sys/fs/cgroup/memory/a/memory.limit_in_bytes":   "314572800\n",
 			"sys/fs/cgroup/memory/a/b/memory.limit_in_bytes": "268435456\n",

@@ -179,7 +179,8 @@ func (h *hub) enqueue(from *conn, ch workerman.Channel, d workerman.Data) (refus
 	}
 	e := h.newEvent(workerman.TypeQueue, q.channel, &shipment{data: d})
 	size := e.maxSize() + queueOverhead // what is refused is not encoded
-	if h.opt.Budget.Refuses() || q.messages.Len() >= h.opt.MaxQueueMessages || q.bytes+size > h.opt.MaxQueueBytes || !h.roomFor(q, size) {
+	if h.opt.Budget.Refuses() || q.messages.Len() >= h.opt.MaxQueueMessages || q.bytes+size > h.opt.MaxQueueBytes ||
+		!h.roomFor(q, size) {
 		h.count.QueueDropped++
 		h.tidy(q)
 		return true

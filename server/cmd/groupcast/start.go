@@ -63,6 +63,7 @@ func start(flags startFlags, args []string, stdout, stderr io.Writer) int {
 	}
 	addProcessors(started.Loops)
 	s.OwnGoLimit()
+	dropStartPages(log.Logger)
 	return live(s, signals, reloads, log.Logger)
 }
 
