@@ -30,7 +30,7 @@ func (r *Reactor) heldNaively(t *rapid.T) (bytes int64) {
 		}
 		if s.more != nil {
 			queue = append(queue, s.more.rest()...)
-			held += s.more.held
+			held += int(s.more.held)
 		}
 		if s.is(flagBlocked) && held != len(queue) {
 			t.Fatalf("a blocked session holds %d of %d chunks", held, len(queue))

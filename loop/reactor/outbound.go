@@ -80,6 +80,16 @@ func (s *Session) holdNext() {
 	s.r.memory.backlogs += int64(s.next.Hold())
 }
 
+// letGoNext lets go of the next chunk, behind which the one comes that stands behind it.
+func (s *Session) letGoNext() {
+	s.r.memory.backlogs -= int64(s.next.LetGo())
+	if q := s.more; q != nil && q.held > 0 {
+		q.held--
+		return
+	}
+	s.clear(flagHeld)
+}
+
 // holdRest holds those behind it.
 func (s *Session) holdRest() {
 	q := s.more
@@ -87,7 +97,7 @@ func (s *Session) holdRest() {
 	for _, c := range rest[q.held:] {
 		s.r.memory.backlogs += int64(c.Hold())
 	}
-	q.held = len(rest)
+	q.held = int32(len(rest))
 }
 
 // grew is queued for n more bytes of c, a private chunk in the queue.
@@ -149,8 +159,7 @@ func (s *Session) replyChunk() *order.Chunk {
 func (s *Session) dequeue() {
 	c := s.next
 	if s.is(flagHeld) {
-		s.clear(flagHeld)
-		s.r.memory.backlogs -= int64(c.LetGo())
+		s.letGoNext()
 	}
 	if c.Kind >= order.ChunkPrivate {
 		if s.pong == c {
@@ -166,10 +175,6 @@ func (s *Session) dequeue() {
 		return
 	}
 	s.next = q.take()
-	if q.held > 0 {
-		q.held--
-		s.set(flagHeld)
-	}
 	if len(q.rest()) == 0 {
 		s.more = nil
 		s.r.putQueue(q)

@@ -6,8 +6,8 @@ import "groupcast/loop/order"
 // only while two or more chunks wait, and it comes from its reactor's pool.
 type outQueue struct {
 	chunks []*order.Chunk
-	head   int
-	held   int // of rest, from its front: those that the session holds; see holdRest
+	head   int32
+	held   int32 // of rest, from its front: those that the session holds; see holdRest
 }
 
 // rest is what has not been taken.
@@ -18,7 +18,7 @@ func (q *outQueue) take() *order.Chunk {
 	c := q.chunks[q.head]
 	q.chunks[q.head] = nil
 	q.head++
-	if q.head >= 64 && q.head*2 >= len(q.chunks) {
+	if q.head >= 64 && int(q.head)*2 >= len(q.chunks) {
 		// A reader that is slow but alive never empties its queue: move it to
 		// the front now and then, or it would grow for ever.
 		n := copy(q.chunks, q.chunks[q.head:])
