@@ -222,6 +222,10 @@ peers-build:
 results: build $(BIN)/load $(BIN)/limit $(BIN)/tlslimit $(BIN)/plot peers-build ## Measure all that bench/results has, over an hour (ONLY='regexp of names')
 	$(if $(ONLY),ONLY='$(ONLY)' )bench/results/run.sh
 
+.PHONY: table
+table: build $(BIN)/load $(BIN)/limit ## The rows that groupcast is held to beside the C program, into bin/table (ONLY='regexp of names')
+	$(if $(ONLY),ONLY='$(ONLY)' )bench/results/table.sh
+
 .PHONY: pictures
 pictures: $(BIN)/plot ## Draw pictures and tables anew from bench/results/results.json
 	$(BIN)/plot draw bench/results README.md

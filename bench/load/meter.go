@@ -21,6 +21,7 @@ type reading struct {
 	cpu       time.Duration // of all threads, those that have ended too
 	ticks     time.Duration // the same by /proc/PID/stat, in steps of 10 ms: a cross check
 	rss, peak int64         // bytes
+	own       int64         // of rss, without pages of files, which the kernel takes back when it likes
 	processes int
 	machine   time.Duration // CPU time that everybody has used, by /proc/stat
 }
@@ -52,6 +53,7 @@ func (m *meter) readAll(pids []int) (reading, error) {
 	for _, pid := range pids {
 		r.ticks += processTicks(pid)
 		r.rss += statusBytes(pid, "VmRSS:")
+		r.own += statusBytes(pid, "RssAnon:") + statusBytes(pid, "RssShmem:")
 		r.peak += statusBytes(pid, "VmHWM:")
 	}
 	if r.processes == 0 {

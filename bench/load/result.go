@@ -30,7 +30,7 @@ type result struct {
 	MemoryBefore        int64   `json:"rss_before_bytes,omitempty"`
 	MemoryAfter         int64   `json:"rss_bytes,omitempty"`
 	MemoryPeak          int64   `json:"rss_peak_bytes,omitempty"`
-	MemoryPerConnection float64 `json:"rss_bytes_per_connection,omitempty"` // idle sessions, settled
+	MemoryPerConnection float64 `json:"rss_bytes_per_connection,omitempty"` // idle sessions, settled; without pages of files
 
 	Seconds            float64 `json:"seconds,omitempty"` // measured
 	Published          uint64  `json:"published,omitempty"`
@@ -107,7 +107,7 @@ func (r *result) connected(n int, before, after reading) {
 func (r *result) settled(after reading, sessions int) {
 	r.MemoryAfter, r.MemoryPeak = after.rss, after.peak
 	if sessions > 0 && after.processes > 0 && r.before.processes > 0 {
-		r.MemoryPerConnection = float64(after.rss-r.before.rss) / float64(sessions)
+		r.MemoryPerConnection = float64(after.own-r.before.own) / float64(sessions)
 	}
 }
 
