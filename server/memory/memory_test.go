@@ -31,6 +31,7 @@ const (
 	meminfo = "MemTotal:        1048576 kB\nMemFree:          524288 kB\n"
 	mountV1 = "34 31 0:31 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n"
 	mountV2 = "41 31 0:38 / /sys/fs/cgroup rw,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
+	unified = "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n"
 	maxV1   = "9223372036854771712\n"
 )
 
@@ -78,7 +79,7 @@ func TestLimit(t *testing.T) {
 		}, math.MaxInt64, 128 * mib, "cgroup"},
 		{"both versions", map[string]string{
 			"proc/meminfo": meminfo, "proc/self/cgroup": "4:memory:/a\n0::/b\n",
-			"proc/self/mountinfo":                          mountV1 + strings.Replace(mountV2, "/sys/fs/cgroup", "/sys/fs/cgroup/unified", 1),
+			"proc/self/mountinfo":                          mountV1 + unified,
 			"sys/fs/cgroup/memory/a/memory.limit_in_bytes": "268435456\n",
 			"sys/fs/cgroup/unified/b/memory.max":           "134217728\n",
 		}, math.MaxInt64, 128 * mib, "cgroup"},

@@ -20,6 +20,7 @@ var eventWords = map[string]struct {
 	monitor.EventRateClosed:     {"session closed for sending too fast", "sessions closed for sending too fast", red},
 	monitor.EventIdleClosed:     {"silent session closed", "silent sessions closed", plain},
 	monitor.EventCutSessions:    {"session cut off", "sessions cut off", red},
+	monitor.EventMemoryClosed:   {"connection closed for want of memory", "connections closed for want of memory", red},
 	monitor.EventPanics:         {"session closed after a mistake", "sessions closed after a mistake", red},
 	monitor.EventRefused:        {"connection refused with 503", "connections refused with 503", red},
 	monitor.EventAcceptErrors:   {"accept error", "accept errors", red},
