@@ -3,6 +3,7 @@ package loop
 import (
 	"bytes"
 	"context"
+	"errors"
 
 	"github.com/gobwas/ws"
 
@@ -35,6 +36,49 @@ func (e *Engine) Members(ctx context.Context, group string, after SessionID, lim
 	}
 	return page, next, err
 }
+
+// UserSessions lists up to limit sessions of a user, as Sessions does. The error is ErrNoUser
+// if after is the beginning and there are none, ErrClosed or ctx's.
+func (e *Engine) UserSessions(ctx context.Context, user string, after SessionID, limit int) (page []SessionInfo,
+	next SessionID, err error,
+) {
+	page, next, err = e.list(ctx, after, limit, func(r *reactor.Reactor, slot, limit int) reactor.SessionsPart {
+		return r.ListUser(user, slot, limit)
+	})
+	if err == nil && len(page) == 0 && after == (SessionID{}) {
+		err = ErrNoUser
+	}
+	return page, next, err
+}
+
+// CloseUser begins the close handshakes of a user's sessions, as CloseSession does, and
+// returns how many. Who comes meanwhile may stay. The error is ErrNoUser if there are
+// none, ErrClosed or ctx's.
+func (e *Engine) CloseUser(ctx context.Context, user string, code ws.StatusCode, reason string) (closed int, err error) {
+	if err := protocol.CheckClose(code, reason); err != nil {
+		return 0, err
+	}
+	for after := (SessionID{}); ; {
+		page, next, err := e.UserSessions(ctx, user, after, MaxPage)
+		if err != nil {
+			return closed, err
+		}
+		for i := range page {
+			switch err := e.CloseSession(ctx, page[i].ID, code, reason); {
+			case err == nil:
+				closed++
+			case !errors.Is(err, ErrNoSession): // it has gone by itself
+				return closed, err
+			}
+		}
+		if after = next; next == (SessionID{}) {
+			return closed, nil
+		}
+	}
+}
+
+// ErrNoUser is the answer when a user has no session.
+var ErrNoUser = errors.New("no session of that user")
 
 // list asks one reactor after the other for parts of a page.
 func (e *Engine) list(ctx context.Context, after SessionID, limit int,

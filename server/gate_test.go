@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,7 @@ import (
 	"github.com/coder/websocket"
 
 	"groupcast/loop"
+	"groupcast/server/monitor"
 	"groupcast/server/problem"
 	"groupcast/server/token"
 )
@@ -564,4 +566,78 @@ func TestAccess(t *testing.T) {
 			t.Errorf("%s is %s in status", want, got)
 		}
 	}
+}
+
+// Backends find a user's sessions, see what is granted to one, and close them all.
+func TestSessionsOfAUser(t *testing.T) {
+	file := secretFile(t, secretText)
+	s := startServer(t, func(o *Options) {
+		o.TokenKeyFiles, o.TokenOptional, o.API = []string{file}, true, []string{"127.0.0.1:0"}
+		o.AnonymousPublish = []string{none}
+	})
+	at := s.Addresses()[0]
+	api := ""
+	for _, l := range s.listeners() {
+		if l.Kind == monitor.KindAPI {
+			api = "http://" + l.Address
+		}
+	}
+	seven := grant(t, file, token.Grant{Join: []string{"room:*"}})
+	mine := []*websocket.Conn{mustSession(t, at, seven), mustSession(t, at, seven)}
+	other := mustSession(t, at, grant(t, file, token.Grant{User: "a/b ü"}))
+	mustSession(t, at, "")
+	ask := func(method, path string, want int, into any) {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), method, api+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Fatalf("%s %s: %s", method, path, answer.Status)
+		}
+		if into != nil && json.NewDecoder(answer.Body).Decode(into) != nil {
+			t.Fatalf("%s %s: no JSON", method, path)
+		}
+	}
+	var page struct{ Sessions []loop.SessionInfo }
+	ask(http.MethodGet, "/v1/sessions?user=7", 200, &page)
+	if len(page.Sessions) != 2 || page.Sessions[0].User != "7" || page.Sessions[1].ExpiresAt == nil ||
+		time.Until(*page.Sessions[1].ExpiresAt) < 50*time.Minute {
+		t.Errorf("got %+v", page.Sessions)
+	}
+	var one loop.SessionInfo
+	ask(http.MethodGet, "/v1/sessions/"+page.Sessions[0].ID.String(), 200, &one)
+	if one.Grants == nil || !slices.Equal(one.Grants.Join, []string{"room:*"}) || one.Grants.Publish == nil ||
+		len(one.Grants.Publish) != 0 {
+		t.Errorf("got %+v", one.Grants)
+	}
+	ask(http.MethodGet, "/v1/sessions", 200, &page)
+	if len(page.Sessions) != 4 {
+		t.Errorf("got %d", len(page.Sessions))
+	}
+	ask(http.MethodGet, "/v1/sessions?user=nobody", 200, &page)
+	if len(page.Sessions) != 0 {
+		t.Errorf("got %+v", page.Sessions)
+	}
+	ask(http.MethodDelete, "/v1/users/nobody/sessions", 404, nil)
+	ask(http.MethodDelete, "/v1/users/7/sessions?code=4001&reason=bye", 204, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for _, c := range mine {
+		if _, _, err := c.Read(ctx); websocket.CloseStatus(err) != 4001 {
+			t.Errorf("closed with %v", err)
+		}
+	}
+	say(t, other, `{"cmd":"ping"}`)
+	hear(t, other, "ack")
+	ask(http.MethodDelete, "/v1/users/a%2Fb%20%C3%BC/sessions", 204, nil)
+	if _, _, err := other.Read(ctx); websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
+		t.Errorf("closed with %v", err)
+	}
+	http.DefaultClient.CloseIdleConnections()
 }

@@ -20,8 +20,11 @@ type SessionInfo struct {
 	ID           order.SessionID `json:"id"`
 	Reactor      int             `json:"reactor"`
 	Remote       string          `json:"remote"`
-	Who          *Identity       `json:"-"`     // nil: anonymous
-	State        string          `json:"state"` // handshake, open or closing
+	Who          *Identity       `json:"-"` // nil: anonymous
+	User         string          `json:"user,omitempty"`
+	ExpiresAt    *time.Time      `json:"expires_at,omitempty"` // of its token
+	Grants       *GrantsInfo     `json:"grants,omitempty"`     // only where one session is asked for; nil: everything
+	State        string          `json:"state"`                // handshake, open or closing
 	Envelope     bool            `json:"envelope"`
 	GroupCount   int             `json:"group_count"`
 	Groups       []string        `json:"groups,omitempty"` // only where one session is asked for
@@ -31,6 +34,12 @@ type SessionInfo struct {
 	BytesOut     uint64          `json:"bytes_out"`
 	Idle         time.Duration   `json:"idle_ns"` // since the last byte from it; in whole ticks of the engine's clock
 	Age          time.Duration   `json:"age_ns"`  // since it was accepted; likewise
+}
+
+// GrantsInfo are patterns of the groups that a session may join and send to.
+type GrantsInfo struct {
+	Join    []string `json:"join"`
+	Publish []string `json:"publish"`
 }
 
 // ErrNoSession is the answer when there is no session of that id, or it is on
@@ -50,6 +59,22 @@ func (r *Reactor) ListSessions(slot, limit int) (part SessionsPart) {
 	end := min(slot+scanSlots, len(slots))
 	for ; slot < end && len(part.Sessions) < limit; slot++ {
 		if s := slots[slot]; s != nil && s.state != stateDead {
+			part.Sessions = append(part.Sessions, r.describe(s))
+		}
+	}
+	if slot < len(slots) {
+		part.Next = slot
+	}
+	return part
+}
+
+// ListUser describes up to limit sessions of a user from slot on, looking through scanSlots
+// slots at most.
+func (r *Reactor) ListUser(user string, slot, limit int) (part SessionsPart) {
+	slots := r.sessions.slots
+	end := min(slot+scanSlots, len(slots))
+	for ; slot < end && len(part.Sessions) < limit; slot++ {
+		if s := slots[slot]; s != nil && s.state != stateDead && s.who != nil && s.who.User == user {
 			part.Sessions = append(part.Sessions, r.describe(s))
 		}
 	}
@@ -121,6 +146,12 @@ func (r *Reactor) describe(s *Session) SessionInfo {
 		Idle:         time.Duration(r.wheel.now-s.lastSeen) * r.every,
 		Age:          time.Duration(r.wheel.now-s.opened) * r.every,
 	}
+	if s.who != nil {
+		info.User = s.who.User
+		if s.who.Expires != 0 {
+			info.ExpiresAt = new(time.Unix(s.who.Expires, 0).UTC())
+		}
+	}
 	if s.conn != nil && s.remote() != nil {
 		info.Remote = s.remote().String()
 	}
@@ -167,13 +198,16 @@ func (r *Reactor) Dissolve(name string, n int) (left int) {
 	return left
 }
 
-// Describe describes the session of that id, with the names of its groups.
+// Describe describes the session of that id, with the names of its groups, and what is granted to it.
 func (r *Reactor) Describe(id order.SessionID) (SessionInfo, error) {
 	s := r.session(id)
 	if s == nil || s.state == stateDead {
 		return SessionInfo{}, ErrNoSession
 	}
 	info := r.describe(s)
+	if g := r.grants(s); g != nil {
+		info.Grants = &GrantsInfo{g.Join.Strings(), g.Publish.Strings()}
+	}
 	for i := range s.groupCount() {
 		info.Groups = append(info.Groups, s.membership(i).g.name)
 	}

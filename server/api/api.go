@@ -20,6 +20,9 @@ import (
 type Engine interface {
 	PublishAll(ctx context.Context, p loop.Publication) (order uint64, err error)
 	Sessions(ctx context.Context, after loop.SessionID, limit int) ([]loop.SessionInfo, loop.SessionID, error)
+	UserSessions(ctx context.Context, user string, after loop.SessionID, limit int) ([]loop.SessionInfo, loop.SessionID,
+		error)
+	CloseUser(ctx context.Context, user string, code ws.StatusCode, reason string) (closed int, err error)
 	Session(ctx context.Context, id loop.SessionID) (loop.SessionInfo, error)
 	CloseSession(ctx context.Context, id loop.SessionID, code ws.StatusCode, reason string) error
 	Join(ctx context.Context, group string, id loop.SessionID) error

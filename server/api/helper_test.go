@@ -382,6 +382,15 @@ func (f *fake) Members(context.Context, string, loop.SessionID, int) ([]loop.Ses
 	return nil, loop.SessionID{}, f.question
 }
 
+func (f *fake) UserSessions(context.Context, string, loop.SessionID, int) ([]loop.SessionInfo, loop.SessionID, error) {
+	return nil, loop.SessionID{}, f.question
+}
+
+func (f *fake) CloseUser(_ context.Context, _ string, code ws.StatusCode, _ string) (int, error) {
+	f.code = code
+	return 0, f.question
+}
+
 func (f *fake) Session(context.Context, loop.SessionID) (loop.SessionInfo, error) {
 	return loop.SessionInfo{}, f.question
 }

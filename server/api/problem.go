@@ -45,6 +45,7 @@ const (
 	codeNotAllowed      = "method_not_allowed"
 	codeNoGroup         = "no_such_group"
 	codeNoSession       = "no_such_session"
+	codeNoUser          = "no_such_user"
 	codeOverloaded      = "overloaded"
 	codeBusy            = "busy"
 	codeDraining        = "draining"
@@ -106,6 +107,8 @@ func problemOf(err error) *problem {
 		return problemf(http.StatusUnprocessableEntity, codeBadClose, "%v", protocol.ErrBadClose)
 	case errors.Is(err, loop.ErrNoGroup):
 		return problemf(http.StatusNotFound, codeNoGroup, "%v", loop.ErrNoGroup)
+	case errors.Is(err, loop.ErrNoUser):
+		return problemf(http.StatusNotFound, codeNoUser, "%v", loop.ErrNoUser)
 	case errors.Is(err, loop.ErrNoSession):
 		return problemf(http.StatusNotFound, codeNoSession, "%v", loop.ErrNoSession)
 	case errors.Is(err, loop.ErrNoMemory):

@@ -54,9 +54,11 @@ func (a *API) register() {
 	add("put-member", "PUT /v1/groups/{group}/members/{session}", backend, doing(memberOf, a.putMember))
 	add("delete-member", "DELETE /v1/groups/{group}/members/{session}", backend, doing(memberOf, a.deleteMember))
 
-	add("list-sessions", "GET /v1/sessions", backend, answering(sessionsQueryOf, a.listSessions))
+	add("list-sessions", "GET /v1/sessions", backend, answering(userQueryOf, a.listSessions))
 	add("get-session", "GET /v1/sessions/{session}", backend, answering(sessionOf, a.getSession))
 	add("delete-session", "DELETE /v1/sessions/{session}", backend, doing(closingOf, a.deleteSession))
+
+	add("delete-user-sessions", "DELETE /v1/users/{user}/sessions", backend, doing(userClosingOf, a.deleteUserSessions))
 
 	add("get-status", "GET /v1/status", backend, answering(nothingOf, a.getStatus))
 	add("get-history", "GET /v1/history", backend, answering(nothingOf, a.getHistory))

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gobwas/ws"
 
@@ -21,19 +22,34 @@ func sessionsQueryOf(v *parameters) (q sessionsQuery) {
 	return q
 }
 
+type userQuery struct {
+	sessionsQuery
+
+	user string // "": everybody's
+}
+
+func userQueryOf(v *parameters) userQuery { return userQuery{sessionsQueryOf(v), v.text("user")} }
+
 type sessionsPage struct {
 	Sessions []loop.SessionInfo `json:"sessions"`
 	Next     string             `json:"next,omitempty"`
 }
 
-func (a *API) listSessions(ctx context.Context, q sessionsQuery) (page sessionsPage, p *problem) {
+func (a *API) listSessions(ctx context.Context, q userQuery) (page sessionsPage, p *problem) {
 	ctx, cancel := a.queried(ctx)
 	defer cancel()
 	if p := a.enterListing(ctx); p != nil {
 		return page, p
 	}
 	defer a.listings.leave()
-	return sessionsPageOf(a.engine.Sessions(ctx, q.after, q.limit))
+	if q.user == "" {
+		return sessionsPageOf(a.engine.Sessions(ctx, q.after, q.limit))
+	}
+	sessions, next, err := a.engine.UserSessions(ctx, q.user, q.after, q.limit)
+	if errors.Is(err, loop.ErrNoUser) { // an empty list
+		err = nil
+	}
+	return sessionsPageOf(sessions, next, err)
 }
 
 func sessionsPageOf(sessions []loop.SessionInfo, next loop.SessionID, err error) (page sessionsPage, p *problem) {
@@ -63,6 +79,28 @@ type closing struct {
 func closingOf(v *parameters) closing {
 	code := v.number("code", 1000, 4999, int(ws.StatusPolicyViolation))
 	return closing{sessionOf(v), ws.StatusCode(code), v.text("reason")}
+}
+
+type userClosing struct {
+	user   string
+	code   ws.StatusCode
+	reason string
+}
+
+func userClosingOf(v *parameters) userClosing {
+	code := v.number("code", 1000, 4999, int(ws.StatusPolicyViolation))
+	return userClosing{v.request.PathValue("user"), ws.StatusCode(code), v.text("reason")}
+}
+
+func (a *API) deleteUserSessions(ctx context.Context, c userClosing) *problem {
+	ctx, cancel := a.queried(ctx)
+	defer cancel()
+	if p := a.enterListing(ctx); p != nil {
+		return p
+	}
+	defer a.listings.leave()
+	_, err := a.engine.CloseUser(ctx, c.user, c.code, c.reason)
+	return problemOf(err)
 }
 
 func (a *API) deleteSession(ctx context.Context, c closing) *problem {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -140,6 +141,7 @@ var sessionColumns = []column{
 	{title: "id"},
 	{title: "loop", right: true, rank: 7},
 	{title: "remote", least: 8},
+	{title: "user", rank: 8},
 	{title: "groups", right: true, rank: 2},
 	{title: "queued", right: true, rank: 1},
 	{title: "in", right: true, rank: 4},
@@ -191,7 +193,7 @@ func sessionRow(s loop.SessionInfo) []cell {
 	}
 	row := []cell{{text: s.ID.String()}}
 	for _, text := range []string{
-		thousands(s.Reactor), printable(s.Remote), thousands(s.GroupCount), size(s.BacklogBytes),
+		thousands(s.Reactor), printable(s.Remote), printable(cmp.Or(s.User, "-")), thousands(s.GroupCount), size(s.BacklogBytes),
 		size(s.BytesIn), size(s.BytesOut), span(s.Idle), span(s.Age),
 	} {
 		row = append(row, cell{text: text})
