@@ -43,6 +43,14 @@
 // the eight bytes of its pointer. Sessions of one user that came with tokens of different
 // expiry have identities of their own, of 32 bytes, and share the grants.
 //
+// # What it costs
+//
+// A check alone: HS256 11 µs, RS256 60, EdDSA 69, ES256 86, some 90 allocations (BenchmarkCheck).
+// Connecting, upgrading and closing, client and server on the same two cores (package
+// server, BenchmarkUpgrade, medians): without tokens 218 µs, with the request's head read on
+// the road and no token 199, with HS256 273, with ES256 282. An open session pays for a send or
+// a join 8 to 31 ns and no allocation (package pattern, BenchmarkMatch).
+//
 // # Decisions
 //
 // 2026-11-25: jwkset reads key sets (it is keyfunc's own library for that), and keyfunc itself
