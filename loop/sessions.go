@@ -54,7 +54,9 @@ func (e *Engine) UserSessions(ctx context.Context, user string, after SessionID,
 // CloseUser begins the close handshakes of a user's sessions, as CloseSession does, and
 // returns how many. Who comes meanwhile may stay. The error is ErrNoUser if there are
 // none, ErrClosed or ctx's.
-func (e *Engine) CloseUser(ctx context.Context, user string, code ws.StatusCode, reason string) (closed int, err error) {
+func (e *Engine) CloseUser(ctx context.Context, user string, code ws.StatusCode, reason string) (closed int,
+	err error,
+) {
 	if err := protocol.CheckClose(code, reason); err != nil {
 		return 0, err
 	}

@@ -193,8 +193,8 @@ func sessionRow(s loop.SessionInfo) []cell {
 	}
 	row := []cell{{text: s.ID.String()}}
 	for _, text := range []string{
-		thousands(s.Reactor), printable(s.Remote), printable(cmp.Or(s.User, "-")), thousands(s.GroupCount), size(s.BacklogBytes),
-		size(s.BytesIn), size(s.BytesOut), span(s.Idle), span(s.Age),
+		thousands(s.Reactor), printable(s.Remote), printable(cmp.Or(s.User, "-")), thousands(s.GroupCount),
+		size(s.BacklogBytes), size(s.BytesIn), size(s.BytesOut), span(s.Idle), span(s.Age),
 	} {
 		row = append(row, cell{text: text})
 	}
