@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -184,6 +185,9 @@ func (c *conn) read() closing {
 		}
 		if why, ok := c.take(buf[:n]); !ok {
 			return why
+		}
+		if n == len(buf) {
+			runtime.Gosched() // more is there: see doc.go, "Large frames"
 		}
 		switch {
 		case err == nil && !lastCall:

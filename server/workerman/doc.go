@@ -53,6 +53,12 @@
 // for as long as JobTimeout. The job is not given to another consumer when the
 // connection ends: nobody knows whether it was done. At most once.
 //
+// # Large frames
+//
+// A connection with more to read than one read takes lets others go first. Go gives a
+// goroutine up to 10 ms at a time, and 30 connections that send 10 MiB each never wait
+// for anything: the event loops of the WebSocket sessions stood behind all of them.
+//
 // # The bridge
 //
 //	PHP program              broker                  groups' members
