@@ -17,6 +17,8 @@ BENCH     ?= .#      which micro-benchmarks
 COUNT     ?= 1#      how often each of them
 SCENARIO  ?= many-rooms#  of `make profile`
 LOADFLAGS ?=#        flags of every scenario of `make load`
+DURATION  ?= 2m#     of `make siege`: rehearsal, calm and siege together
+SIEGEFLAGS ?=#       flags of `make siege`: SIEGEFLAGS='--only ws-heads'
 PEERFLAGS ?=#        flags of every comparison of `make peers`
 ONLY      ?=#        of `make results`: a regular expression of scenarios' names
 TIMEOUT   ?= 15m#    of one `go test`
@@ -141,7 +143,7 @@ plot-test: ## The pictures, also as Chromium lays them out
 	go -C bench/plot test -count=1 $(QUICK) ./...
 
 .PHONY: smoke
-smoke: k6-smoke wrk-smoke ## The k6 and wrk scripts in their short form
+smoke: k6-smoke wrk-smoke siege-smoke ## The k6 and wrk scripts, and the siege, in their short form
 
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZTIME (10s)
@@ -230,6 +232,10 @@ table: build $(BIN)/load $(BIN)/limit ## The rows that groupcast is held to besi
 pictures: $(BIN)/plot ## Draw pictures and tables anew from bench/results/results.json
 	$(BIN)/plot draw bench/results README.md
 
+.PHONY: siege
+siege: build $(BIN)/siege ## Attack the server at all of its doors at once, and judge it (DURATION=2m SIEGEFLAGS='--only ws-heads')
+	@$(BIN)/siege run --server $(BIN)/groupcast --duration $(strip $(DURATION)) $(SIEGEFLAGS)
+
 .PHONY: profile
 profile: build $(BIN)/load ## CPU, heap and trace of a scenario into bin/profile, and the top ten (SCENARIO=many-rooms)
 	@mkdir -p $(BIN)/profile
@@ -266,6 +272,14 @@ wrk-smoke: build ## What is not an upgrade, and publishing over HTTP, by wrk (De
 		wrk -t1 -c8 -d1s -s bench/wrk/$$script.lua http://127.0.0.1:$$port; \
 	done; \
 	wrk -t1 -c8 -d1s -s bench/wrk/publish.lua http://127.0.0.1:$$api)
+
+# Attacks that bite at once, and whose traces are gone at once. No time is judged.
+QUICK_ATTACKS := api-idle api-log channel-half channel-silent channel-deaf channel-wrong \
+	ws-storm ws-wrong ws-commands tls-storm tls-plain tls-bytes proxy-liar
+
+.PHONY: siege-smoke
+siege-smoke: build $(BIN)/siege ## A few seconds of the siege, in which nothing may be lost
+	@$(BIN)/siege run --server $(BIN)/groupcast --duration 8s --untimed $(addprefix --only ,$(QUICK_ATTACKS))
 
 # What tests need from Debian: command:package, or path:package.
 DEBIAN := chromium:chromium certutil:libnss3-tools wrk:wrk php:php-cli nginx:libnginx-mod-nchan \
@@ -323,8 +337,13 @@ clean: ## Remove what was built
 $(BIN)/load: FORCE
 	$(GOBUILD) -o $@ ./bench/load
 
+<<<<<<< HEAD
 $(BIN)/tlslimit: FORCE
 	$(GOBUILD) -o $@ ./bench/tlslimit
+=======
+$(BIN)/siege: FORCE
+	$(GOBUILD) -o $@ ./bench/siege
+>>>>>>> a1c341c (make siege, and a short one in make smoke)
 
 $(BIN)/plot: FORCE
 	go -C bench/plot build -trimpath -o $@ .

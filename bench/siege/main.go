@@ -19,7 +19,7 @@ type cli struct {
 }
 
 type runCommand struct {
-	Server   string        `default:"bin/groupcast" help:"The program that is attacked."`
+	Server   string        `default:"bin/groupcast" type:"existingfile" help:"The program that is attacked."`
 	Duration time.Duration `default:"2m" help:"Rehearsal (an eighth), calm (a quarter) and siege together."`
 	Only     []string      `help:"Only these attacks. Repeat the flag."`
 	Sessions int           `default:"200" help:"Live sessions."`
