@@ -337,13 +337,11 @@ clean: ## Remove what was built
 $(BIN)/load: FORCE
 	$(GOBUILD) -o $@ ./bench/load
 
-<<<<<<< HEAD
 $(BIN)/tlslimit: FORCE
 	$(GOBUILD) -o $@ ./bench/tlslimit
-=======
+
 $(BIN)/siege: FORCE
 	$(GOBUILD) -o $@ ./bench/siege
->>>>>>> a1c341c (make siege, and a short one in make smoke)
 
 $(BIN)/plot: FORCE
 	go -C bench/plot build -trimpath -o $@ .

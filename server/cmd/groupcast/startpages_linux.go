@@ -6,7 +6,6 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,9 +26,9 @@ func dropStartPages(log *slog.Logger) {
 		return
 	}
 	for _, m := range cleanMappings(string(smaps), exe) {
-		pages := unsafe.Slice((*byte)(unsafe.Pointer(m.from)), m.to-m.from) //nolint:govet // an address of the program's own
-		if err := unix.Madvise(pages, unix.MADV_DONTNEED); err != nil {
-			log.Debug("pages of the start are kept", "error", err)
+		// By its number: the addresses are no memory of Go's that a slice could be.
+		if _, _, errno := unix.Syscall(unix.SYS_MADVISE, m.from, m.to-m.from, unix.MADV_DONTNEED); errno != 0 {
+			log.Debug("pages of the start are kept", "error", errno)
 		}
 	}
 }
