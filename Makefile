@@ -321,6 +321,11 @@ shots: browsers-deps ## Pictures of the page in every state, in three engines, t
 	PAGE_ENGINES=1 PAGE_SHOTS=$(BIN)/shots go test -count=1 $(QUICK) -run 'TestPage/shots|TestEngines/.*/shots' -timeout $(TIMEOUT) ./server/page
 	@echo "look at $(BIN)/shots"
 
+.PHONY: screenshots
+screenshots: shots ## README's pictures of the page, anew
+	@mkdir -p server/page/screenshots
+	for theme in light dark; do install -m 644 $(BIN)/shots/readme-$$theme.png server/page/screenshots/$$theme.png; done
+
 .PHONY: axe
 axe: ## axe-core, which looks at the page as screen readers do, from npm
 	@if [ -e $(AXE) ]; then :; \

@@ -17,9 +17,12 @@ func TestUnproven(t *testing.T) {
 		old           bool
 		want          []string
 	}{
-		"all":                   {counts: seen, before: metrics{counter: 1}, after: metrics{counter: 2}},
-		"never reached it":      {after: metrics{counter: 1}, want: []string{closedByPeer}},
-		"the counter stood":     {counts: seen, before: metrics{counter: 2}, after: metrics{counter: 2}, want: []string{counter}},
+		"all":              {counts: seen, before: metrics{counter: 1}, after: metrics{counter: 2}},
+		"never reached it": {after: metrics{counter: 1}, want: []string{closedByPeer}},
+		"the counter stood": {
+			counts: seen, before: metrics{counter: 2}, after: metrics{counter: 2},
+			want: []string{counter},
+		},
 		"no counter":            {counts: seen, want: []string{counter}},
 		"no counter in an old":  {counts: seen, old: true},
 		"old and never reached": {old: true, want: []string{closedByPeer}},
@@ -48,7 +51,8 @@ func TestAttacksAreWhole(t *testing.T) {
 
 // TestReadings: figures are found in what Go and the server write.
 func TestReadings(t *testing.T) {
-	if heap, err := heapAlloc("heap profile: 1\n# Alloc = 1\n# HeapAlloc = 3355443\n# HeapSys = 2\n"); err != nil || heap != 3355443 {
+	if heap, err := heapAlloc("heap profile: 1\n# Alloc = 1\n# HeapAlloc = 3355443\n# HeapSys = 2\n"); err != nil ||
+		heap != 3355443 {
 		t.Errorf("the heap is %d, %v", heap, err)
 	}
 	if _, err := heapAlloc("# HeapAllocated = 1\n"); err == nil {

@@ -89,7 +89,8 @@ func (l *live) connect(ctx context.Context, s *server, i int) (*member, error) {
 		options.HTTPClient = &http.Client{Transport: &http.Transport{TLSClientConfig: s.trust()}}
 	}
 	var err error
-	if m.conn, _, err = websocket.Dial(ctx, url, options); err != nil {
+	m.conn, _, err = websocket.Dial(ctx, url, options) //nolint:bodyclose // the library closes it
+	if err != nil {
 		return nil, err
 	}
 	for _, g := range m.groups {
@@ -128,8 +129,8 @@ func (l *live) read(m *member) {
 	}
 }
 
-// publish sends a message to the group whenever one is due. What could not be sent on time is sent late, and counts from
-// when it was due.
+// publish sends a message to the group whenever one is due. What could not be sent on time is
+// sent late, and counts from when it was due.
 func (l *live) publish(ctx context.Context, m *member, group int) {
 	due := time.Since(l.began) + l.every*time.Duration(group)/time.Duration(l.groups)
 	timer := time.NewTimer(0)

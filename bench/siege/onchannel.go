@@ -148,7 +148,8 @@ func wrongFrames(ctx context.Context, a *assault) {
 		{0, 0, 0, 1}, // shorter than itself
 		{0xff, 0xff, 0xff, 0xff},
 		channelFrame(`a:2:{s:4:"type";s:7:"publish";s:4:"data";O:8:"stdClass":0:{}}`),
-		channelFrame(`a:3:{s:4:"type";s:7:"publish";s:8:"channels";a:1:{i:0;s:1:"x";}s:4:"data";` + strings.Repeat("a:1:{i:0;", 60000)),
+		channelFrame(`a:3:{s:4:"type";s:7:"publish";s:8:"channels";a:1:{i:0;s:1:"x";}s:4:"data";` +
+			strings.Repeat("a:1:{i:0;", 60000)),
 		channelFrame(strings.Repeat("\x00", 5000)),
 		channelFrame(`a:4294967295:{s:4:"type";`),
 	}

@@ -103,7 +103,8 @@ func slowReaders(ctx context.Context, a *assault) {
 		if !l.session(false) {
 			return
 		}
-		frame := textFrame(fmt.Sprintf(`{"cmd":"send_to_group","group_id":"slow","message":"%s"}`, strings.Repeat("x", 60000)))
+		frame := textFrame(fmt.Sprintf(`{"cmd":"send_to_group","group_id":"slow","message":"%s"}`,
+			strings.Repeat("x", 60000)))
 		for wait(ctx, 100*time.Millisecond) {
 			if _, err := l.Write(frame); err != nil {
 				return
@@ -136,7 +137,10 @@ func slowReaders(ctx context.Context, a *assault) {
 
 func halfMessages(ctx context.Context, a *assault) {
 	var half bytes.Buffer
-	_ = ws.WriteHeader(&half, ws.Header{Fin: true, OpCode: ws.OpText, Masked: true, Mask: [4]byte{1, 2, 3, 4}, Length: 60000})
+	_ = ws.WriteHeader(&half, ws.Header{
+		Fin: true, OpCode: ws.OpText, Masked: true, Mask: [4]byte{1, 2, 3, 4},
+		Length: 60000,
+	})
 	half.Write(make([]byte, 30000))
 	crowd(ctx, 500, 100, 20, func(i int) {
 		addr, secured := a.door(i)

@@ -126,8 +126,8 @@ func (s *server) get(ctx context.Context, url string) (string, error) {
 	return string(text), err
 }
 
-// processTime is the CPU time of all of a process's threads, those that have ended included; clock_getcpuclockid(3) says
-// how its clock is named.
+// processTime is the CPU time of all of a process's threads, those that have ended included;
+// clock_getcpuclockid(3) says how its clock is named.
 func processTime(pid int) time.Duration {
 	const schedulerClock = 2
 	var t unix.Timespec

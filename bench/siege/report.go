@@ -14,12 +14,13 @@ func (o *outcome) write(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
 	v := o.Live
-	row("live sessions", "%d; %d messages published, %d of %d deliveries came", v.Sessions, v.Published, v.Received, v.Expected)
+	row("live sessions", "%d; %d messages published, %d of %d deliveries came", v.Sessions, v.Published, v.Received,
+		v.Expected)
 	row("", "%d lost, %d duplicated, %d reordered, %d sessions closed", v.Lost, v.Duplicated, v.Reordered, len(v.Closed))
 	for _, phase := range []struct {
-		name string
 		latencies
-	}{{"latency, calm", o.Calm}, {"latency, siege", o.Siege}} {
+		name string
+	}{{o.Calm, "latency, calm"}, {o.Siege, "latency, siege"}} {
 		row(phase.name, "p50 %v, p99 %v, max %v", rounded(phase.P50), rounded(phase.P99), rounded(phase.Max))
 	}
 	row("p99 by second, ms", "%s", bySecond(o.Seconds))

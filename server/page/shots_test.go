@@ -86,6 +86,9 @@ func testShots(s scene) {
 				p.until(`[...document.querySelectorAll("#chart-sessions .gap")].at(-1)?.getAttribute("width") > 15`)
 			}
 			p.shots(dir, state.name)
+			if state.name == "load" {
+				p.screenshots(dir)
+			}
 		})
 	}
 	s.t.Run("dialogs", func(t *testing.T) {
@@ -156,6 +159,23 @@ func (p *tab) shots(dir, name string) {
 			if err := os.WriteFile(file, picture, 0o600); err != nil {
 				p.t.Fatal(err)
 			}
+		}
+	}
+}
+
+// screenshots are README's two: what is seen first, small.
+func (p *tab) screenshots(dir string) {
+	p.t.Helper()
+	p.do(chromedp.EmulateViewport(960, 900))
+	p.until("innerWidth === 960")
+	for _, theme := range []string{"light", "dark"} {
+		p.colours(theme)
+		picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "readme-"+theme+".png"), picture, 0o600); err != nil {
+			p.t.Fatal(err)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestReadmeExamples: every command line of groupcast's in README is one. Those that start
+// TestReadmeExamples: every command line of groupcast's in README and OPERATING.md is one. Those that start
 // a server are checked without starting it, in an empty directory: the files that they name
 // may be missing, and nothing else wrong.
 func TestReadmeExamples(t *testing.T) {
@@ -48,18 +48,23 @@ func TestReadmeExamples(t *testing.T) {
 	}
 }
 
-// readmeExamples are the lines of README's blocks of commands that begin with groupcast, in
+// readmeExamples are the lines of their blocks of commands that begin with groupcast, in
 // words, without quotes, comments and redirections.
 func readmeExamples(t *testing.T) (lines [][]string) {
 	t.Helper()
-	readme, err := os.ReadFile("../../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, block := range strings.Split(string(readme), "```") {
-		if i%2 == 0 {
-			continue
+	var blocks []string
+	for _, name := range []string{"../../../README.md", "../../OPERATING.md"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
 		}
+		for i, block := range strings.Split(string(text), "```") {
+			if i%2 == 1 {
+				blocks = append(blocks, block)
+			}
+		}
+	}
+	for _, block := range blocks {
 		for line := range strings.Lines(block) {
 			line, _, _ = strings.Cut(line, " #")
 			line, _, _ = strings.Cut(line, ">")
@@ -97,5 +102,39 @@ func TestInstall(t *testing.T) {
 	said, err := exec.Command(filepath.Join(dest, "opt/a b/bin/groupcast")).Output()
 	if err != nil || string(said) != "built\n" {
 		t.Errorf("what was installed says %q, %v", said, err)
+	}
+}
+
+// TestReadmeLinks: what README, CONTRIBUTING.md and OPERATING.md point to in this tree is there,
+// and so are the headings that they point to in themselves.
+func TestReadmeLinks(t *testing.T) {
+	t.Parallel()
+	link := regexp.MustCompile(`(?:\]\(|srcset="|src=")([^)"#]*)(?:#([a-z0-9-]+))?[)"]`)
+	heading := regexp.MustCompile(`(?m)^##+ (.*)$`)
+	for _, name := range []string{"README.md", "CONTRIBUTING.md", "server/OPERATING.md"} {
+		path := filepath.Join("../../..", name)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		headings := map[string]bool{}
+		for _, m := range heading.FindAllStringSubmatch(string(text), -1) {
+			slug := regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(m[1]), "")
+			headings[strings.ReplaceAll(slug, " ", "-")] = true
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			to, anchor := m[1], m[2]
+			switch {
+			case strings.Contains(to, "://"):
+			case to == "":
+				if !headings[anchor] {
+					t.Errorf("%s has no heading #%s", name, anchor)
+				}
+			default:
+				if _, err := os.Stat(filepath.Join(filepath.Dir(path), to)); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		}
 	}
 }
