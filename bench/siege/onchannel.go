@@ -13,7 +13,7 @@ var onChannel = []attack{
 	{
 		name: "channel-half",
 		does: "60 connections of one address, each with a frame of 10 MiB that never gets its last KiB",
-		run:  halfFrames, proof: []string{closedByPeer, "groupcast_channel_limit_hits_total"},
+		run:  halfFrames, proof: []string{closedByPeer, "groupcast_channel_connections_closed_total{partial_frames}"},
 	},
 	{
 		name: "channel-silent",
