@@ -143,7 +143,7 @@ plot-test: ## The pictures, also as Chromium lays them out
 	go -C bench/plot test -count=1 $(QUICK) ./...
 
 .PHONY: smoke
-smoke: k6-smoke wrk-smoke siege-smoke ## The k6 and wrk scripts, and the siege, in their short form
+smoke: k6-smoke wrk-smoke ## The k6 and wrk scripts in their short form
 
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZTIME (10s)

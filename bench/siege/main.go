@@ -25,7 +25,7 @@ type runCommand struct {
 	Sessions int           `default:"200" help:"Live sessions."`
 	Groups   int           `default:"10" help:"Groups that they are in, two each."`
 	Every    time.Duration `default:"100ms" help:"Between two messages to one group."`
-	Untimed  bool          `help:"Report latencies, but do not judge them."`
+	Untimed  bool          `help:"Report latencies and the growth of the heap, but do not judge them."`
 	Old      bool          `help:"The program knows no TLS, no PROXY protocol and no age of queues: leave these attacks out."`
 }
 
