@@ -255,7 +255,7 @@ func TestExpiry(t *testing.T) {
 			for _, s := range list { // they answer their pings
 				if s.state == stateOpen && s.is(flagPinged) {
 					s.lastSeen = r.wheel.now
-					s.clear(flagPinged)
+					r.spoke(s)
 				}
 			}
 			if renewed.is(flagWarned) && renewed.who == who {

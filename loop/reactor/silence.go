@@ -40,7 +40,8 @@ func (r *Reactor) checkSilence(s *Session) {
 func (r *Reactor) spoke(s *Session) {
 	s.clear(flagPinged)
 	if s.state == stateOpen {
-		r.wheel.schedule(s, r.wheel.now+r.ticks(r.opt.PingAfter))
+		delete(r.later, s) // its look for silence, which is this one from now on
+		r.scheduleOpen(s, r.wheel.now+r.ticks(r.opt.PingAfter))
 	}
 }
 
