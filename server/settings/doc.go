@@ -7,7 +7,7 @@
 // # Reading order
 //
 //   - setting.go: what a row is
-//   - table.go: the rows
+//   - table.go, rows_*.go: the rows, a file for each part of the server
 //   - options.go: where the values are, and their defaults
 //   - kinds.go, bytesize.go, filemode.go, address.go: numbers, sizes, times, addresses
 //   - tokens.go: keys, patterns
