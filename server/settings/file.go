@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -70,6 +71,10 @@ func mapping(text []byte) (*yaml.Node, error) {
 	if err := decoder.Decode(&document); err != nil {
 		if errors.Is(err, io.EOF) {
 			return nil, nil //nolint:nilnil // empty, or comments only
+		}
+		if strings.HasPrefix(err.Error(), "yaml: unknown anchor ") {
+			// Its name is mostly a value, and may be a secret.
+			return nil, errors.New("wants quotes around a value that begins with *, which YAML takes for an alias")
 		}
 		return nil, err
 	}

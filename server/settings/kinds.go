@@ -18,6 +18,8 @@ type value struct {
 	// write is what is there, as it is typed: one text, or one for each item of a list.
 	write func(o *Options) []string
 	copy  func(to, from *Options)
+	// shown is one of what write is, without what nobody is to see of it; nil: all of it.
+	shown func(text string) string
 
 	list   bool
 	bare   []string // what the flag alone means; nil: it wants a value

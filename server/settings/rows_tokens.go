@@ -1,5 +1,7 @@
 package settings
 
+import tokens "groupcast/server/token"
+
 var tokensRows = Group{"tokens", "Tokens, and what clients may do", []Setting{
 	{
 		Name: "token-key-file", Shown: Usual, Reload: keyed,
@@ -9,13 +11,15 @@ var tokensRows = Group{"tokens", "Tokens, and what clients may do", []Setting{
 	},
 	{
 		Name: "token-jwks", Shown: Usual, Reload: keyed,
-		value: texts(func(o *Options) *[]string { return &o.TokenJWKS }, "URL|FILE", keySource),
+		value: addressed(texts(func(o *Options) *[]string { return &o.TokenJWKS }, "URL|FILE", keySource),
+			tokens.ShownSource),
 		Help: "JSON Web Key set with the keys of tokens: https://HOST/PATH, or a file. Fetched again every 5 minutes, " +
-			"and for a kid that is unknown. Repeat it for several.",
+			"and for a kid that is unknown. A password and a query in the address are shown nowhere. Repeat it for several.",
 	},
 	{
 		Name: "token-issuer", Shown: Usual, Reload: keyed,
-		value: texts(func(o *Options) *[]string { return &o.TokenIssuers }, "ISS=SOURCE", issuerSource),
+		value: addressed(texts(func(o *Options) *[]string { return &o.TokenIssuers }, "ISS=SOURCE", issuerSource),
+			shownIssuer),
 		Help: "Tokens with this iss are checked with the keys of SOURCE alone, a file or a URL as above. Repeat it for " +
 			"several.",
 	},

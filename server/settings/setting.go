@@ -119,9 +119,16 @@ func (s *Setting) Default() string {
 	return strings.Join(s.write(&o), ",")
 }
 
-// Text is its value in o as it is typed. A secret is not shown.
+// Text is its value in o as it is typed. A secret is not shown, and neither is a password in
+// an address.
 func (s *Setting) Text(o Options) string {
-	text := strings.Join(s.write(&o), ",")
+	values := s.write(&o)
+	if s.shown != nil {
+		for i, one := range values {
+			values[i] = s.shown(one)
+		}
+	}
+	text := strings.Join(values, ",")
 	if s.Secret && text != "" {
 		return Hidden
 	}

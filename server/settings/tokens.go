@@ -33,9 +33,21 @@ func keySource(text string, before []string) *wrong {
 func issuerSource(text string, before []string) *wrong {
 	iss, source, ok := strings.Cut(text, "=")
 	if !ok || iss == "" || source == "" {
-		return &wrong{"ISSUER=FILE or ISSUER=URL", strconv.Quote(text)}
+		return &wrong{"ISSUER=FILE or ISSUER=URL", strconv.Quote(tokens.ShownSource(text))}
 	}
 	return keySource(source, before)
+}
+
+// shownIssuer is ISSUER=SOURCE without what is secret in an address.
+func shownIssuer(text string) string {
+	iss, source, _ := strings.Cut(text, "=")
+	return iss + "=" + tokens.ShownSource(source)
+}
+
+// addressed is a setting whose values may be addresses with a password in them.
+func addressed(v value, shown func(string) string) value {
+	v.shown = shown
+	return v
 }
 
 // grantPattern is one of a set of patterns, or none, which stands alone.

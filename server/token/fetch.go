@@ -19,13 +19,14 @@ const (
 	fetchedEvery = 5 * time.Minute
 )
 
-// isURL reports whether a source is fetched.
-func isURL(s string) bool { return strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://") }
+// isURL reports whether a source is an address, if only a wrong one: it may have a password in
+// it, and errors about files name them.
+func isURL(s string) bool { return strings.Contains(s, "://") }
 
 // checkURL says what keeps text from being a key server's address.
 func checkURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Fragment != "" {
 		return nil, errors.New("wants an address like https://HOST/PATH") // url's error repeats it, password and all
 	}
 	ip := net.ParseIP(u.Hostname())
@@ -38,6 +39,30 @@ func checkURL(text string) (*url.URL, error) {
 // shown is an address without what may be secret in it.
 func shown(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+// hidden stands for what is secret in an address that is shown.
+const hidden = "(secret)"
+
+// ShownSource is a source of keys as the operator may be shown it: a file as it is, and an
+// address with a sign where it has a password or a query, which is mostly a key.
+func ShownSource(text string) string {
+	if !isURL(text) {
+		return text
+	}
+	u, err := checkURL(text)
+	if err != nil {
+		return hidden
+	}
+	address := u.Scheme + "://"
+	if u.User != nil {
+		address += hidden + "@"
+	}
+	address += u.Host + u.EscapedPath()
+	if u.RawQuery != "" {
+		address += "?" + hidden
+	}
+	return address
 }
 
 // urlSource is a key server's key set.

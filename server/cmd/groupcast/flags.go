@@ -67,16 +67,23 @@ func (f *settingFlags) sort(args []string) (taken []string) {
 			switches = append(switches, s.Name)
 		}
 	}
-	waits := false // the last one is a flag whose value may follow
+	waits := false  // the last one is a flag whose value may follow
+	secret := false // and that is for nobody to see
 	for i, arg := range args {
 		name, isFlag := strings.CutPrefix(arg, "--")
 		name, _, whole := strings.Cut(name, "=")
+		known := isFlag && (slices.Contains(f.names, name) || slices.Contains(switches, name))
 		switch {
 		case arg == "--":
 			return append(taken, args[i:]...)
+		case waits && secret && !known && len(arg) > 1 && arg[0] == '-' && !negative(arg):
+			f.errs = append(f.errs, fmt.Errorf("%s: write %[1]s=VALUE where the value begins with -", taken[len(taken)-1]))
+			waits = false
 		case isFlag:
 			waits = !whole && !slices.Contains(switches, name)
-			if flagName(name) && !slices.Contains(switches, name) && !slices.Contains(f.names, name) {
+			s := settings.Find(name)
+			secret = s != nil && s.Secret
+			if flagName(name) && !known {
 				f.add(name, fmt.Sprintf(`name:%q env:"-" hidden:""`, name))
 			}
 			taken = append(taken, arg)
