@@ -35,6 +35,9 @@ BENCHSTAT        := $(BIN)/benchstat
 PEBBLE_VERSION   := v2.10.1
 PEBBLE           := $(BIN)/pebble-$(PEBBLE_VERSION)
 
+CYCLONEDX_VERSION := v1.10.0
+CYCLONEDX         := $(BIN)/cyclonedx-gomod-$(CYCLONEDX_VERSION)
+
 # What finds mistakes for screen readers: server/page/axe_test.go has the version, too.
 AXE_VERSION      := 4.14.1
 AXE_SHA256       := 29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
@@ -73,6 +76,12 @@ install: $(BIN)/groupcast ## Install bin/groupcast to DESTDIR/PREFIX/bin (PREFIX
 	install -d '$(DESTDIR)$(PREFIX)/bin'
 	install -m 755 $(BIN)/groupcast '$(DESTDIR)$(PREFIX)/bin/groupcast'
 
+# No serial number and no time: the same binary has the same bill of materials.
+.PHONY: sbom
+sbom: build $(CYCLONEDX) ## What the binary is made of, as CycloneDX: bin/groupcast.cdx.json
+	$(CYCLONEDX) bin -json -std -noserial -notimestamp -version '$(VERSION)' -output $(BIN)/groupcast.cdx.json $(BIN)/groupcast
+	SBOM=$(BIN)/groupcast.cdx.json VERSION='$(VERSION)' go test -count=1 $(QUICK) -run '^TestSBOM$$' ./server/cmd/groupcast
+
 .PHONY: run
 run: build ## Build and run the server (ARGS='--loops 2')
 	exec $(BIN)/groupcast start $(ARGS)
@@ -93,7 +102,7 @@ test: test-start test-deps race single secured conformance plot-test ## What eve
 	@echo "all tests passed; those that take longer: make test-all"
 
 .PHONY: test-all
-test-all: test-deps peers-test smoke browsers fuzz ## The tests that take longer: peers, k6 and wrk, other browsers, every fuzz target
+test-all: test-deps peers-test smoke sbom browsers fuzz ## The tests that take longer: peers, k6 and wrk, other browsers, every fuzz target
 	@echo "all other tests passed"
 
 .PHONY: test-start
@@ -370,6 +379,11 @@ $(PEBBLE):
 	@echo "building pebble $(PEBBLE_VERSION), a certificate authority for tests (half a minute)"
 	GOBIN=$(BIN) go install github.com/letsencrypt/pebble/v2/cmd/pebble@$(PEBBLE_VERSION)
 	mv $(BIN)/pebble $@
+
+$(CYCLONEDX):
+	@echo "building cyclonedx-gomod $(CYCLONEDX_VERSION) (half a minute)"
+	GOBIN=$(BIN) go install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
+	mv $(BIN)/cyclonedx-gomod $@
 
 $(BENCHSTAT):
 	GOBIN=$(BIN) go install golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
