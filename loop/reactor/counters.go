@@ -79,7 +79,7 @@ type Stats struct {
 	// The peer ended TLS otherwise than by close_notify, or sent what is not TLS.
 	TLSErrors   uint64 `metric:"tls_broken_sessions_total" help:"Sessions over TLS whose peer broke it off, or sent what is not TLS."`
 	Blocked     uint64 `metric:"writes_blocked_total" help:"Writes of which the kernel did not take everything."`
-	SlowReaders uint64 `metric:"session_ends_total{cause=slow_reader}" also:"limit_hits_total{limit=max_backlog}" help:"Sessions ended by the server: slow_reader, idle, close_timeout, rate, receive_rate, kicked, panic, memory."`
+	SlowReaders uint64 `metric:"session_ends_total{cause=slow_reader}" also:"limit_hits_total{limit=max_backlog}" help:"Sessions ended by the server: slow_reader, idle, close_timeout, rate, receive_rate, kicked, panic, memory, token_expired."`
 	Pings       uint64 `metric:"pings_sent_total" help:"Pings sent to silent sessions."`
 
 	// Ends.

@@ -282,3 +282,29 @@ func TestLabelValues(t *testing.T) {
 		t.Errorf("only %d are looked at", found)
 	}
 }
+
+// What an operator of tokens has to see and to be called for: failures, renewals, sessions whose
+// token was over, keys that cannot be read.
+func TestTokensAreWatched(t *testing.T) {
+	for name, metrics := range map[string][]string{
+		"grafana/groupcast.json": {
+			"groupcast_tokens_accepted_total", "groupcast_tokens_refused_total", `limit=\"token_failures\"`,
+			"groupcast_token_warnings_total", "groupcast_token_renewals_total", `cause=\"token_expired\"`,
+			"groupcast_token_keys_timestamp_seconds", "groupcast_token_key_failures_total",
+		},
+		"alerts/groupcast.yaml": {
+			"groupcast_tokens_refused_total", `limit="token_failures"`, "groupcast_token_renewals_total",
+			`cause="token_expired"`, "groupcast_token_keys ", "groupcast_token_keys_timestamp_seconds",
+		},
+	} {
+		file, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, metric := range metrics {
+			if !strings.Contains(string(file), metric) {
+				t.Errorf("%s does not look at %s", name, metric)
+			}
+		}
+	}
+}
