@@ -17,16 +17,13 @@
 // backend, two PHP programs, and an operator who reloads good and bad settings.
 //
 // Reading order: ledger.go and outcome.go (what is judged), live.go and witness.go (who must notice nothing),
-// server.go
-// and readings.go (what is attacked, and how it is doing), attack.go and crowd.go (what an attack is), on*.go (the
-// attacks, by door), attackers.go (their processes), run.go (the phases).
+// server.go and readings.go (what is attacked, and how it is doing), attack.go and crowd.go (what an attack is), on*.go
+// (the attacks, by door), attackers.go (their processes), run.go (the phases).
 //
 // # Decision, 2026-11-25: a rehearsal
 //
-// A fresh server with 200 sessions has 3 MiB of live heap. Go keeps a descriptor for each goroutine that has
-// ended, 440
+// A fresh server with 200 sessions has 3 MiB of live heap. Go keeps a descriptor for each goroutine that has ended, 440
 // bytes, and so 2 MiB after the first 4,500 connections whose protocol has a goroutine each: no leak, since the next
-// siege uses them again, but far over 10 %. So the heap before is that of a server that has seen
-// its worst day once; what grows with each siege is found, and what is kept after the first one is judged apart,
-// against the fresh server.
+// siege uses them again, but far over 10 %. So the heap before is that of a server that has seen its worst day once;
+// what grows with each siege is found, and what is kept after the first one is judged apart, against the fresh server.
 package main
