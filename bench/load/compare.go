@@ -36,6 +36,7 @@ type candidate struct {
 	Command string `json:"command"`
 	Dialect string `json:"dialect,omitempty"` // groupcast's own, unless told
 	TLS     bool   `json:"tls,omitempty"`
+	Tokens  string `json:"tokens,omitempty"`
 }
 
 // Run runs the rounds and prints what came of them. Runs that failed are told of, and make it an error at the end.
@@ -97,10 +98,15 @@ func (c *compare) candidates() ([]candidate, error) {
 			}
 		}
 		one := candidate{Name: name, Command: command}
-		if secured, ok := strings.CutPrefix(command, "@tls "); ok {
+		if secured, ok := strings.CutPrefix(one.Command, "@tls "); ok {
 			one.TLS, one.Command = true, secured
-		} else if strings.HasPrefix(command, "@") {
-			if one.Dialect, one.Command, ok = strings.Cut(command[1:], " "); !ok || dialects[one.Dialect] == nil {
+		}
+		if named, ok := strings.CutPrefix(one.Command, "@tokens="); ok {
+			if one.Tokens, one.Command, ok = strings.Cut(named, " "); !ok || one.Tokens == "" {
+				return nil, fmt.Errorf("--candidate %q: wants @tokens=FILE CMD", text)
+			}
+		} else if strings.HasPrefix(one.Command, "@") {
+			if one.Dialect, one.Command, ok = strings.Cut(one.Command[1:], " "); !ok || dialects[one.Dialect] == nil {
 				return nil, fmt.Errorf("--candidate %q: no such dialect", text)
 			}
 		}
@@ -124,6 +130,9 @@ func (c *compare) once(ctx context.Context, self string, s candidate) (*result, 
 	args = append(args, "--server-cpus", c.ServerCPUs, "--load-cpus", c.LoadCPUs)
 	if s.TLS {
 		args = append(args, "--tls")
+	}
+	if s.Tokens != "" {
+		args = append(args, "--tokens", s.Tokens)
 	}
 	if s.Dialect != "" {
 		args = append(args, "--dialect", s.Dialect)

@@ -31,6 +31,35 @@ func TestCompareRunsInTurnAndWritesItsTables(t *testing.T) {
 	}
 }
 
+// A candidate has what stands before its command, and the others do not.
+func TestCandidates(t *testing.T) {
+	c := compare{Candidate: []string{
+		"plain=server -p {port}", "tls=@tls server", "tokens=@tokens=a/b server --x", "both=@tls @tokens=t server",
+		"other=@nchan server",
+	}}
+	got, err := c.candidates()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []candidate{
+		{Name: "plain", Command: "server -p {port}"},
+		{Name: "tls", Command: "server", TLS: true},
+		{Name: "tokens", Command: "server --x", Tokens: "a/b"},
+		{Name: "both", Command: "server", TLS: true, Tokens: "t"},
+		{Name: "other", Command: "server", Dialect: "nchan"},
+	} {
+		if got[i] != want {
+			t.Errorf("got %+v, want %+v", got[i], want)
+		}
+	}
+	for _, wrong := range []string{"x=@nobody server", "x=@tokens= server", "x=@tokens=t", "x", "=y"} {
+		c := compare{Candidate: []string{wrong}}
+		if got, err := c.candidates(); err == nil {
+			t.Errorf("%s: got %+v", wrong, got)
+		}
+	}
+}
+
 func TestCompareSurvivesACandidateThatFails(t *testing.T) {
 	t.Setenv("LOAD_TEST_MAIN", "1")
 	c := compare{

@@ -49,7 +49,7 @@ type conn struct {
 const healthRequest = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 const upgradeRequest = "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n"
 
 // upgradeAccept answers that key, which is the one of RFC 6455, section 1.3.
 const upgradeAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -147,7 +147,11 @@ func (l *loop) upgrade(c *conn) {
 	if l.dialect != nil {
 		path = l.dialect.path(l.plan.names[l.plan.seats[c.seat].groups[0]])
 	}
-	c.out = fmt.Appendf(c.out, upgradeRequest, path, l.addr)
+	authorization := ""
+	if n := int32(len(l.tokens)); n > 0 {
+		authorization = "Authorization: Bearer " + l.tokens[c.seat%n] + "\r\n"
+	}
+	c.out = fmt.Appendf(c.out, upgradeRequest, path, l.addr, authorization)
 	l.flush(c)
 }
 

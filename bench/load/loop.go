@@ -27,6 +27,7 @@ type loop struct {
 	target   unix.Sockaddr
 	api      unix.Sockaddr // where posters go
 	addr     string
+	tokens   []string
 	dialect  *dialect // nil: groupcast's own
 	prefixes [][]byte // by group: what stands before a message's payload
 	suffix   string   // what stands behind it
@@ -70,6 +71,7 @@ func newLoop(p *plan, c *control, o options, target unix.Sockaddr, seats []int32
 	l := &loop{
 		plan: p, control: c, target: target, epoll: epoll,
 		addr:           o.Addr,
+		tokens:         o.tokens,
 		dialect:        o.dialect,
 		acks:           o.Acks,
 		closeWhenReady: o.closeWhenReady,

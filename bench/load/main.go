@@ -27,7 +27,7 @@ type cli struct {
 var longHelp = kong.Vars{
 	"acks_help": "Wait for the acks of joins. Without, joins count as done a second later.",
 	"candidate_help": "A server and how to start it; {port} is replaced. @DIALECT before the command says what it " +
-		"speaks, @tls that it does so over TLS. Repeat the flag.",
+		"speaks, @tls that it does so over TLS, @tokens=FILE that its clients present those. Repeat the flag.",
 	"publish_api_help": "Publish to groupcast's HTTP API at this address instead; with --server, {api} is a free " +
 		"port in both.",
 }

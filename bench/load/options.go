@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"time"
 )
@@ -19,6 +20,7 @@ type common struct {
 	PublishAPI  string `name:"publish-api" help:"${publish_api_help}" placeholder:"ADDR" group:"server"`
 	TLS         bool   `name:"tls" help:"Speak TLS; the certificate is not checked." group:"server"`
 	TLSResume   bool   `name:"tls-resume" help:"Resume one TLS session, every time." group:"server"`
+	Tokens      string `help:"File with tokens, one a line: connections present them in turn." placeholder:"FILE" group:"server"`
 	Remote      bool   `help:"Allow an address that is not loopback." group:"server"`
 	LoadCPUs    string `name:"load-cpus" help:"Pin this program, e.g. 1." placeholder:"LIST" group:"generator"`
 	Threads     int    `help:"Event loops of this program." default:"1" group:"generator"`
@@ -43,6 +45,7 @@ type options struct {
 	description string
 	plan        *plan
 	dialect     *dialect // nil: groupcast's own
+	tokens      []string // nil: none is presented
 	traffic     bool     // with messages
 
 	size                    int
@@ -71,7 +74,7 @@ const maxPayloadBytes = 64<<10 - 512
 const portsPerSource = 25000
 
 func (o *options) validate() error {
-	if err := errors.Join(o.useDialect(), o.useAPI()); err != nil {
+	if err := errors.Join(o.useDialect(), o.useAPI(), o.readTokens()); err != nil {
 		return err
 	}
 	switch {
@@ -114,6 +117,21 @@ func (o *options) validate() error {
 		if o.Server != "" || strings.HasPrefix(o.Addr, "127.") {
 			o.Sources = (len(o.plan.seats) + portsPerSource - 1) / portsPerSource
 		}
+	}
+	return nil
+}
+
+// readTokens reads the file of --tokens.
+func (o *options) readTokens() error {
+	if o.Tokens == "" {
+		return nil
+	}
+	text, err := os.ReadFile(o.Tokens)
+	if err != nil {
+		return fmt.Errorf("--tokens: %w", err)
+	}
+	if o.tokens = strings.Fields(string(text)); len(o.tokens) == 0 {
+		return fmt.Errorf("--tokens: wants a token a line, got none in %s", o.Tokens)
 	}
 	return nil
 }

@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -353,5 +356,41 @@ func BenchmarkDeliver(b *testing.B) {
 	for b.Loop() {
 		l.ledger.next[0] = 1
 		l.deliver(&l.conns[0], body)
+	}
+}
+
+// Connections present the tokens of a file in turn.
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	presented := map[string]int{}
+	right := newTestServer(nil)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		presented[r.Header.Get("Authorization")]++
+		mu.Unlock()
+		right.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	s := &storm{common: commonFor(server.Listener.Addr().String()), Connections: 9, Groups: 2}
+	s.Tokens = filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(s.Tokens, []byte("a.b.c\nd.e.f\n\ng.h.i\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := runScenario(t, s); err != nil {
+		t.Fatalf("%v\n%+v", err, r)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if want := map[string]int{"Bearer a.b.c": 3, "Bearer d.e.f": 3, "Bearer g.h.i": 3}; !maps.Equal(presented, want) {
+		t.Errorf("got %v", presented)
+	}
+	s.Tokens += ".not"
+	o, err := s.options()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.validate(); err == nil || !strings.Contains(err.Error(), "--tokens: ") {
+		t.Errorf("got %v", err)
 	}
 }
