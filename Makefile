@@ -237,6 +237,10 @@ results: build $(BIN)/load $(BIN)/limit $(BIN)/tlslimit $(BIN)/plot peers-build 
 table: build $(BIN)/load $(BIN)/limit ## The rows that groupcast is held to beside the C program, into bin/table (ONLY='regexp of names')
 	$(if $(ONLY),ONLY='$(ONLY)' )bench/results/table.sh
 
+.PHONY: token-load
+token-load: build $(BIN)/load $(BIN)/tokenload ## What tokens cost, and what becomes of rotated keys, expiries, a silent key server, into bin/token-load (6 min)
+	bench/results/tokens.sh
+
 .PHONY: pictures
 pictures: $(BIN)/plot ## Draw pictures and tables anew from bench/results/results.json
 	$(BIN)/plot draw bench/results README.md
@@ -356,6 +360,9 @@ $(BIN)/tlslimit: FORCE
 
 $(BIN)/siege: FORCE
 	$(GOBUILD) -o $@ ./bench/siege
+
+$(BIN)/tokenload: FORCE
+	$(GOBUILD) -o $@ ./bench/tokenload
 
 $(BIN)/plot: FORCE
 	go -C bench/plot build -trimpath -o $@ .
