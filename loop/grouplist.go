@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 
 	"groupcast/loop/reactor"
 )
@@ -37,20 +38,30 @@ func (e *Engine) LargestGroups(ctx context.Context, limit int) ([]GroupInfo, err
 	return page, err
 }
 
+// foundGroups are what loops write their groups to, *[]GroupInfo: the largest are asked for every few
+// seconds, and were most of what an idle server allocated. Empty, and without names.
+var foundGroups = sync.Pool{New: func() any { return new([]GroupInfo) }}
+
 // collectGroups asks each loop for its first limit groups in the order of less,
 // and puts what they say together.
 func (e *Engine) collectGroups(ctx context.Context, limit int, wanted func(string) bool, less func(a, b GroupInfo) int,
 ) (page []GroupInfo, more bool, err error) {
 	members := make(map[string]int)
+	found := foundGroups.Get().(*[]GroupInfo)
 	for _, r := range e.reactors {
 		best := make([]GroupInfo, 0, 2*limit)
 		for slot := 0; ; {
-			part, err := askOne(ctx, e, r, func(r *reactor.Reactor) reactor.GroupsPart { return r.ListGroups(slot, wanted) })
+			part, err := askOne(ctx, e, r, func(r *reactor.Reactor) reactor.GroupsPart {
+				return r.ListGroups(slot, *found, wanted)
+			})
 			if err != nil {
-				return nil, false, err
+				return nil, false, err // found is lost: the loop may still write to it
 			}
 			// Here, not on the loop: keep the first limit of them (and one to know of more).
-			best = append(best, part.Groups...)
+			slices.SortFunc(part.Groups, less)
+			best = append(best, part.Groups[:min(len(part.Groups), limit+1)]...)
+			clear(part.Groups)
+			*found = part.Groups[:0]
 			if slices.SortFunc(best, less); len(best) > limit+1 {
 				best = best[:limit+1]
 			}
@@ -62,6 +73,7 @@ func (e *Engine) collectGroups(ctx context.Context, limit int, wanted func(strin
 			members[g.Name] += g.Members
 		}
 	}
+	foundGroups.Put(found)
 	page = make([]GroupInfo, 0, len(members))
 	for name, n := range members {
 		page = append(page, GroupInfo{Name: name, Members: n})

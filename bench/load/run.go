@@ -58,6 +58,9 @@ func newRun(o options, p *progress) *run {
 	return r
 }
 
+// startTime is what a server gets for its start where its memory before the first session counts.
+const startTime = 2 * time.Second
+
 // do runs all phases. What was measured until an error is in r.result.
 func (r *run) do(ctx context.Context) (err error) {
 	defer func() {
@@ -74,6 +77,13 @@ func (r *run) do(ctx context.Context) (err error) {
 	}
 	if r.server != nil {
 		defer r.server.stop()
+	}
+	if r.options.still {
+		// What memory sessions take is counted from a server that has started: it answers before it has
+		// given back what its start alone needed.
+		if err := r.awaitTime(ctx, "starting", clock()+int64(startTime)); err != nil {
+			return err
+		}
 	}
 	if err := r.start(); err != nil {
 		return err

@@ -171,8 +171,9 @@ type GroupsPart struct {
 	Next   int // slot to go on with, 0 at the end
 }
 
-// ListGroups returns the groups in scanSlots slots from slot on.
-func (r *Reactor) ListGroups(slot int, wanted func(string) bool) (part GroupsPart) {
+// ListGroups returns the groups in scanSlots slots from slot on, in the room of into.
+func (r *Reactor) ListGroups(slot int, into []GroupInfo, wanted func(string) bool) (part GroupsPart) {
+	part.Groups = into[:0]
 	slots := r.groups.slots
 	for end := min(slot+scanSlots, len(slots)); slot < end; slot++ {
 		if g := slots[slot]; g != nil && wanted(g.name) {

@@ -131,7 +131,7 @@ func TestListGroups(t *testing.T) {
 		seen := map[string]int{}
 		looks := 0
 		for slot := 0; ; looks++ {
-			part := r.ListGroups(slot, func(name string) bool { return name != "7" })
+			part := r.ListGroups(slot, nil, func(name string) bool { return name != "7" })
 			for _, g := range part.Groups {
 				seen[g.Name] += g.Members
 			}

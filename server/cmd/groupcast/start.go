@@ -18,6 +18,7 @@ import (
 	"groupcast/loop"
 	"groupcast/server"
 	"groupcast/server/control"
+	"groupcast/server/memory"
 	"groupcast/server/settings"
 )
 
@@ -64,6 +65,9 @@ func start(flags startFlags, args []string, stdout, stderr io.Writer) int {
 	addProcessors(started.Loops)
 	s.OwnGoLimit()
 	dropStartPages(log.Logger)
+	calm, end := context.WithCancel(context.Background())
+	defer end()
+	go memory.GiveBack(calm)
 	return live(s, signals, reloads, log.Logger)
 }
 
