@@ -8,15 +8,14 @@ import (
 // spareProcessors is how many goroutines besides the loops may run at once.
 const spareProcessors = 2
 
-// addProcessors lets more goroutines run at once than there are loops. A loop
-// that comes back from waiting in the kernel needs one of Go's processors, and
-// with as many of those as CPUs it waits for the goroutine that has them, the broker or
-// another loop: with two loops at half load that was half of the 99th
-// percentile of the latency. A single loop has nobody to wait for. Who sets
-// GOMAXPROCS has decided. (From here on Go no longer follows changes of a
-// container's CPU quota by itself.)
+// addProcessors lets more goroutines run at once than there are loops, where there are more loops
+// than CPUs. A loop that comes back from waiting in the kernel needs one of Go's processors, which a
+// loop that waits there keeps until Go's monitor takes it: measured, with eight loops on two CPUs, the
+// 99th percentile of the latency is 1.7 times as high without, and CPU 0.8 times. With no more loops
+// than CPUs it would buy nothing, and cost an eighth of the CPU at half load. Who sets GOMAXPROCS has
+// decided. (From here on Go no longer follows changes of a container's CPU quota by itself.)
 func addProcessors(loops int) {
-	if loops > 1 && os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), loops+spareProcessors))
+	if loops > runtime.GOMAXPROCS(0) && os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(loops + spareProcessors)
 	}
 }

@@ -11,7 +11,7 @@ func TestProcessors(t *testing.T) {
 	for _, c := range []struct {
 		env         string
 		loops, want int
-	}{{"", 1, 2}, {"3", 8, 2}, {"", 2, 4}, {"", 8, 10}, {"", 2, 10}} {
+	}{{"", 1, 2}, {"3", 8, 2}, {"", 2, 2}, {"", 3, 5}, {"", 8, 10}, {"", 2, 10}} {
 		t.Setenv("GOMAXPROCS", c.env)
 		addProcessors(c.loops)
 		if got := runtime.GOMAXPROCS(0); got != c.want {
