@@ -4,7 +4,7 @@
 // # Reading order
 //
 //   - settings: the table of all settings; options.go: what becomes of them
-//   - gate.go: tokens, in front of an upgrade and of open sessions
+//   - gate.go: tokens, in front of an upgrade; renewal.go: those of open sessions
 //   - road.go: TLS and the PROXY protocol, between accepting and a loop
 //   - door: addresses, listeners, unix sockets; who has a port
 //   - token: who a client is and what it may do, by the token that it brings

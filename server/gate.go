@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"groupcast/loop"
+	"groupcast/loop/quota"
 	"groupcast/loop/ration"
 	"groupcast/protocol"
 	"groupcast/server/door"
@@ -24,21 +25,34 @@ import (
 // the road, and an open session's when it sends one.
 // Owner: the Server. What is atomic, and its methods, may be used by any goroutine.
 type gate struct {
-	log    *ration.Logger
-	engine *loop.Engine // set before anybody comes
+	log *ration.Logger
+	// tell brings a session its answer, as loop.Engine.Authenticated does; set before anybody comes.
+	tell func(context.Context, loop.AuthRequest, *loop.Identity, *protocol.CommandError) error
 
-	force atomic.Pointer[inForce]
-	spent atomic.Uint64 // answered 429
+	force   atomic.Pointer[inForce]
+	spent   atomic.Uint64 // answered 429
+	crowded atomic.Uint64 // renewals that found no place
 
 	life     context.Context // ends with the gate
 	end      context.CancelFunc
 	renewing sync.WaitGroup
-	places   chan struct{} // for tokens of open sessions
+	places   chan struct{}              // for tokens of open sessions
+	shares   *quota.Quota[netip.Prefix] // of the places, for each address
 
 	mu      sync.Mutex
 	closed  bool
 	waiting map[loop.SessionID]bool // those whose token is being looked at
 }
+
+const (
+	// renewalShare is which part of the places for renewals one address may have: a quarter, as
+	// on a road.
+	renewalShare = 4
+	// waitingShare is which part of the places, on a road or for renewals, the tokens may hold
+	// that wait for key servers: less than one address may have of either, since a
+	// token that nobody has signed can wait.
+	waitingShare = 8
+)
 
 // inForce is what a reload may change. It never changes itself.
 type inForce struct {
@@ -53,8 +67,11 @@ func newGate(o Options, places int, log *slog.Logger) (*gate, error) {
 	if !t.Configured() {
 		return nil, nil
 	}
-	g := &gate{log: ration.New(log), places: make(chan struct{}, places), waiting: make(map[loop.SessionID]bool)}
-	force, err := newInForce(o, nil, log)
+	g := &gate{
+		log: ration.New(log), places: make(chan struct{}, places), waiting: make(map[loop.SessionID]bool),
+		shares: quota.New[netip.Prefix](max(1, places/renewalShare)),
+	}
+	force, err := g.newInForce(o, nil, log)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +80,7 @@ func newGate(o Options, places int, log *slog.Logger) (*gate, error) {
 	return g, nil
 }
 
-func newInForce(o Options, before *inForce, log *slog.Logger) (*inForce, error) {
+func (g *gate) newInForce(o Options, before *inForce, log *slog.Logger) (*inForce, error) {
 	failures, err := door.NewRateLimit(door.RateOptions{
 		PerAddress: o.TokenFailures, PerAddressBurst: int(max(1, math.Ceil(2*o.TokenFailures))),
 		IPv6Bits: o.IPv6PrefixBits,
@@ -73,6 +90,7 @@ func newInForce(o Options, before *inForce, log *slog.Logger) (*inForce, error) 
 	}
 	t := o.Tokens()
 	t.Log = log
+	t.MaxWaiting = max(1, min(cap(g.places), o.MaxHandshakes)/waitingShare)
 	f := &inForce{options: o, failures: failures}
 	var old *token.Checker
 	if before != nil {
@@ -113,18 +131,33 @@ func (g *gate) ask(ctx context.Context, client netip.AddrPort, head []byte) (who
 func (g *gate) check(ctx context.Context, force *inForce, from netip.AddrPort, text string) (
 	*loop.Identity, *token.RefusedError,
 ) {
-	now := time.Now()
-	if force.failures.Exhausted(from.Addr(), now) {
+	client := from.Addr()
+	if force.failures.Exhausted(client, time.Now()) {
 		g.spent.Add(1)
 		return nil, errSpent
 	}
-	who, err := force.checker.Check(ctx, text)
-	if err == nil {
-		return who, nil
-	}
+	// One that is to wait counts as failed until it has not: an address has no more of them
+	// under way than may fail.
+	charged, tooMany := false, false
+	who, err := force.checker.Check(ctx, text, func() bool {
+		charged = force.failures.Allow(client, time.Now())
+		tooMany = !charged
+		return charged
+	})
 	refused, _ := errors.AsType[*token.RefusedError](err)
-	if refused.Reason != token.Unavailable {
-		force.failures.Allow(from.Addr(), now)
+	failed := refused != nil && refused.Reason != token.Unavailable
+	switch {
+	case charged && !failed:
+		force.failures.GiveBack(client, time.Now())
+	case failed && !charged:
+		force.failures.Allow(client, time.Now())
+	}
+	switch {
+	case refused == nil:
+		return who, nil
+	case tooMany:
+		g.spent.Add(1)
+		return nil, errSpent
 	}
 	g.log.Log(slog.LevelDebug, "token", "a token is refused", "peer", from.String(), "reason", refused.Reason.String())
 	return nil, refused
@@ -154,52 +187,6 @@ func answerOf(refused *token.RefusedError) []byte {
 	return protocol.AppendRefusal(nil, status, fields+"Cache-Control: no-store\r\n", problem.MediaType, p.Body())
 }
 
-// renew looks at a token that an open session has sent, elsewhere: it runs on a loop. It
-// reports false where too many wait, or one of that session's.
-func (g *gate) renew(q loop.AuthRequest) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed || g.waiting[q.Session] {
-		return false
-	}
-	select {
-	case g.places <- struct{}{}:
-	default:
-		return false
-	}
-	g.waiting[q.Session] = true
-	g.renewing.Go(func() {
-		defer func() { <-g.places }()
-		g.answer(q)
-	})
-	return true
-}
-
-// answer has the session become who its token says.
-func (g *gate) answer(q loop.AuthRequest) {
-	force := g.force.Load()
-	ctx, cancel := context.WithTimeout(g.life, force.options.HandshakeTimeout)
-	defer cancel()
-	who, refused := g.check(ctx, force, door.AddrPort(q.Remote), q.Token)
-	g.mu.Lock()
-	delete(g.waiting, q.Session)
-	g.mu.Unlock()
-	var failed *protocol.CommandError
-	switch {
-	case refused == errSpent:
-		failed = &protocol.CommandError{Code: protocol.CodeRateLimited, Reason: refused.Detail}
-	case refused != nil && refused.Reason == token.Unavailable:
-		failed = &protocol.CommandError{Code: protocol.CodeOverloaded, Reason: refused.Detail}
-	case refused != nil:
-		failed = &protocol.CommandError{Code: protocol.CodeNotAllowed, Reason: refused.Detail}
-	}
-	// A session that is gone needs no answer, and neither does one of an engine that ends.
-	err := g.engine.Authenticated(g.life, q, who, failed)
-	if err != nil && !errors.Is(err, loop.ErrNoSession) && g.life.Err() == nil {
-		g.log.Warn("a session could not be told what became of its token", "session", q.Session.String(), "error", err)
-	}
-}
-
 // close ends all that looks at tokens, and waits for it.
 func (g *gate) close() {
 	g.mu.Lock()
@@ -213,7 +200,7 @@ func (g *gate) close() {
 // prepare reads the keys again, in any case.
 func (g *gate) prepare(next Options, log *slog.Logger) (change, error) {
 	before := g.force.Load()
-	force, err := newInForce(next, before, log)
+	force, err := g.newInForce(next, before, log)
 	if err != nil {
 		return change{}, err
 	}
@@ -233,7 +220,7 @@ func (s *Server) tokenStats() *token.Stats {
 		return nil
 	}
 	st := s.gate.force.Load().checker.Stats()
-	st.Spent = s.gate.spent.Load()
+	st.Spent, st.Crowded = s.gate.spent.Load(), s.gate.crowded.Load()
 	return &st
 }
 

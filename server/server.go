@@ -137,7 +137,7 @@ func (s *Server) open() error {
 		return fmt.Errorf("start the loops: %w", err)
 	}
 	if s.gate != nil {
-		s.gate.engine = s.engine
+		s.gate.tell = s.engine.Authenticated
 	}
 	s.monitor = monitor.New(s.engine, s.monitorInfo())
 	if s.api, err = s.newAPI(); err != nil {

@@ -22,3 +22,16 @@ func (r *RateLimit) Exhausted(a netip.Addr, now time.Time) bool {
 	}
 	return b != nil && b.TokensAt(now) < 1
 }
+
+// GiveBack returns to a what Allow took at some time before now: it was no failure after all.
+func (r *RateLimit) GiveBack(a netip.Addr, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.counters.Allowed--
+	if r.o.PerAddress > 0 && a.IsValid() {
+		r.bucket(quota.AddressKey(a, r.o.IPv6Bits), now).AllowN(now, -1) // no bucket holds more than its burst
+	}
+	if r.inAll != nil {
+		r.inAll.AllowN(now, -1)
+	}
+}

@@ -54,6 +54,29 @@ func TestRateLimit(t *testing.T) {
 	}
 }
 
+// What is given back can be taken again, and never makes more than a burst.
+func TestRateLimitGivesBack(t *testing.T) {
+	now, a := time.Now(), netip.MustParseAddr("192.0.2.1")
+	r := rateLimit(t, RateOptions{PerAddress: 0.001, PerAddressBurst: 2, InAll: 0.001, InAllBurst: 3})
+	for range 10 {
+		if !r.Allow(a, now) || r.Exhausted(a, now) {
+			t.Fatal("not allowed")
+		}
+		r.GiveBack(a, now.Add(time.Second))
+	}
+	r.GiveBack(a, now)
+	if got := atOnce(r, "192.0.2.1", now.Add(time.Second), 9); got != 2 {
+		t.Errorf("%d at once", got)
+	}
+	if got := atOnce(r, "192.0.2.2", now.Add(time.Second), 9); got != 1 {
+		t.Errorf("%d of what is left in all", got)
+	}
+	// Without limits it is nothing.
+	r = rateLimit(t, RateOptions{})
+	r.GiveBack(a, now)
+	r.GiveBack(netip.Addr{}, now)
+}
+
 func TestRateLimitOfUnixSockets(t *testing.T) {
 	r := rateLimit(t, RateOptions{PerAddress: 1, PerAddressBurst: 1, InAll: 1, InAllBurst: 3})
 	now, allowed := time.Now(), 0

@@ -12,9 +12,11 @@ import (
 )
 
 // Check is who comes with this token. It may wait for a key server until ctx ends, and costs
-// up to half a millisecond otherwise: it is never called on a loop. The error is a *RefusedError.
-func (c *Checker) Check(ctx context.Context, text string) (*loop.Identity, error) {
-	who, failure := c.check(ctx, text)
+// up to half a millisecond otherwise: it is never called on a loop. Before it waits it calls
+// mayWait, if that is not nil, once: a token that nobody has signed can make it wait. The error
+// is a *RefusedError.
+func (c *Checker) Check(ctx context.Context, text string, mayWait func() bool) (*loop.Identity, error) {
+	who, failure := c.check(waiter{ctx, c.life, mayWait, &c.full}, text)
 	if failure != nil {
 		c.refused[failure.Reason].Add(1)
 		return nil, failure
@@ -23,7 +25,7 @@ func (c *Checker) Check(ctx context.Context, text string) (*loop.Identity, error
 	return who, nil
 }
 
-func (c *Checker) check(ctx context.Context, text string) (*loop.Identity, *RefusedError) {
+func (c *Checker) check(w waiter, text string) (*loop.Identity, *RefusedError) {
 	if len(text) > c.o.MaxBytes {
 		return nil, &RefusedError{TooLarge, tooLarge(c.o.MaxBytes, len(text))}
 	}
@@ -33,7 +35,7 @@ func (c *Checker) check(ctx context.Context, text string) (*loop.Identity, *Refu
 	}
 	var found claims
 	t, err := c.parser.ParseWithClaims(text, &found, func(t *jwt.Token) (any, error) {
-		keys, failure := c.keys(ctx, t.Header, &found)
+		keys, failure := c.keys(w, t.Header, &found)
 		if failure != nil {
 			return nil, failure
 		}
@@ -55,7 +57,7 @@ func notInToken(r rune) bool {
 }
 
 // keys are those that a token with this header may be signed with.
-func (c *Checker) keys(ctx context.Context, header map[string]any, found *claims) ([]any, *RefusedError) {
+func (c *Checker) keys(w waiter, header map[string]any, found *claims) ([]any, *RefusedError) {
 	if _, critical := header["crit"]; critical {
 		return nil, &RefusedError{Malformed, "the token's header has crit, and nothing that it could name is understood here"}
 	}
@@ -75,7 +77,7 @@ func (c *Checker) keys(ctx context.Context, header map[string]any, found *claims
 	if ring == nil {
 		return nil, refused(Issuer)
 	}
-	return ring.candidates(ctx, c.life, algorithm, kid)
+	return ring.candidates(w, algorithm, kid)
 }
 
 // reasonOf is the RefusedError that golang-jwt's error means. Its text is not passed on: it

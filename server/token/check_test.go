@@ -38,7 +38,7 @@ func TestEveryAlgorithm(t *testing.T) {
 				}
 				changed := []byte(text)
 				changed[at] ^= 1
-				if _, err := c.Check(t.Context(), string(changed)); err == nil {
+				if _, err := c.Check(t.Context(), string(changed), nil); err == nil {
 					t.Fatalf("taken with letter %d changed", at)
 				}
 			}
@@ -251,7 +251,7 @@ func TestRefusalsRepeatNothing(t *testing.T) {
 			claims := good(jwt.MapClaims{"aud": "push", name: value})
 			header := map[string]any{"kid": planted, planted: planted}
 			text := sign(t, hs256, k, header, claims)
-			_, err := c.Check(t.Context(), text)
+			_, err := c.Check(t.Context(), text, nil)
 			if err == nil || strings.Contains(err.Error(), planted) || strings.Contains(err.Error(), text[:20]) {
 				t.Errorf("%s: %v", name, err)
 			}

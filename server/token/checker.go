@@ -21,6 +21,8 @@ const (
 	DefaultMaxBytes = 4 << 10
 	// Skew is how far another machine's clock may be from ours.
 	Skew = loop.ExpiryGrace
+	// DefaultMaxWaiting is how many tokens may wait for key servers at a time.
+	DefaultMaxWaiting = 1024
 	// MaxSources bounds the files and key servers.
 	MaxSources = 64
 	// firstKeys is how long a start waits for key servers.
@@ -34,7 +36,10 @@ type Options struct {
 	Issuers  []string // ISSUER=SOURCE: tokens with that iss are checked with the keys of SOURCE alone
 	Audience []string // one of these is in a token's aud; none: aud is not looked at
 	MaxBytes int      // of one token; 0: DefaultMaxBytes
-	Log      *slog.Logger
+	// MaxWaiting bounds the tokens that wait for key servers at a time. Each has an equal share
+	// of that, one at least. 0: DefaultMaxWaiting.
+	MaxWaiting int
+	Log        *slog.Logger
 }
 
 // Configured reports whether there are keys: whether tokens mean anything.
@@ -56,6 +61,7 @@ type Checker struct {
 	running sync.WaitGroup
 
 	accepted atomic.Uint64
+	full     atomic.Uint64 // did not wait for a key server, since too many did
 	refused  [Reasons]atomic.Uint64
 }
 
@@ -66,6 +72,9 @@ type Checker struct {
 func New(o Options, before *Checker) (*Checker, error) {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = DefaultMaxBytes
+	}
+	if o.MaxWaiting == 0 {
+		o.MaxWaiting = DefaultMaxWaiting
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -123,7 +132,22 @@ func (c *Checker) open() error {
 	if n := len(c.sources); n > MaxSources {
 		errs = append(errs, fmt.Errorf("token keys: wants %d files and key servers at most, got %d", MaxSources, n))
 	}
+	c.share()
 	return errors.Join(errs...)
+}
+
+// share gives each key server its part of those that may wait: a slow one leaves the others
+// theirs.
+func (c *Checker) share() {
+	servers := 0
+	for _, s := range c.sources {
+		if s.remote() {
+			servers++
+		}
+	}
+	for _, s := range c.sources {
+		s.most = max(1, c.o.MaxWaiting/max(1, servers))
+	}
 }
 
 // CheckSource says what keeps text from being a source of keys: it is a file, or the address
@@ -177,6 +201,7 @@ func (c *Checker) add(r *ring, s *source) *ring {
 func (c *Checker) adopt(before *Checker) {
 	c.identities = before.identities
 	c.accepted.Store(before.accepted.Load())
+	c.full.Store(before.full.Load())
 	for i := range c.refused {
 		c.refused[i].Store(before.refused[i].Load())
 	}

@@ -64,6 +64,13 @@
 // before they use it, and clients try again; a flood of invented kids costs the key server
 // one request in five seconds.
 //
+// 2026-11-25: who waits for a key server holds a place, on the road or among renewals, and a
+// token that nobody has signed can wait. So few may (Options.MaxWaiting, in equal parts for
+// each key server), and the rest is answered from the keys that are there. Waiting
+// for places to be free again was rejected: it is another queue that can be full. The client's new
+// token that comes in this moment is refused, as within those five seconds. Whether a token may
+// wait its caller is asked: it counts failures, and one that waits as one until it is good.
+//
 // 2026-11-25: a key set is taken whole or not at all. One of too many keys or bytes, one that
 // redirects, and one without a key that can be used leave the old keys in force. Single keys
 // of it that cannot be used (another algorithm, for encryption, too short) are left out.

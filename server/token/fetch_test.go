@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"groupcast/loop/wait"
 )
 
@@ -223,7 +225,7 @@ func TestKeysReplacedWhileManyWait(t *testing.T) {
 	for range clients {
 		all.Go(func() {
 			waiting.Add(1)
-			if _, err := c.Check(t.Context(), fresh); err == nil {
+			if _, err := c.Check(t.Context(), fresh, nil); err == nil {
 				taken.Add(1)
 			}
 		})
@@ -255,17 +257,90 @@ func TestInventedKids(t *testing.T) {
 	}
 }
 
+// silent never answers.
+func silent(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+// Of the tokens that nobody has a key for, a bounded number waits for a slow key server; each
+// has its share, so that another one is asked all the same.
+func TestThoseThatWaitAreBounded(t *testing.T) {
+	private, public := edKey(t, "one")
+	slow, other := newKeyServer(t, serves(keySet(t, public))), newKeyServer(t, serves(keySet(t, public)))
+	c := newChecker(t, Options{Issuers: []string{"slow=" + slow.URL, "other=" + other.URL}, MaxWaiting: 5})
+	c.soon()
+	slow.now(silent)
+	ctx, cancel := context.WithCancel(t.Context())
+	token := func(iss, kid string) string {
+		return sign(t, edDSA, private, withKid(kid), good(jwt.MapClaims{"iss": iss}))
+	}
+	var waiting sync.WaitGroup
+	var ended atomic.Int64
+	for range 2 {
+		waiting.Go(func() {
+			_, _ = c.Check(ctx, token("slow", "two"), nil)
+			ended.Add(1)
+		})
+	}
+	wait.Until(t, "two to wait", func() bool {
+		c.sources[0].mu.Lock()
+		defer c.sources[0].mu.Unlock()
+		return slow.asked.Load() == 2 && c.sources[0].waiting == 2
+	})
+	for range 100 {
+		refuse(t, c, token("slow", "three"), UnknownKey)
+	}
+	if n := ended.Load(); n != 0 {
+		t.Errorf("a hundred others have waited until %d did no more", n)
+	}
+	if st := c.Stats(); st.Full != 100 {
+		t.Errorf("counted %d", st.Full)
+	}
+	accept(t, c, token("slow", "one"))
+	refuse(t, c, token("other", "two"), UnknownKey)
+	if n := other.asked.Load(); n != 2 {
+		t.Errorf("the other key server was asked %d times", n)
+	}
+	cancel()
+	waiting.Wait()
+	if got := c.sources[0].waiting; got != 0 {
+		t.Errorf("%d wait for ever", got)
+	}
+}
+
+// Who may not wait is answered from the keys that are there.
+func TestWaitingIsAskedFor(t *testing.T) {
+	private, public := edKey(t, "one")
+	one, two := newKeyServer(t, serves(keySet(t, public))), newKeyServer(t, serves(keySet(t, public)))
+	c := newChecker(t, Options{JWKS: []string{one.URL, two.URL}})
+	c.soon()
+	asked, answer := 0, false
+	may := func() bool { asked++; return answer }
+	check := func(kid string) error {
+		_, err := c.Check(t.Context(), sign(t, edDSA, private, withKid(kid), good(nil)), may)
+		return err
+	}
+	if err := check("one"); err != nil || asked != 0 {
+		t.Errorf("%v, asked %d times", err, asked)
+	}
+	if err := check("two"); err == nil || asked != 1 || one.asked.Load() != 1 {
+		t.Errorf("%v, asked %d times, and the key server %d", err, asked, one.asked.Load())
+	}
+	answer = true
+	if err := check("two"); err == nil || asked != 2 || one.asked.Load() != 2 || two.asked.Load() != 2 {
+		t.Errorf("%v, asked %d times, and the key servers %d and %d", err, asked, one.asked.Load(), two.asked.Load())
+	}
+}
+
 // A key server that never answers holds nobody beyond his own deadline, and no Close.
 func TestSilentKeyServer(t *testing.T) {
 	private, public := edKey(t, "one")
 	server := newKeyServer(t, serves(keySet(t, public)))
 	c := newChecker(t, Options{JWKS: []string{server.URL}})
 	c.soon()
-	server.now(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	server.now(silent)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		_, err := c.Check(ctx, sign(t, edDSA, private, withKid("two"), good(nil)))
+		_, err := c.Check(ctx, sign(t, edDSA, private, withKid("two"), good(nil)), nil)
 		done <- err
 	}()
 	wait.Until(t, "the key server to be asked", func() bool { return server.asked.Load() == 2 })

@@ -32,7 +32,7 @@ func FuzzClaims(f *testing.F) {
 		if !json.Valid([]byte(raw)) {
 			return
 		}
-		who, err := c.Check(t.Context(), sign(t, hs256, theSecret, nil, rawClaims{raw: raw}))
+		who, err := c.Check(t.Context(), sign(t, hs256, theSecret, nil, rawClaims{raw: raw}), nil)
 		if err != nil {
 			if who != nil {
 				t.Fatalf("%v and %v", who, err)
@@ -61,7 +61,7 @@ func FuzzCheck(f *testing.F) {
 	f.Add("..")
 	c := newChecker(f, Options{KeyFiles: []string{secretFile(f), write(f, "key.pem", publicPEM(f, es256))}})
 	f.Fuzz(func(t *testing.T, text string) {
-		if who, err := c.Check(t.Context(), text); err == nil || who != nil {
+		if who, err := c.Check(t.Context(), text, nil); err == nil || who != nil {
 			t.Fatalf("%q is taken", text)
 		}
 	})

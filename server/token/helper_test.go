@@ -143,7 +143,7 @@ func newChecker(tb testing.TB, o Options) *Checker {
 
 func accept(tb testing.TB, c *Checker, text string) *loop.Identity {
 	tb.Helper()
-	who, err := c.Check(tb.Context(), text)
+	who, err := c.Check(tb.Context(), text, nil)
 	if err != nil {
 		tb.Fatalf("refused: %v", err)
 	}
@@ -154,7 +154,7 @@ func accept(tb testing.TB, c *Checker, text string) *loop.Identity {
 func refuse(tb testing.TB, c *Checker, text string, want Reason) string {
 	tb.Helper()
 	before := c.Stats().Refused[want]
-	who, err := c.Check(tb.Context(), text)
+	who, err := c.Check(tb.Context(), text, nil)
 	f := (*RefusedError)(nil)
 	if !errors.As(err, &f) || f.Reason != want || who != nil {
 		tb.Fatalf("got %v, %v; want a refusal, %s", who, err, want)

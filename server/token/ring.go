@@ -1,6 +1,9 @@
 package token
 
-import "context"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // maxTries is how many keys are tried for one token: a check costs up to half a millisecond.
 const maxTries = 16
@@ -8,12 +11,20 @@ const maxTries = 16
 // ring is the keys of one issuer, from one source or several.
 type ring struct{ sources []*source }
 
+// waiter is how a token waits for key servers.
+type waiter struct {
+	ctx  context.Context // of who waits
+	life context.Context // of the keys
+	may  func() bool     // asked before, once; nil: yes
+	full *atomic.Uint64  // counts those that did not because too many do
+}
+
 // candidates are the keys that a token of this algorithm and kid may be signed with, one at
 // least and maxTries at most. "" is no kid. Key servers are asked for a kid that is unknown,
-// and where there are no keys yet, until ctx ends.
-func (r *ring) candidates(ctx, life context.Context, algorithm, kid string) ([]any, *RefusedError) {
+// and where there are no keys yet.
+func (r *ring) candidates(w waiter, algorithm, kid string) ([]any, *RefusedError) {
 	keys, known, failure := r.find(algorithm, kid)
-	if !known && r.ask(ctx, life, kid) {
+	if !known && r.ask(w, kid) {
 		keys, _, failure = r.find(algorithm, kid)
 	}
 	if failure != nil {
@@ -23,11 +34,17 @@ func (r *ring) candidates(ctx, life context.Context, algorithm, kid string) ([]a
 }
 
 // ask has the sources fetched anew that may know better, and reports whether there were any.
-func (r *ring) ask(ctx, life context.Context, kid string) (asked bool) {
+func (r *ring) ask(w waiter, kid string) (asked bool) {
 	for _, s := range r.sources {
-		if s.remote() && (kid != "" || s.keys.Load() == nil) {
-			_ = s.refresh(ctx, life, fetchedAgain) // reported; what it had stays
-			asked = true
+		if !s.remote() || kid == "" && s.keys.Load() != nil {
+			continue
+		}
+		if !asked && w.may != nil && !w.may() {
+			return false
+		}
+		asked = true
+		if !s.ask(w.ctx, w.life) {
+			w.full.Add(1)
 		}
 	}
 	return asked

@@ -26,7 +26,10 @@ type source struct {
 
 	keys atomic.Pointer[[]key] // nil: never had
 
+	most int // tokens that may wait for it at a time
+
 	mu      sync.Mutex
+	waiting int           // tokens that do
 	flight  chan struct{} // closed when the read that is under way is done; nil: none is
 	tried   time.Time     // when the last one ended
 	err     error         // of the last one
@@ -34,6 +37,25 @@ type source struct {
 
 	reads, failures atomic.Uint64
 	readAt          atomic.Int64 // when that last went well, in seconds since 1970
+}
+
+// ask is refresh for a token whose key is not there. It reports false, and waits for nothing,
+// where as many wait as may: what they hold, places of connections, is not to be all there is.
+func (s *source) ask(ctx, life context.Context) (asked bool) {
+	s.mu.Lock()
+	full := s.waiting >= s.most
+	if !full {
+		s.waiting++
+	}
+	s.mu.Unlock()
+	if full {
+		return false
+	}
+	_ = s.refresh(ctx, life, fetchedAgain) // reported; what it had stays
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting--
+	return true
 }
 
 // refresh reads the keys anew, once for all who ask meanwhile, and waits for that until

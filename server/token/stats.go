@@ -8,6 +8,8 @@ type Stats struct {
 	Accepted uint64        `metric:"tokens_accepted_total" help:"Tokens that were good, of upgrades and renewals."`
 	Refused  Refused       `metric:"tokens_refused_total{reason}" help:"Tokens that were not, by what was wrong first; missing are upgrades without one."`
 	Spent    uint64        `metric:"limit_hits_total{limit=token_failures}"`
+	Full     uint64        `metric:"limit_hits_total{limit=token_waits}"`    // did not wait for a key server
+	Crowded  uint64        `metric:"limit_hits_total{limit=token_renewals}"` // found no place to be checked
 	Sources  []SourceStats // where keys come from
 }
 
@@ -36,7 +38,7 @@ type SourceStats struct {
 
 // Stats is what was counted so far.
 func (c *Checker) Stats() Stats {
-	st := Stats{Accepted: c.accepted.Load()}
+	st := Stats{Accepted: c.accepted.Load(), Full: c.full.Load()}
 	for i := range c.refused {
 		st.Refused[i] = c.refused[i].Load()
 	}

@@ -27,7 +27,7 @@ func makeToken(ctx context.Context, flags tokenFlags, stdout io.Writer) error {
 		return err
 	}
 	defer checker.Close()
-	if _, err := checker.Check(ctx, text); err != nil {
+	if _, err := checker.Check(ctx, text, nil); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(stdout, text)

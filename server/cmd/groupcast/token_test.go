@@ -31,7 +31,7 @@ func TestToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer checker.Close()
-	who, err := checker.Check(t.Context(), strings.TrimSuffix(out, "\n"))
+	who, err := checker.Check(t.Context(), strings.TrimSuffix(out, "\n"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,191 @@
+package server
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"groupcast/loop"
+	"groupcast/loop/order"
+	"groupcast/protocol"
+	"groupcast/server/token"
+)
+
+// slowKeys is a key server that keeps everybody waiting until it is let go. Its one key is the
+// one that file signs with.
+type slowKeys struct {
+	*httptest.Server
+	file string
+	once sync.Once
+	goOn chan struct{}
+}
+
+func newSlowKeys(t *testing.T) *slowKeys {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &slowKeys{file: filepath.Join(t.TempDir(), "key.pem"), goOn: make(chan struct{})}
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	if err := os.WriteFile(k.file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	set := `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"` + base64.RawURLEncoding.EncodeToString(public) + `"}]}`
+	k.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-k.goOn:
+			_, _ = io.WriteString(w, set)
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(func() {
+		k.letGo()
+		k.Close()
+	})
+	return k
+}
+
+func (k *slowKeys) letGo() { k.once.Do(func() { close(k.goOn) }) }
+
+// A token that waits for a key server counts as failed until it is good: with one failure
+// allowed, one waits.
+func TestTokensOfAnAddressThatWait(t *testing.T) {
+	keys := newSlowKeys(t)
+	s := startServer(t, func(o *Options) {
+		o.TokenJWKS, o.TokenFailures, o.HandshakeTimeout = []string{keys.URL}, 0.001, patience
+	})
+	at, target := s.Addresses()[0], "/?token="+grant(t, keys.file, token.Grant{})
+	first := make(chan int, 1)
+	go func() { first <- upgrade(t, at, target).status }()
+	client := netip.MustParseAddr("127.0.0.1")
+	eventually(t, "the first to wait", func() bool {
+		return s.gate.force.Load().failures.Exhausted(client, time.Now())
+	})
+	if got := refusedWith(t, at, target, 429); got != "too_many_failures" {
+		t.Error(got)
+	}
+	keys.letGo()
+	if status := <-first; status != 101 {
+		t.Errorf("the first is answered %d", status)
+	}
+	// What was charged has been given back.
+	if answer := upgrade(t, at, target); answer.status != 101 {
+		t.Errorf("%+v", answer)
+	}
+}
+
+// While a key server is slow, what nobody has signed does not hold the places of those whose
+// keys are there, of the same address neither.
+func TestSlowKeyServerLeavesPlaces(t *testing.T) {
+	keys, file := newSlowKeys(t), secretFile(t, secretText)
+	const places = 16
+	s := startServer(t, func(o *Options) {
+		o.TokenIssuers, o.TokenOptional = []string{"slow=" + keys.URL, "quick=" + file}, true
+		o.HandshakeTimeout, o.MaxHandshakes = patience, places
+	})
+	at, slow := s.Addresses()[0], grant(t, file, token.Grant{Issuer: "slow"})
+	for range places {
+		say(t, mustSession(t, at, ""), `{"cmd":"auth","token":"`+slow+`"}`)
+	}
+	eventually(t, "all but a share to be answered", func() bool {
+		st := s.tokenStats()
+		return st.Full+st.Crowded == places-places/waitingShare // crowded while others were checked
+	})
+	quick := grant(t, file, token.Grant{Issuer: "quick"})
+	c := mustSession(t, at, quick)
+	say(t, c, `{"cmd":"auth","token":"`+quick+`","req_id":1}`)
+	hear(t, c, `{"type":"ack","req_id":1}`)
+}
+
+// stuckGate is a gate whose sessions take no answer until goOn is closed.
+func stuckGate(t *testing.T, places int) (g *gate, file string, goOn chan struct{}, told func() []loop.AuthRequest) {
+	t.Helper()
+	file, goOn = secretFile(t, secretText), make(chan struct{})
+	o := DefaultOptions()
+	o.TokenKeyFiles = []string{file}
+	g, err := newGate(o, places, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var all []loop.AuthRequest
+	g.tell = func(ctx context.Context, q loop.AuthRequest, _ *loop.Identity, _ *protocol.CommandError) error {
+		select {
+		case <-goOn:
+		case <-ctx.Done():
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, q)
+		return ctx.Err()
+	}
+	t.Cleanup(g.close)
+	return g, file, goOn, func() []loop.AuthRequest {
+		mu.Lock()
+		defer mu.Unlock()
+		return all
+	}
+}
+
+// One address has a share of the places for renewals, and leaves the others theirs.
+func TestRenewalsOfAnAddress(t *testing.T) {
+	g, file, goOn, told := stuckGate(t, 2*renewalShare)
+	text, session := grant(t, file, token.Grant{}), uint32(0)
+	renew := func(address string) bool {
+		session++
+		q := loop.AuthRequest{Session: order.NewSessionID(0, session, 1), Token: text}
+		if address != "" {
+			q.Remote = &net.TCPAddr{IP: net.ParseIP(address), Port: int(session)}
+		}
+		return g.renew(q)
+	}
+	for i, c := range []struct {
+		address string
+		want    bool
+	}{
+		{"192.0.2.1", true},
+		{"192.0.2.1", true},
+		{"192.0.2.1", false},
+		{"::ffff:192.0.2.1", false},
+		{"2001:db8::1", true},
+		{"2001:db8::2", true},
+		{"2001:db8::3", false},
+		{"2001:db8:1::3", true},
+		{"", true}, // of a unix socket, whose peers have no share
+		{"", true},
+		{"", true},
+		{"", false}, // all have theirs
+		{"192.0.2.9", false},
+	} {
+		if got := renew(c.address); got != c.want {
+			t.Errorf("%d: %s is taken: %v", i, c.address, got)
+		}
+	}
+	if got := g.crowded.Load(); got != 5 {
+		t.Errorf("counted %d", got)
+	}
+	close(goOn)
+	eventually(t, "all to be answered", func() bool { return len(told()) == 2*renewalShare })
+	eventually(t, "the places to be free", func() bool { return len(g.places) == 0 && g.shares.Keys() == 0 })
+	if !renew("192.0.2.1") {
+		t.Error("what was given back is not there")
+	}
+}
