@@ -14,6 +14,7 @@
 //	fetch.go     a key set by HTTP, within limits
 //	jwks.go      a JSON Web Key set
 //	keyfile.go   a secret, or PEM
+//	nosecret.go  what is mistaken for a secret
 //	key.go       a key with its one algorithm
 //	failure.go   why a token is refused: a reason to count, a detail for the client
 //	stats.go     what is counted
@@ -31,6 +32,10 @@
 // iss. A kid is compared with those of the keys; it is no file, no URL and no query. Headers
 // that bring or name a key (jwk, jku, x5u, x5c) are not looked at; crit is refused, since
 // nothing that it could name is understood here (RFC 7515, 4.1.11).
+//
+// A file that is neither PEM nor a key set is a secret, and so would be every public key in another
+// form: what looks like one, or like text that an editor has saved otherwise than it was meant, is
+// refused (nosecret.go).
 //
 // Claims are read by their exact names, which encoding/json's own matching of fields would
 // not do. A claim of a wrong type is refused, never passed over: a token that its issuer did

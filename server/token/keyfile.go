@@ -31,8 +31,16 @@ func readFile(path string, jwks bool) ([]key, error) {
 	case bytes.Contains(data, []byte("-----BEGIN ")):
 		return parsePEM(data)
 	}
-	k, err := newKey("", secret(data))
+	k, err := secretKey(data)
 	return []key{k}, err
+}
+
+// secretKey is the key whose secret a file's bytes are.
+func secretKey(data []byte) (key, error) {
+	if err := noSecret(data); err != nil {
+		return key{}, err
+	}
+	return newKey("", secret(data))
 }
 
 // secret is a file's bytes without one end of line behind them, which editors add.
@@ -144,7 +152,7 @@ func signer(path string) (algorithm string, k any, err error) {
 		return "", nil, err
 	}
 	if !bytes.Contains(data, []byte("-----BEGIN ")) {
-		k, err := newKey("", secret(data))
+		k, err := secretKey(data)
 		return k.algorithm, k.verify, err
 	}
 	for {

@@ -1,12 +1,14 @@
 package token
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"os"
@@ -75,6 +77,89 @@ func TestKeyFilesThatAreRefused(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "Key set") {
 		t.Errorf("a secret where a key set is wanted: %v", err)
 	}
+}
+
+// Everybody knows a public key: no form of one is a secret.
+func TestWhatIsNoSecret(t *testing.T) {
+	pemText := publicPEM(t, rs256)
+	block, _ := pem.Decode(pemText)
+	der := block.Bytes
+	pkcs8, _ := pem.Decode(privatePEM(t, es256))
+	utf16 := func(text []byte, at int, mark string) []byte {
+		wide := []byte(mark)
+		for _, b := range text {
+			pair := []byte{0, 0}
+			pair[at] = b
+			wide = append(wide, pair...)
+		}
+		return wide
+	}
+	set := keySet(t, jwk(t, "k", pairs()[rs256].Public()))
+	const ssh = "AAAAC3NzaC1lZDI1NTE5AAAAIKHEChAkqfWlWz6WyIzbXe0cE8nSIGq5J6dBh0yTfUTr"
+	for name, c := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"DER":                {der, "a key or a certificate in DER"},
+		"DER and a line end": {append(bytes.Clone(der), '\n'), "a key or a certificate in DER"},
+		"private DER":        {pkcs8.Bytes, "a key or a certificate in DER"},
+		"base64": {
+			[]byte(strings.ReplaceAll(strings.TrimSuffix(string(pemText[27:]), "-----END PUBLIC KEY-----\n"), "\n", "\r\n")),
+			"base64 without its PEM lines",
+		},
+		"base64url":        {[]byte(base64.RawURLEncoding.EncodeToString(der)), "base64 without its PEM lines"},
+		"OpenSSH":          {[]byte("ssh-ed25519 " + ssh + " me@here\n"), "an SSH key"},
+		"OpenSSH, ECDSA":   {[]byte("ecdsa-sha2-nistp256 " + ssh), "an SSH key"},
+		"OpenSSH, a token": {[]byte("sk-ssh-ed25519@openssh.com " + ssh), "an SSH key"},
+		"known_hosts":      {[]byte("# a\ngit.example ssh-rsa " + ssh), "an SSH key"},
+		"SSH2":             {[]byte("---- BEGIN SSH2 PUBLIC KEY ----\n" + ssh), "an SSH key"},
+		"PuTTY":            {[]byte("PuTTY-User-Key-File-3: ssh-ed25519\n" + ssh), "an SSH key"},
+		"a list of keys":   {append(append([]byte(" ["), set[9:len(set)-2]...), ']'), "JSON"},
+		"half a set":       {set[:len(set)/2], "JSON"},
+		"a set and more":   {append(bytes.Clone(set), ';'), "JSON"},
+		"a list of bytes":  {[]byte("[48, 49, 50, 51, 52, 53, 54, 55, 56, 57]"), "JSON"},
+		"a JSON string":    {[]byte(`["0123456789abcdef0123456789abcdef"]`), "JSON"},
+		"UTF-16":           {utf16(theSecret, 0, "\xff\xfe"), "UTF-16 text"},
+		"UTF-16, unmarked": {utf16(theSecret, 0, ""), "UTF-16 text"},
+		"UTF-16BE":         {utf16(theSecret, 1, "\xfe\xff"), "UTF-16 text"},
+		"PEM in UTF-16":    {utf16(pemText, 0, "\xff\xfe"), "UTF-16 text"},
+		"marked UTF-8":     {append([]byte("\ufeff"), theSecret...), "a byte order mark"},
+	} {
+		path := write(t, "key", c.data)
+		_, err := New(Options{KeyFiles: []string{path}}, nil)
+		if err == nil || !strings.Contains(err.Error(), c.want) ||
+			!strings.Contains(err.Error(), "wants PEM blocks, or a secret") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := Sign(path, Grant{User: "7", TTL: time.Hour}, time.Now()); err == nil {
+			t.Errorf("%s is signed with", name)
+		}
+	}
+	// What is drawn at random, and what people write, is a secret.
+	random := rand.Text() + rand.Text()
+	for _, data := range [][]byte{
+		[]byte(random), []byte("{" + random), []byte("[" + random), []byte("0" + random), []byte("ssh-" + random),
+		[]byte(base64.StdEncoding.EncodeToString([]byte(random))), []byte(strings.Repeat("0", 64)),
+		append([]byte{0x30, 0x1e}, random[:32]...), bytes.Repeat([]byte{0, 1, 2, 3}, 8), []byte(`{"` + random),
+	} {
+		if _, err := readFile(write(t, "key", data), false); err != nil {
+			t.Errorf("%q: %v", data, err)
+		}
+	}
+}
+
+// FuzzNoSecret: whatever is in a file, looking at it ends well, and what looks like one thing
+// keeps its answer.
+func FuzzNoSecret(f *testing.F) {
+	f.Add([]byte("0\x82\x01\x22"))
+	f.Add([]byte(`{"keys":[`))
+	f.Add([]byte("\xff\xfea\x00b\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_, err := secretKey(data)
+		if err == nil && (isDER(data) || isUTF16(data)) {
+			t.Fatalf("%q is a secret", data)
+		}
+	})
 }
 
 func TestSecretsEndWhereTheLineDoes(t *testing.T) {
