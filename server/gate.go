@@ -36,10 +36,11 @@ type gate struct {
 	life     context.Context // ends with the gate
 	end      context.CancelFunc
 	renewing sync.WaitGroup
+	retiring sync.WaitGroup             // what a reload has replaced
 	places   chan struct{}              // for tokens of open sessions
 	shares   *quota.Quota[netip.Prefix] // of the places, for each address
 
-	mu      sync.Mutex
+	mu      sync.Mutex // also orders force's change and use
 	closed  bool
 	waiting map[loop.SessionID]bool // those whose token is being looked at
 }
@@ -54,8 +55,10 @@ const (
 	waitingShare = 8
 )
 
-// inForce is what a reload may change. It never changes itself.
+// inForce is what a reload may change. It never changes itself. What was replaced goes on
+// until nobody uses it: a token may wait for keys that it is about to have.
 type inForce struct {
+	users    sync.WaitGroup
 	options  Options
 	checker  *token.Checker
 	failures *door.RateLimit
@@ -103,10 +106,35 @@ func (g *gate) newInForce(o Options, before *inForce, log *slog.Logger) (*inForc
 	return f, err
 }
 
+// use is what is in force, until users.Done.
+func (g *gate) use() *inForce {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	force := g.force.Load()
+	force.users.Add(1)
+	return force
+}
+
+// replace puts next in force.
+func (g *gate) replace(next *inForce) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		next.checker.Close()
+		return
+	}
+	before := g.force.Swap(next)
+	g.retiring.Go(func() {
+		before.users.Wait() // no longer than a handshake may take
+		before.checker.Close()
+	})
+}
+
 // ask is who comes with a request of this head; nil: anonymous. Where refusal is not nil, it is
 // what the client is to be answered in place of an upgrade.
 func (g *gate) ask(ctx context.Context, client netip.AddrPort, head []byte) (who *loop.Identity, refusal []byte) {
-	force := g.force.Load()
+	force := g.use()
+	defer force.users.Done()
 	var h protocol.Handshaker
 	_, result := h.Handshake(head)
 	if !result.Upgraded {
@@ -194,6 +222,7 @@ func (g *gate) close() {
 	g.mu.Unlock()
 	g.end()
 	g.renewing.Wait()
+	g.retiring.Wait()
 	g.force.Load().checker.Close()
 }
 
@@ -206,8 +235,7 @@ func (g *gate) prepare(next Options, log *slog.Logger) (change, error) {
 	}
 	return change{
 		commit: func() error {
-			g.force.Store(force)
-			before.checker.Close()
+			g.replace(force)
 			return nil
 		},
 		undo: force.checker.Close,

@@ -63,7 +63,8 @@ func (g *gate) exit(key netip.Prefix) {
 
 // answer has the session become who its token says.
 func (g *gate) answer(q loop.AuthRequest) {
-	force := g.force.Load()
+	force := g.use()
+	defer force.users.Done()
 	ctx, cancel := context.WithTimeout(g.life, force.options.HandshakeTimeout)
 	defer cancel()
 	who, refused := g.check(ctx, force, door.AddrPort(q.Remote), q.Token)

@@ -92,6 +92,35 @@ func TestTokensOfAnAddressThatWait(t *testing.T) {
 	}
 }
 
+// A reload takes no keys from a token that waits for them, in front of its upgrade or of an open
+// session.
+func TestReloadWhileATokenWaits(t *testing.T) {
+	keys, file := newSlowKeys(t), secretFile(t, secretText)
+	s, _ := startReloadable(t, func(o *Options) {
+		o.TokenIssuers, o.TokenKeyFiles = []string{"slow=" + keys.URL}, []string{file}
+		o.HandshakeTimeout = patience
+	})
+	at, slow := s.Addresses()[0], grant(t, keys.file, token.Grant{Issuer: "slow"})
+	c := mustSession(t, at, grant(t, file, token.Grant{}))
+	say(t, c, `{"cmd":"auth","token":"`+slow+`","req_id":1}`)
+	status := make(chan int, 1)
+	go func() { status <- upgrade(t, at, "/?token="+slow).status }()
+	eventually(t, "both to be on their way", func() bool {
+		return len(s.gate.places) == 1 && s.roadStats().Pending == 1
+	})
+	if _, err := s.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	keys.letGo()
+	hear(t, c, `{"type":"ack","req_id":1}`)
+	if got := <-status; got != 101 {
+		t.Errorf("answered %d", got)
+	}
+	if st := s.tokenStats(); st.Accepted != 3 {
+		t.Errorf("counted %+v", st)
+	}
+}
+
 // While a key server is slow, what nobody has signed does not hold the places of those whose
 // keys are there, of the same address neither.
 func TestSlowKeyServerLeavesPlaces(t *testing.T) {

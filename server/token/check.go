@@ -16,12 +16,12 @@ import (
 // mayWait, if that is not nil, once: a token that nobody has signed can make it wait. The error
 // is a *RefusedError.
 func (c *Checker) Check(ctx context.Context, text string, mayWait func() bool) (*loop.Identity, error) {
-	who, failure := c.check(waiter{ctx, c.life, mayWait, &c.full}, text)
+	who, failure := c.check(waiter{ctx, c.life, mayWait, &c.counts.full}, text)
 	if failure != nil {
-		c.refused[failure.Reason].Add(1)
+		c.counts.refused[failure.Reason].Add(1)
 		return nil, failure
 	}
-	c.accepted.Add(1)
+	c.counts.accepted.Add(1)
 	return who, nil
 }
 

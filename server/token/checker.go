@@ -60,6 +60,11 @@ type Checker struct {
 	end     context.CancelFunc
 	running sync.WaitGroup
 
+	counts *counts
+}
+
+// counts are those of a Checker and of those before it.
+type counts struct {
 	accepted atomic.Uint64
 	full     atomic.Uint64 // did not wait for a key server, since too many did
 	refused  [Reasons]atomic.Uint64
@@ -79,7 +84,9 @@ func New(o Options, before *Checker) (*Checker, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &Checker{o: o, rings: make(map[string]*ring), identities: newIdentities(), log: ration.New(o.Log)}
+	c := &Checker{
+		o: o, rings: make(map[string]*ring), identities: newIdentities(), log: ration.New(o.Log), counts: &counts{},
+	}
 	c.life, c.end = context.WithCancel(context.Background())
 	options := []jwt.ParserOption{
 		jwt.WithValidMethods(algorithms), jwt.WithStrictDecoding(), jwt.WithLeeway(Skew),
@@ -196,15 +203,11 @@ func (c *Checker) add(r *ring, s *source) *ring {
 	return r
 }
 
-// adopt takes over what another Checker has got from key servers, who its users are, and what
-// it has counted.
+// adopt takes over what another Checker has got from key servers, and shares with it who its
+// users are and what is counted: that one may go on for a while.
 func (c *Checker) adopt(before *Checker) {
 	c.identities = before.identities
-	c.accepted.Store(before.accepted.Load())
-	c.full.Store(before.full.Load())
-	for i := range c.refused {
-		c.refused[i].Store(before.refused[i].Load())
-	}
+	c.counts = before.counts
 	for _, s := range c.sources {
 		for _, old := range before.sources {
 			if s.address == "" || s.address != old.address {
@@ -273,7 +276,7 @@ func (c *Checker) Close() {
 func (c *Checker) MaxBytes() int { return c.o.MaxBytes }
 
 // Count counts a refusal that Check has not made: that of Find.
-func (c *Checker) Count(f *RefusedError) { c.refused[f.Reason].Add(1) }
+func (c *Checker) Count(f *RefusedError) { c.counts.refused[f.Reason].Add(1) }
 
 func tooLarge(most, got int) string {
 	return fmt.Sprintf("wants a token of %d bytes at most, got %d", most, got)

@@ -38,9 +38,9 @@ type SourceStats struct {
 
 // Stats is what was counted so far.
 func (c *Checker) Stats() Stats {
-	st := Stats{Accepted: c.accepted.Load(), Full: c.full.Load()}
-	for i := range c.refused {
-		st.Refused[i] = c.refused[i].Load()
+	st := Stats{Accepted: c.counts.accepted.Load(), Full: c.counts.full.Load()}
+	for i := range c.counts.refused {
+		st.Refused[i] = c.counts.refused[i].Load()
 	}
 	for _, s := range c.sources {
 		st.Sources = append(st.Sources, SourceStats{
