@@ -331,6 +331,49 @@ func TestTokenOverTLS(t *testing.T) {
 	}
 }
 
+// What looks like a token that is meant to be shown makes nobody anonymous, whatever is wrong with it.
+func TestAttemptsAreNotAnonymous(t *testing.T) {
+	file := secretFile(t, secretText)
+	s := startServer(t, func(o *Options) {
+		o.TokenKeyFiles, o.TokenOptional, o.TokenFailures = []string{file}, true, 1000
+	})
+	at, good := s.Addresses()[0], grant(t, file, token.Grant{})
+	protocols := "Sec-WebSocket-Protocol: groupcast.v1, "
+	for _, c := range []struct{ target, line string }{
+		{"/", "Authorization:"},
+		{"/", "Authorization: " + good},
+		{"/", "Authorization: Bearer"},
+		{"/", "Authorization: bearer"},
+		{"/", "Authorization: Bearer "},
+		{"/", "Authorization: Bearer\t" + good},
+		{"/", "Authorization: Bearer \t" + good},
+		{"/", "Authorization: Bearer\u00a0" + good},
+		{"/", "Authorization: Bearer:" + good},
+		{"/", "Authorization: Bearer, " + good},
+		{"/", "Authorization: Bearer \"" + good + "\""},
+		{"/", "Authorization: JWT " + good},
+		{"/", protocols + "token."},
+		{"/", protocols + "Token."},
+		{"/", protocols + "Token." + good},
+		{"/", protocols + good},
+		{"/?token=", "X: y"},
+		{"/?token", "X: y"},
+		{"/?Token=" + good, "X: y"},
+		{"/?access_token=" + good, "X: y"},
+	} {
+		if got := refusedWith(t, at, c.target, 401, c.line); got != "malformed" {
+			t.Errorf("%s %q: %s", c.target, c.line, got)
+		}
+	}
+	for _, c := range []struct{ target, line string }{
+		{"/", "Authorization: Basic dXNlcjpwYXNz"}, {"/?user=7", "Cookie: jwt=" + good}, {"/", protocols + "chat"},
+	} {
+		if answer := upgrade(t, at, c.target, c.line); answer.status != 101 {
+			t.Errorf("%s %q: %+v", c.target, c.line, answer)
+		}
+	}
+}
+
 func TestAnonymousGrants(t *testing.T) {
 	file := secretFile(t, secretText)
 	for name, keys := range map[string][]string{"without keys": nil, "with keys": {file}} {

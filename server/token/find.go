@@ -3,6 +3,7 @@ package token
 import (
 	"bytes"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"groupcast/protocol"
@@ -11,27 +12,52 @@ import (
 // subprotocolPrefix is what a token in Sec-WebSocket-Protocol has in front.
 const subprotocolPrefix = "token."
 
+// compact is the beginning of a token in the compact form: two JSON objects in base64url.
+var compact = regexp.MustCompile(`eyJ[\w-]+\.eyJ[\w-]+\.`)
+
+// elsewhere says that there is a token, and not as it is wanted.
+var elsewhere = &RefusedError{
+	Malformed, "wants a token as it stands in Authorization: Bearer TOKEN, in Sec-WebSocket-Protocol: groupcast.v1, " +
+		"token.TOKEN, or in ?token=TOKEN; got one in another form or place",
+}
+
 // Find is the token of a request: from its Authorization header, from the list of its
-// subprotocols, or from its query. The RefusedError is Missing or Ambiguous, or says that one
-// cannot be read. What is found is not looked at otherwise; it may have anything in it.
+// subprotocols, or from its query. The RefusedError is Missing or Ambiguous, or Malformed: one
+// cannot be read, or looks like one that is meant to be found and is not where it should be. The
+// caller may take a client for anonymous whose token is Missing, so what looks like one never is.
+// What is found is not looked at otherwise; it may have anything in it.
 func Find(f protocol.RequestFacts) (string, *RefusedError) {
+	if _, headers := f.Field("authorization"); headers > 1 {
+		return "", refused(Ambiguous)
+	}
 	var found []string
 	for value := range f.Fields("authorization") {
-		// Other schemes are between the client and a proxy.
-		scheme, credentials, _ := bytes.Cut(value, []byte{' '})
-		if strings.EqualFold(string(scheme), "Bearer") {
-			found = append(found, string(bytes.Trim(credentials, " \t")))
+		credentials, ours, failure := bearer(string(value))
+		if failure != nil {
+			return "", failure
+		}
+		if ours {
+			found = append(found, credentials)
 		}
 	}
 	for element := range f.List("sec-websocket-protocol") {
-		if token, ok := bytes.CutPrefix(element, []byte(subprotocolPrefix)); ok {
-			found = append(found, string(token))
+		if n := len(subprotocolPrefix); len(element) < n || !strings.EqualFold(string(element[:n]), subprotocolPrefix) {
+			continue
 		}
+		token, ok := bytes.CutPrefix(element, []byte(subprotocolPrefix))
+		if !ok {
+			return "", elsewhere // Token. is another subprotocol's name
+		}
+		found = append(found, string(token))
 	}
 	for pair := range bytes.SplitSeq(f.Query(), []byte{'&'}) {
 		name, value, _ := bytes.Cut(pair, []byte{'='})
-		if unescaped, err := url.QueryUnescape(string(name)); err != nil || unescaped != "token" {
+		unescaped, err := url.QueryUnescape(string(name))
+		if err != nil || !strings.EqualFold(unescaped, "token") {
 			continue
+		}
+		if unescaped != "token" {
+			return "", elsewhere
 		}
 		token, err := url.QueryUnescape(string(value))
 		if err != nil {
@@ -39,14 +65,47 @@ func Find(f protocol.RequestFacts) (string, *RefusedError) {
 		}
 		found = append(found, token)
 	}
-	if _, headers := f.Field("authorization"); headers > 1 {
-		return "", refused(Ambiguous)
-	}
 	switch len(found) {
 	case 0:
+		if strayed(f) {
+			return "", elsewhere
+		}
 		return "", refused(Missing)
 	case 1:
 		return found[0], nil
 	}
 	return "", refused(Ambiguous)
+}
+
+// bearer is the token in an Authorization field, if that is ours: other schemes are between the
+// client and a proxy. Ours is what begins like it, and a word alone, or none, which may be a token
+// without its scheme. Behind a scheme is a space, and nothing else (RFC 9110, 11.4).
+func bearer(value string) (token string, ours bool, failure *RefusedError) {
+	const scheme = "bearer"
+	name, credentials, spaced := strings.Cut(value, " ")
+	switch {
+	case strings.EqualFold(name, scheme):
+		return strings.Trim(credentials, " "), true, nil
+	case !spaced, len(name) > len(scheme) && strings.EqualFold(name[:len(scheme)], scheme):
+		return "", true, elsewhere
+	}
+	return "", false, nil
+}
+
+// strayed reports whether there is what looks like a token where none is looked for: under
+// another scheme, as a subprotocol of its own, under another name in the query (access_token).
+// Cookies are left out: a browser sends them without being told to.
+func strayed(f protocol.RequestFacts) bool {
+	for _, name := range []string{"authorization", "sec-websocket-protocol"} {
+		for value := range f.Fields(name) {
+			if compact.Match(value) {
+				return true
+			}
+		}
+	}
+	query := string(f.Query())
+	if unescaped, err := url.QueryUnescape(query); err == nil {
+		query = unescaped
+	}
+	return compact.MatchString(query)
 }

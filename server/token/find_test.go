@@ -23,6 +23,9 @@ func facts(tb testing.TB, target string, lines ...string) protocol.RequestFacts 
 	return result.Request
 }
 
+// compactText looks like a token: {"alg":"HS256"}, {"sub":"7"} and what should be a signature.
+const compactText = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl"
+
 func TestFind(t *testing.T) {
 	const none, several, bad = "missing", "ambiguous", "malformed"
 	for _, c := range []struct {
@@ -37,17 +40,47 @@ func TestFind(t *testing.T) {
 		{"/", []string{"authorization:bearer   a.b.c  "}, "a.b.c", ""},
 		{"/", []string{"Authorization: Bearer"}, "", ""}, // an empty token, which is no good one
 		{"/", []string{"Authorization: Basic a.b.c"}, "", none},
-		{"/", []string{"Authorization: Bearera.b.c"}, "", none},
+		{"/", []string{"Authorization: Bearer  "}, "", ""},
+		{"/", []string{"Authorization: bearer"}, "", ""},
+		{"/", []string{"Authorization: BEARER a.b.c"}, "a.b.c", ""},
+		{"/", []string{"Authorization: Bearer a.b.c\td"}, "a.b.c\td", ""},
+		{"/", []string{"Authorization: Basic"}, "", bad},
+		{"/", []string{"Authorization:"}, "", bad},
+		{"/", []string{"Authorization: a.b.c"}, "", bad},
+		{"/", []string{"Authorization: Bearer\ta.b.c"}, "", bad},
+		{"/", []string{"Authorization: Bearer\t a.b.c"}, "", bad},
+		{"/", []string{"Authorization: Bearer:a.b.c"}, "", bad},
+		{"/", []string{"Authorization: Bearer: a.b.c"}, "", bad},
+		{"/", []string{"Authorization: Bearera.b.c"}, "", bad},
+		{"/", []string{"Authorization: Bearers a.b.c"}, "", bad},
+		{"/?token=a.b.c", []string{"Authorization: Bearer\ta.b.c"}, "", bad},
+		{"/", []string{"Authorization: DPoP " + compactText}, "", bad},
+		{"/", []string{"Authorization: Basic dXNlcjpwYXNz"}, "", none},
+		{"/?token=a.b.c", []string{"Authorization: Basic dXNlcjpwYXNz"}, "a.b.c", ""},
+		// Another's token does not matter beside one of ours.
+		{"/?token=a.b.c&session=" + compactText, []string{"Authorization: DPoP " + compactText}, "a.b.c", ""},
 		{"/", []string{"Sec-WebSocket-Protocol: groupcast.v1, token.a.b.c"}, "a.b.c", ""},
 		{"/", []string{"Sec-WebSocket-Protocol: token.a.b.c"}, "a.b.c", ""},
 		{"/", []string{"Sec-WebSocket-Protocol: groupcast.v1", "Sec-WebSocket-Protocol: token.a.b.c"}, "a.b.c", ""},
-		{"/", []string{"Sec-WebSocket-Protocol: groupcast.v1, tokens, Token.a"}, "", none},
+		{"/", []string{"Sec-WebSocket-Protocol: groupcast.v1, tokens, token, tok"}, "", none},
+		{"/", []string{"Sec-WebSocket-Protocol: groupcast.v1, token."}, "", ""},
+		{"/", []string{"Sec-WebSocket-Protocol: groupcast.v1, Token.a"}, "", bad},
+		{"/", []string{"Sec-WebSocket-Protocol: groupcast.v1, TOKEN."}, "", bad},
+		{"/", []string{"Sec-WebSocket-Protocol: groupcast.v1, " + compactText}, "", bad},
+		{"/", []string{"Sec-WebSocket-Protocol: bearer." + compactText}, "", bad},
 		{"/?token=a.b.c", nil, "a.b.c", ""},
 		{"/?x=1&token=a.b.c&y", nil, "a.b.c", ""},
 		{"/?t%6fken=a%2Eb.c", nil, "a.b.c", ""},
 		{"/?token=", nil, "", ""},
 		{"/?token", nil, "", ""},
 		{"/?token=a%zz", nil, "", bad},
+		{"/?Token=a", nil, "", bad},
+		{"/?%54OKEN", nil, "", bad},
+		{"/?access_token=" + compactText, nil, "", bad},
+		{"/?x=1?token=" + compactText, nil, "", bad},
+		{"/?x=" + strings.ReplaceAll(compactText, ".", "%2e"), nil, "", bad},
+		{"/?%zz=" + compactText, nil, "", bad},
+		{"/?access_token=x", nil, "", none},
 		{"/?token=a?token=b", nil, "a?token=b", ""},
 		// Two, equal or not, in whatever places.
 		{"/?token=a", []string{"Authorization: Bearer a"}, "", several},
@@ -76,6 +109,7 @@ func FuzzFind(f *testing.F) {
 	f.Add("token=a.b.c", "Bearer a.b.c", "groupcast.v1, token.a.b.c")
 	f.Add("t%6Fken=%61&x", "Basic x", "")
 	f.Add("&&==&token", "bearer", ",token.,")
+	f.Add("Token=x", "Bearer\tx", "x, "+compactText)
 	f.Fuzz(func(t *testing.T, query, authorization, subprotocols string) {
 		var h protocol.Handshaker
 		_, result := h.Handshake([]byte("GET /?" + query + " HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n" +
@@ -88,6 +122,10 @@ func FuzzFind(f *testing.F) {
 		if failure != nil {
 			if token != "" || failure.Detail == "" || len(failure.Detail) > 200 {
 				t.Fatalf("%q, %v", token, failure)
+			}
+			if tried := strings.ToLower(strings.TrimSpace(authorization)); failure.Reason == Missing &&
+				(strings.HasPrefix(tried, "bearer") || strings.Contains(subprotocols, compactText)) {
+				t.Fatalf("%q, %q: passed over", authorization, subprotocols)
 			}
 			return
 		}
