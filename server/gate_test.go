@@ -293,6 +293,38 @@ func TestGrantsOfATokenAreKept(t *testing.T) {
 	hear(t, c, `{"type":"ack","req_id":8}`)
 }
 
+// A token whose groups a connection could not be in is refused, of an upgrade and of an open
+// session, by the limits of now.
+func TestGroupsOfATokenWithinLimits(t *testing.T) {
+	file := secretFile(t, secretText)
+	s, program := startReloadable(t, func(o *Options) {
+		o.TokenKeyFiles, o.MaxGroupBytes, o.MaxGroupsPerSession = []string{file}, 16, 2
+	})
+	at := s.Addresses()[0]
+	long, many := token.Grant{Groups: []string{strings.Repeat("x", 17)}}, token.Grant{Groups: []string{"a", "b", "c"}}
+	odd := "a\x00\x1b[2J\n"
+	c := mustSession(t, at, grant(t, file, token.Grant{Groups: []string{odd, "b", odd}, Publish: []string{"*"}}))
+	say(t, c, `{"cmd":"send_to_group","group_id":"a\u0000\u001b[2J\n","message":"x"}`)
+	hear(t, c, `"message":"x"`)
+	for _, g := range []token.Grant{long, many} {
+		text := grant(t, file, g)
+		if got := refusedWith(t, at, "/?token="+text, 401); got != "claims" {
+			t.Errorf("%q: %s", g.Groups, got)
+		}
+		say(t, c, `{"cmd":"auth","token":"`+text+`","req_id":1}`)
+		hear(t, c, `"req_id":1,`+denied)
+	}
+	say(t, c, `{"cmd":"send_to_group","group_id":"b","message":"still here"}`)
+	hear(t, c, `"message":"still here"`)
+	program.set(func(o *Options) { o.MaxGroupsPerSession = 3 })
+	if _, err := s.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mustSession(t, at, grant(t, file, many))
+	say(t, c, `{"cmd":"auth","token":"`+grant(t, file, many)+`","req_id":2}`)
+	hear(t, c, `{"type":"ack","req_id":2}`)
+}
+
 // Over TLS the head was decrypted before the loop has the session: nothing of it is lost, nor
 // of what comes with it.
 func TestTokenOverTLS(t *testing.T) {

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -32,14 +33,15 @@ func (r *Reactor) grants(s *Session) *Grants {
 }
 
 // joinGranted puts s into the groups that its identity names. What a limit forbids is told to
-// it as of a command.
+// it as of a command, with the group's number: there may be many, and a reason repeats no input.
 func (r *Reactor) joinGranted(s *Session) {
 	if s.who == nil || s.who.Grants == nil {
 		return
 	}
-	for _, group := range s.who.Grants.Groups {
+	for i, group := range s.who.Grants.Groups {
 		if _, err := r.enter(s, []byte(group)); err != nil {
-			s.Send(ws.OpText, r.refusal(s, nil, err.Code, err.Reason))
+			reason := fmt.Sprintf("number %d of the token's groups: %s", i+1, err.Reason)
+			s.Send(ws.OpText, r.refusal(s, nil, err.Code, reason))
 		}
 	}
 }

@@ -165,7 +165,8 @@ func TestAuthenticated(t *testing.T) {
 		// More groups than there may be: told, and the rest goes on.
 		got = answer(list[3], identityOf(t, "9", nil, nil, "1", "2", "3", "4"))
 		all := texts(t, written[list[3].fd])
-		if got != ack || list[3].groupCount() != 3 || !strings.Contains(all[0], "too_many_groups") {
+		const tooMany = `"code":"too_many_groups","reason":"number 4 of the token's groups: `
+		if got != ack || list[3].groupCount() != 3 || !strings.Contains(all[0], tooMany) {
 			t.Errorf("in %q, told %q", list[3].groupNames(), all)
 		}
 		refused := &protocol.CommandError{Code: "not_allowed", Reason: "no"}

@@ -79,5 +79,6 @@ func (o *Options) Tokens() tokens.Options {
 	return tokens.Options{
 		KeyFiles: o.TokenKeyFiles, JWKS: o.TokenJWKS, Issuers: o.TokenIssuers,
 		Audience: o.TokenAudience, MaxBytes: o.TokenMaxBytes,
+		MaxGroupBytes: o.MaxGroupBytes, MaxGroups: o.MaxGroupsPerSession,
 	}
 }

@@ -48,7 +48,7 @@ func (c *Checker) check(w waiter, text string) (*loop.Identity, *RefusedError) {
 	if err != nil {
 		return nil, reasonOf(t, err)
 	}
-	return found.identity(c.identities)
+	return found.identity(&c.o, c.identities)
 }
 
 // notInToken reports whether a character is none of base64url, and no dot.

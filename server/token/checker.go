@@ -13,6 +13,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"groupcast/loop"
+	"groupcast/loop/pattern"
 	"groupcast/loop/ration"
 )
 
@@ -36,6 +37,9 @@ type Options struct {
 	Issuers  []string // ISSUER=SOURCE: tokens with that iss are checked with the keys of SOURCE alone
 	Audience []string // one of these is in a token's aud; none: aud is not looked at
 	MaxBytes int      // of one token; 0: DefaultMaxBytes
+	// MaxGroupBytes bounds a name in groups, MaxGroups how many there are: what a connection may.
+	// 0, and what is more: as a pattern and their number are bounded.
+	MaxGroupBytes, MaxGroups int
 	// MaxWaiting bounds the tokens that wait for key servers at a time. Each has an equal share
 	// of that, one at least. 0: DefaultMaxWaiting.
 	MaxWaiting int
@@ -78,6 +82,7 @@ func New(o Options, before *Checker) (*Checker, error) {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = DefaultMaxBytes
 	}
+	o.MaxGroupBytes, o.MaxGroups = within(o.MaxGroupBytes, pattern.MaxBytes), within(o.MaxGroups, pattern.MaxPatterns)
 	if o.MaxWaiting == 0 {
 		o.MaxWaiting = DefaultMaxWaiting
 	}
@@ -107,6 +112,14 @@ func New(o Options, before *Checker) (*Checker, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// within is a limit of at most most; 0 is none.
+func within(limit, most int) int {
+	if limit == 0 {
+		return most
+	}
+	return min(limit, most)
 }
 
 // open makes the rings and their sources, and reads nothing.

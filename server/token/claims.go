@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -21,8 +22,6 @@ import (
 const (
 	// MaxUserBytes bounds sub.
 	MaxUserBytes = 256
-	// MaxGroupBytes bounds a name in groups, as the engine's own largest limit does.
-	MaxGroupBytes = 4096
 	// lastSecond is the end of the year 9999: what is later is a mistake (milliseconds).
 	lastSecond = 253402300799
 )
@@ -161,7 +160,7 @@ func kindOf(raw json.RawMessage) string {
 }
 
 // identity is what the claims of a token mean whose signature holds.
-func (c *claims) identity(shared *identities) (*loop.Identity, *RefusedError) {
+func (c *claims) identity(o *Options, shared *identities) (*loop.Identity, *RefusedError) {
 	user, failure := c.user()
 	if failure != nil {
 		return nil, failure
@@ -177,7 +176,7 @@ func (c *claims) identity(shared *identities) (*loop.Identity, *RefusedError) {
 	if g.Publish, failure = c.patterns("publish", user); failure != nil {
 		return nil, failure
 	}
-	if g.Groups, failure = c.groups(user); failure != nil {
+	if g.Groups, failure = c.groups(user, o); failure != nil {
 		return nil, failure
 	}
 	// A session that is put into a group may go there: also again, after it has left.
@@ -212,7 +211,9 @@ func (c *claims) patterns(name, user string) (pattern.Set, *RefusedError) {
 	return set, nil
 }
 
-func (c *claims) groups(user string) ([]string, *RefusedError) {
+// groups are the names in that claim. What no connection could be in is refused: a token
+// whose groups are joined in part would look like one that is good.
+func (c *claims) groups(user string, o *Options) ([]string, *RefusedError) {
 	list, failure := c.list("groups")
 	if failure != nil {
 		return nil, failure
@@ -222,13 +223,17 @@ func (c *claims) groups(user string) ([]string, *RefusedError) {
 			return nil, claimRefused("groups", `wants names, got a pattern with a "*" as number %d`, i+1)
 		}
 		filled, err := pattern.Fill(name, user)
-		if err == nil && (name == "" || len(filled) > MaxGroupBytes) {
-			err = fmt.Errorf("wants 1 to %d bytes", MaxGroupBytes)
+		if n := len(filled); err == nil && (n == 0 || n > o.MaxGroupBytes) {
+			err = fmt.Errorf("wants 1 to %d bytes, got %d", o.MaxGroupBytes, n)
 		}
 		if err != nil {
 			return nil, claimRefused("groups", "name %d: %v", i+1, err)
 		}
 		list[i] = filled
+	}
+	if n := len(slices.Compact(slices.Sorted(slices.Values(list)))); n > o.MaxGroups {
+		return nil, claimRefused("groups", "wants %d names at most, as many groups as a connection may be in, got %d",
+			o.MaxGroups, n)
 	}
 	return list, nil
 }

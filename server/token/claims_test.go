@@ -34,6 +34,55 @@ func TestClaimsOfWrongTypes(t *testing.T) {
 	}
 }
 
+// Names that a connection is put into are within a connection's limits, or the token is refused
+// whole.
+func TestGroupsWithinLimits(t *testing.T) {
+	c := newChecker(t, Options{
+		KeyFiles: []string{secretFile(t)}, MaxBytes: 1 << 20, MaxGroupBytes: 8, MaxGroups: 2,
+	})
+	for _, one := range []struct {
+		names  []string
+		detail string // "": they are good
+	}{
+		{nil, ""},
+		{[]string{"a", "b"}, ""},
+		{[]string{"a", "b", "a", "a", "b"}, ""}, // twice is once
+		{[]string{"7", "{sub}", "a"}, ""},
+		{[]string{"12345678"}, ""},
+		{[]string{"éééé"}, ""},
+		{[]string{"aaaaaaa{sub}"}, ""}, // filled it has eight bytes
+		// What a command may name, controls and half of a surrogate pair included.
+		{[]string{"a\x00b\n", "\x1b[2J"}, ""},
+		{[]string{"\ufffd"}, ""},
+		{
+			[]string{"a", "b", "c"},
+			"the token's groups wants 2 names at most, as many groups as a connection may be in, got 3",
+		},
+		{[]string{"a", "123456789"}, "the token's groups name 2: wants 1 to 8 bytes, got 9"},
+		{[]string{"aaaaaaaa{sub}"}, "the token's groups name 1: wants 1 to 8 bytes, got 9"},
+		{[]string{"ééééé"}, "the token's groups name 1: wants 1 to 8 bytes, got 10"},
+		{[]string{"a", ""}, "the token's groups name 2: wants 1 to 8 bytes, got 0"},
+		{[]string{"a*"}, `the token's groups wants names, got a pattern with a "*" as number 1`},
+	} {
+		text := token(t, jwt.MapClaims{"groups": one.names, "join": []string{"a-long-pattern:*"}})
+		if one.names == nil {
+			text = token(t, jwt.MapClaims{})
+		}
+		if one.detail != "" {
+			if detail := refuse(t, c, text, Claims); detail != one.detail {
+				t.Errorf("%q: %s", one.names, detail)
+			}
+			continue
+		}
+		who := accept(t, c, text)
+		for i, name := range one.names {
+			if want := strings.ReplaceAll(name, "{sub}", "7"); who.Grants.Groups[i] != want {
+				t.Errorf("%q: %q", one.names, who.Grants.Groups)
+			}
+		}
+	}
+}
+
 // token is a good one with other claims.
 func token(tb testing.TB, m jwt.MapClaims) string {
 	tb.Helper()

@@ -45,7 +45,7 @@ func FuzzClaims(f *testing.F) {
 			t.Fatalf("%s: %+v", raw, who)
 		}
 		for _, name := range g.Groups {
-			if name == "" || len(name) > MaxGroupBytes || !g.Join.Match([]byte(name)) {
+			if name == "" || len(name) > pattern.MaxBytes || !g.Join.Match([]byte(name)) {
 				t.Fatalf("%s: %+v", raw, g)
 			}
 		}
