@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gobwas/ws"
+
 	"groupcast/loop"
 	"groupcast/loop/quota"
 	"groupcast/loop/ration"
@@ -28,10 +30,13 @@ type gate struct {
 	log *ration.Logger
 	// tell brings a session its answer, as loop.Engine.Authenticated does; set before anybody comes.
 	tell func(context.Context, loop.AuthRequest, *loop.Identity, *protocol.CommandError) error
+	// drop closes a session, as loop.Engine.CloseSession does; set likewise.
+	drop func(context.Context, loop.SessionID, ws.StatusCode, string) error
 
 	force   atomic.Pointer[inForce]
 	spent   atomic.Uint64 // answered 429
 	crowded atomic.Uint64 // renewals that found no place
+	panics  atomic.Uint64 // renewals that a mistake here has ended
 
 	life     context.Context // ends with the gate
 	end      context.CancelFunc
@@ -166,12 +171,18 @@ func (g *gate) check(ctx context.Context, force *inForce, from netip.AddrPort, t
 	}
 	// One that is to wait counts as failed until it has not: an address has no more of them
 	// under way than may fail.
-	charged, tooMany := false, false
+	charged, tooMany, judged := false, false, false
+	defer func() {
+		if !judged && !charged { // a panic: what brings one is not for free
+			force.failures.Allow(client, time.Now())
+		}
+	}()
 	who, err := force.checker.Check(ctx, text, func() bool {
 		charged = force.failures.Allow(client, time.Now())
 		tooMany = !charged
 		return charged
 	})
+	judged = true
 	refused, _ := errors.AsType[*token.RefusedError](err)
 	failed := refused != nil && refused.Reason != token.Unavailable
 	switch {
@@ -249,6 +260,7 @@ func (s *Server) tokenStats() *token.Stats {
 	}
 	st := s.gate.force.Load().checker.Stats()
 	st.Spent, st.Crowded = s.gate.spent.Load(), s.gate.crowded.Load()
+	st.Panics += s.gate.panics.Load()
 	return &st
 }
 

@@ -3,7 +3,11 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
+	"runtime/debug"
+
+	"github.com/gobwas/ws"
 
 	"groupcast/loop"
 	"groupcast/loop/quota"
@@ -31,9 +35,33 @@ func (g *gate) renew(q loop.AuthRequest) bool {
 	g.waiting[q.Session] = true
 	g.renewing.Go(func() {
 		defer g.leave(key)
+		defer g.survive(q)
 		g.answer(q)
 	})
 	return true
+}
+
+// survive ends a session whose token has met a mistake in this program: it alone, as on a road.
+func (g *gate) survive(q loop.AuthRequest) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	g.panics.Add(1)
+	g.answered(q.Session)
+	g.log.Log(slog.LevelError, "panic", "a session is lost to a mistake in this program",
+		"session", q.Session.String(), "error", &door.PanicError{Value: p, Stack: debug.Stack()})
+	err := g.drop(g.life, q.Session, ws.StatusInternalServerError, "internal error")
+	if err != nil && !errors.Is(err, loop.ErrNoSession) && g.life.Err() == nil {
+		g.log.Warn("a session could not be closed", "session", q.Session.String(), "error", err)
+	}
+}
+
+// answered has the session free to send another token.
+func (g *gate) answered(id loop.SessionID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.waiting, id)
 }
 
 // enter takes a place of key's share.
@@ -68,9 +96,7 @@ func (g *gate) answer(q loop.AuthRequest) {
 	ctx, cancel := context.WithTimeout(g.life, force.options.HandshakeTimeout)
 	defer cancel()
 	who, refused := g.check(ctx, force, door.AddrPort(q.Remote), q.Token)
-	g.mu.Lock()
-	delete(g.waiting, q.Session)
-	g.mu.Unlock()
+	g.answered(q.Session)
 	var failed *protocol.CommandError
 	switch {
 	case refused == errSpent:

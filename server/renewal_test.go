@@ -18,6 +18,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+	"github.com/gobwas/ws"
+
 	"groupcast/loop"
 	"groupcast/loop/order"
 	"groupcast/protocol"
@@ -171,6 +174,104 @@ func stuckGate(t *testing.T, places int) (g *gate, file string, goOn chan struct
 		mu.Lock()
 		defer mu.Unlock()
 		return all
+	}
+}
+
+// A mistake in checking a token costs its session, and neither the process nor a place.
+func TestPanicOfARenewal(t *testing.T) {
+	for name, broken := range map[string]func(*testing.T, *gate){
+		"of the check": func(t *testing.T, g *gate) {
+			t.Helper()
+			force := g.force.Load()
+			g.force.Store(&inForce{options: force.options, failures: force.failures}) // without a checker
+			t.Cleanup(func() { g.force.Store(force) })
+		},
+		"of the answer": func(t *testing.T, g *gate) {
+			t.Helper()
+			tell := g.tell
+			g.tell = func(context.Context, loop.AuthRequest, *loop.Identity, *protocol.CommandError) error { panic("no") }
+			t.Cleanup(func() { g.tell = tell })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, file, goOn, _ := stuckGate(t, renewalShare)
+			close(goOn)
+			dropped := make(chan loop.SessionID, 2)
+			g.drop = func(_ context.Context, id loop.SessionID, code ws.StatusCode, _ string) error {
+				if code != ws.StatusInternalServerError {
+					t.Errorf("closed with %d", code)
+				}
+				dropped <- id
+				return loop.ErrNoSession
+			}
+			broken(t, g)
+			q := loop.AuthRequest{
+				Session: order.NewSessionID(0, 1, 1), Token: grant(t, file, token.Grant{}),
+				Remote: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1},
+			}
+			for i := range 2 {
+				if !g.renew(q) {
+					t.Fatalf("%d: not taken", i)
+				}
+				if got := <-dropped; got != q.Session {
+					t.Errorf("closed: %v", got)
+				}
+				eventually(t, "the place to be free", func() bool { return len(g.places) == 0 && g.shares.Keys() == 0 })
+			}
+			if got := g.panics.Load(); got != 2 {
+				t.Errorf("counted %d", got)
+			}
+		})
+	}
+}
+
+// The session is told as of every mistake in the server, and others go on.
+func TestSessionLostToAPanic(t *testing.T) {
+	file := secretFile(t, secretText)
+	s := startServer(t, func(o *Options) { o.TokenKeyFiles = []string{file} })
+	tell := s.gate.tell
+	s.gate.tell = func(ctx context.Context, q loop.AuthRequest, who *loop.Identity, refused *protocol.CommandError) error {
+		if who.User == "unlucky" {
+			panic("no")
+		}
+		return tell(ctx, q, who, refused)
+	}
+	at, unlucky := s.Addresses()[0], grant(t, file, token.Grant{User: "unlucky"})
+	bad, good := mustSession(t, at, unlucky), mustSession(t, at, grant(t, file, token.Grant{}))
+	say(t, bad, `{"cmd":"auth","token":"`+unlucky+`","req_id":1}`)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, _, err := bad.Read(ctx); websocket.CloseStatus(err) != websocket.StatusInternalError {
+		t.Errorf("got %v", err)
+	}
+	say(t, good, `{"cmd":"auth","token":"`+grant(t, file, token.Grant{})+`","req_id":2}`)
+	hear(t, good, `{"type":"ack","req_id":2}`)
+	if st := s.tokenStats(); st.Panics != 1 {
+		t.Errorf("counted %+v", st)
+	}
+}
+
+// What brings a panic counts as failed: an address brings no more of them than tokens may fail.
+func TestPanicCountsAsFailed(t *testing.T) {
+	g, file, _, _ := stuckGate(t, renewalShare)
+	force := &inForce{options: g.force.Load().options, failures: g.force.Load().failures}
+	client, text := netip.MustParseAddrPort("192.0.2.1:1"), grant(t, file, token.Grant{})
+	tries := 0
+	for ; !force.failures.Exhausted(client.Addr(), time.Now()); tries++ {
+		if tries > 1000 {
+			t.Fatal("it may go on")
+		}
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			_, _ = g.check(t.Context(), force, client, text)
+		}()
+	}
+	if _, refused := g.check(t.Context(), force, client, text); refused != errSpent {
+		t.Errorf("after %d: %v", tries, refused)
 	}
 }
 

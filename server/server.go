@@ -137,7 +137,7 @@ func (s *Server) open() error {
 		return fmt.Errorf("start the loops: %w", err)
 	}
 	if s.gate != nil {
-		s.gate.tell = s.engine.Authenticated
+		s.gate.tell, s.gate.drop = s.engine.Authenticated, s.engine.CloseSession
 	}
 	s.monitor = monitor.New(s.engine, s.monitorInfo())
 	if s.api, err = s.newAPI(); err != nil {

@@ -32,7 +32,7 @@ type Counters struct {
 	ListingsFull atomic.Uint64 `metric:"limit_hits_total{limit=api_listings}"`
 	// Refused by LimitConns.
 	RefusedConns atomic.Uint64 `metric:"limit_hits_total{limit=api_conns}"`
-	Panics       atomic.Uint64 `metric:"panics_total{where=api}" help:"Mistakes in the server that cost one session (loop) or one request (api)."`
+	Panics       atomic.Uint64 `metric:"panics_total{where=api}" help:"Mistakes in the server that cost one session (loop), request (api), connection (road), or token of a session or read of keys (token)."`
 }
 
 // RequestCount counts answers. Both names are from fixed sets: no client can

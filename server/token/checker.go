@@ -70,6 +70,7 @@ type Checker struct {
 // counts are those of a Checker and of those before it.
 type counts struct {
 	accepted atomic.Uint64
+	panics   atomic.Uint64 // reads of keys that a mistake here has ended
 	full     atomic.Uint64 // did not wait for a key server, since too many did
 	refused  [Reasons]atomic.Uint64
 }
@@ -265,6 +266,12 @@ func (c *Checker) start() error {
 
 // report tells the log what became of reading keys.
 func (c *Checker) report(s *source, before, err error) {
+	if _, panicked := errors.AsType[*panicError](err); panicked {
+		c.counts.panics.Add(1)
+		c.log.Log(slog.LevelError, "panic", "token keys met a mistake in this program, the old ones stay in force",
+			"from", s.name, "error", err)
+		return
+	}
 	switch {
 	case err != nil && s.keys.Load() == nil:
 		c.log.Warn("token keys cannot be had, and there are none yet", "from", s.name, "error", err)

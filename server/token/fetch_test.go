@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -331,6 +332,38 @@ func TestWaitingIsAskedFor(t *testing.T) {
 }
 
 // A key server that never answers holds nobody beyond his own deadline, and no Close.
+// Keys that meet a mistake in this program cost a read: the process goes on, with the old ones.
+func TestPanicOfARead(t *testing.T) {
+	var logged bytes.Buffer
+	c := newChecker(t, Options{
+		KeyFiles: []string{secretFile(t)}, Log: slog.New(slog.NewTextHandler(&logged, nil)),
+	})
+	broken := false
+	s := &source{name: "odd", read: func(context.Context) ([]key, error) {
+		if broken {
+			panic("what is this key")
+		}
+		return []key{{verify: theSecret}}, nil
+	}}
+	c.add(nil, s)
+	for _, broken = range []bool{false, true, false} {
+		err := s.refresh(t.Context(), c.life, 0)
+		if _, panicked := errors.AsType[*panicError](err); panicked != broken || !broken && err != nil {
+			t.Errorf("got %v", err)
+		}
+		if len(s.all()) != 1 {
+			t.Error("the keys are gone")
+		}
+	}
+	st := c.Stats()
+	if last := st.Sources[len(st.Sources)-1]; st.Panics != 1 || last.Reads != 3 || last.Failures != 1 {
+		t.Errorf("counted %+v", st)
+	}
+	if said := logged.String(); !strings.Contains(said, "level=ERROR") || !strings.Contains(said, "what is this key") {
+		t.Errorf("said %q", said)
+	}
+}
+
 func TestSilentKeyServer(t *testing.T) {
 	private, public := edKey(t, "one")
 	server := newKeyServer(t, serves(keySet(t, public)))

@@ -2,6 +2,8 @@ package token
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,10 +53,12 @@ func (s *source) ask(ctx, life context.Context) (asked bool) {
 	if full {
 		return false
 	}
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.waiting--
+	}()
 	_ = s.refresh(ctx, life, fetchedAgain) // reported; what it had stays
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.waiting--
 	return true
 }
 
@@ -86,7 +90,7 @@ func (s *source) refresh(ctx, life context.Context, gap time.Duration) error {
 func (s *source) readOnce(life context.Context, flight chan struct{}) {
 	ctx, cancel := context.WithTimeout(life, fetchTimeout)
 	defer cancel()
-	keys, err := s.read(ctx)
+	keys, err := s.readSafely(ctx)
 	s.reads.Add(1)
 	if err != nil {
 		s.failures.Add(1)
@@ -102,6 +106,25 @@ func (s *source) readOnce(life context.Context, flight chan struct{}) {
 		s.report(s, before, err)
 	}
 	close(flight)
+}
+
+// panicError is a mistake in this program that keys have met. Its text is for the log.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }
+
+// readSafely reads keys. What they are made of comes from elsewhere: a mistake in looking at them
+// costs these, and not the process.
+func (s *source) readSafely(ctx context.Context) (keys []key, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			keys, err = nil, &panicError{p, debug.Stack()}
+		}
+	}()
+	return s.read(ctx)
 }
 
 // watch reads the keys from time to time until life ends.

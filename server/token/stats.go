@@ -10,6 +10,7 @@ type Stats struct {
 	Spent    uint64        `metric:"limit_hits_total{limit=token_failures}"`
 	Full     uint64        `metric:"limit_hits_total{limit=token_waits}"`    // did not wait for a key server
 	Crowded  uint64        `metric:"limit_hits_total{limit=token_renewals}"` // found no place to be checked
+	Panics   uint64        `metric:"panics_total{where=token}"`
 	Sources  []SourceStats // where keys come from
 }
 
@@ -38,7 +39,7 @@ type SourceStats struct {
 
 // Stats is what was counted so far.
 func (c *Checker) Stats() Stats {
-	st := Stats{Accepted: c.counts.accepted.Load(), Full: c.counts.full.Load()}
+	st := Stats{Accepted: c.counts.accepted.Load(), Full: c.counts.full.Load(), Panics: c.counts.panics.Load()}
 	for i := range c.counts.refused {
 		st.Refused[i] = c.counts.refused[i].Load()
 	}
