@@ -8,8 +8,8 @@
 // As a connection lives:
 //
 //   - request.go, facts.go, handshake.go, response.go: the one HTTP request and
-//     its answer. HeadEnd finds the end of the head, Handshaker answers it,
-//     RequestFacts is what else it says. welcome.go is the page for browsers.
+//     its answer. HeadEnd finds the end of the head, Handshaker answers it, Inspect
+//     says beforehand what that will be, RequestFacts is what else it says. welcome.go is the page for browsers.
 //   - frame.go: frame headers, a client's read and the server's written.
 //   - decoder.go: Decoder, from a connection's bytes to messages and control
 //     frames, with the state that outlives a read.

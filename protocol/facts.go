@@ -8,20 +8,12 @@ import (
 // RequestFacts is what a well-formed request says beyond what its answer
 // depends on. Nothing is looked for before it is asked for, and nothing is
 // copied or allocated: all slices are parts of the head that was given to
-// Handshake or ParseFacts, and are valid as long as that is. The zero value says nothing. It
+// Handshake or Inspect, and are valid as long as that is. The zero value says nothing. It
 // may have secrets in it, and does not belong into a log.
 type RequestFacts struct {
 	target []byte
 	// fields is the head behind the request line.
 	fields []byte
-}
-
-// ParseFacts is what a request's head says, which ends at its HeadEnd; false if the head is
-// malformed. It is for a caller that has to know before the request is answered, which
-// Handshake does.
-func ParseFacts(head []byte) (RequestFacts, bool) {
-	r, ok := parseRequest(head)
-	return r.facts, ok
 }
 
 // Path returns the target in front of its query, as it was sent: escapes are

@@ -16,7 +16,7 @@ type HandshakeResult struct {
 	// Mode is what the client chose, if it was upgraded.
 	Mode Mode
 	// Request is what else the request says; zero if it is malformed. It
-	// aliases the head that was given to Handshake.
+	// aliases the head that was given to Handshake or Inspect.
 	Request RequestFacts
 }
 
@@ -34,28 +34,49 @@ type Handshaker struct {
 // not modified. Which request gets which answer: WIRE.md, "HTTP on the
 // WebSocket port".
 func (h *Handshaker) Handshake(head []byte) (response []byte, res HandshakeResult) {
-	r, ok := parseRequest(head)
-	if !ok {
-		return h.refuse(badRequest, r)
-	}
-	if !r.upgrade.has {
-		if isHealthz(r) {
-			return h.refuse(healthy, r)
-		}
-		if page := forBrowser(r); page != nil {
-			return h.refuse(*page, r)
-		}
-		return h.refuse(notWebSocket, r)
-	}
-	if refusal := checkUpgrade(r); refusal != nil {
+	r, refusal := judge(head)
+	if refusal != nil {
 		return h.refuse(*refusal, r)
 	}
-	res = HandshakeResult{Status: 101, Upgraded: true, Request: r.facts}
+	res = upgraded(r)
+	h.response = appendUpgrade(h.response[:0], r.wsKey, res.Mode)
+	return h.response, res
+}
+
+// Inspect is what Handshake makes of head, without a response: for a caller that has to know
+// before the request is answered.
+func Inspect(head []byte) HandshakeResult {
+	r, refusal := judge(head)
+	if refusal != nil {
+		return HandshakeResult{Status: refusal.status, Request: r.facts}
+	}
+	return upgraded(r)
+}
+
+// judge reads head; refusal is nil if it is a good upgrade.
+func judge(head []byte) (r request, refusal *answer) {
+	r, ok := parseRequest(head)
+	if !ok {
+		return r, &badRequest
+	}
+	if r.upgrade.has {
+		return r, checkUpgrade(r)
+	}
+	if isHealthz(r) {
+		return r, &healthy
+	}
+	if page := forBrowser(r); page != nil {
+		return r, page
+	}
+	return r, &notWebSocket
+}
+
+func upgraded(r request) HandshakeResult {
+	res := HandshakeResult{Status: 101, Upgraded: true, Request: r.facts}
 	if r.offersV1 {
 		res.Mode = ModeEnvelope
 	}
-	h.response = appendUpgrade(h.response[:0], r.wsKey, res.Mode)
-	return h.response, res
+	return res
 }
 
 // refuse writes one of the answers that end the connection.

@@ -176,6 +176,9 @@ func checkHandshake(t rapid.TB, h *Handshaker, in []byte) (status int) {
 	if res.Upgraded != (res.Status == 101) {
 		t.Fatalf("%+v", res)
 	}
+	if inspected := Inspect(head); !reflect.DeepEqual(inspected, res) {
+		t.Fatalf("Inspect says %+v, Handshake %+v", inspected, res)
+	}
 
 	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
 	if err == nil && res.Status != 400 {

@@ -135,17 +135,14 @@ func (g *gate) replace(next *inForce) {
 	})
 }
 
-// ask is who comes with a request of this head; nil: anonymous. Where refusal is not nil, it is
-// what the client is to be answered in place of an upgrade.
-func (g *gate) ask(ctx context.Context, client netip.AddrPort, head []byte) (who *loop.Identity, refusal []byte) {
+// ask is who comes with a request for an upgrade; nil: anonymous. Where refusal is not nil, it
+// is what the client is to be answered in place of one.
+func (g *gate) ask(ctx context.Context, client netip.AddrPort, request protocol.RequestFacts) (
+	who *loop.Identity, refusal []byte,
+) {
 	force := g.use()
 	defer force.users.Done()
-	var h protocol.Handshaker
-	_, result := h.Handshake(head)
-	if !result.Upgraded {
-		return nil, nil // the loop says so
-	}
-	text, refused := token.Find(result.Request)
+	text, refused := token.Find(request)
 	switch {
 	case refused == nil:
 		who, refused = g.check(ctx, force, client, text)

@@ -268,18 +268,16 @@ func (r *roads) close() {
 func (s *Server) admit(ctx context.Context, a *door.Arrival) {
 	one := loop.Admission{Conn: a.Conn, Began: a.Began, Read: a.Read}
 	client := a.Peer.Client
-	if facts, ok := protocol.ParseFacts(a.Head); ok { // what is no request, the loop refuses
-		if status, body, isChallenge := s.answerChallenge(a, facts); isChallenge {
-			s.httpChallenges.Add(1)
-			a.Refuse(protocol.AppendAnswer(nil, status, protocol.PlainText, body))
-			return
-		}
-		if s.roads.believes(client.Addr()) {
-			client = s.roads.clientBehind(client, facts)
-		}
+	if status, body, isChallenge := s.answerChallenge(a); isChallenge {
+		s.httpChallenges.Add(1)
+		a.Refuse(protocol.AppendAnswer(nil, status, protocol.PlainText, body))
+		return
 	}
-	if s.gate != nil {
-		who, refusal := s.gate.ask(ctx, client, a.Head)
+	if s.roads.believes(client.Addr()) {
+		client = s.roads.clientBehind(client, a.Verdict.Request)
+	}
+	if s.gate != nil && a.Verdict.Upgraded { // else the loop says what is wrong
+		who, refusal := s.gate.ask(ctx, client, a.Verdict.Request)
 		if refusal != nil {
 			a.Refuse(refusal)
 			return
@@ -299,12 +297,12 @@ func (s *Server) admit(ctx context.Context, a *door.Arrival) {
 }
 
 // answerChallenge is an authority's question on a listener without TLS, and the answer.
-func (s *Server) answerChallenge(a *door.Arrival, facts protocol.RequestFacts) (status int, body []byte, ok bool) {
+func (s *Server) answerChallenge(a *door.Arrival) (status int, body []byte, ok bool) {
 	if s.roads.issuer == nil || a.TLS != nil {
 		return 0, nil, false
 	}
-	host, _ := facts.Field("host")
-	return s.roads.issuer.Answer(string(host), string(facts.Path()))
+	host, _ := a.Verdict.Request.Field("host")
+	return s.roads.issuer.Answer(string(host), string(a.Verdict.Request.Path()))
 }
 
 // clientBehind is the client that a believed proxy tells of; the proxy itself if it tells of

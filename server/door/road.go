@@ -59,6 +59,8 @@ type Arrival struct {
 	// Read is what has been read behind the PROXY header, with TLS what it has decrypted.
 	// Head, if one was to be read, is the beginning of it.
 	Read, Head []byte
+	// Verdict is what Head will be answered, and aliases it. Zero without.
+	Verdict protocol.HandshakeResult
 }
 
 // Stream is the connection as it is read from and written to: of what has been read nothing
@@ -279,6 +281,8 @@ func (r *Road) steps(ctx context.Context, t *traveller) (err error) {
 	}
 	a.Head, a.Read, err = readHead(from, a.Read, t.limits.MaxHeadBytes)
 	switch {
+	case err == nil:
+		a.Verdict = protocol.Inspect(a.Head)
 	case errors.Is(err, ErrHeadTooLarge):
 		r.counters.noHead.Add(1)
 		a.Refuse(protocol.AppendTooLarge(nil))
