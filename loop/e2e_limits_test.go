@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -224,6 +225,19 @@ func TestConnectionLimits(t *testing.T) {
 		connectWith(t, from("127.0.0.1"), addr).wantUnavailable()
 		for _, w := range one[1:] {
 			w.sync()
+		}
+	})
+	t.Run("UncountedIPs", func(t *testing.T) {
+		proxies := []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}
+		e, addr := start(t, func(o *Options) { o.MaxConnsPerIP, o.UncountedIPs = 1, proxies })
+		for range 3 {
+			openWith(t, from("127.0.0.2"), addr).sync()
+		}
+		one := openWith(t, from("127.0.0.1"), addr)
+		connectWith(t, from("127.0.0.1"), addr).wantUnavailable()
+		one.sync()
+		if got := e.shared.Addresses.Keys(); got != 1 {
+			t.Errorf("%d addresses are counted", got)
 		}
 	})
 	t.Run("IPv6PrefixBits", func(t *testing.T) {

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -56,6 +57,7 @@ func TestReconfigureKeeps(t *testing.T) {
 	o := was
 	o.Loops, o.RingSlots, o.RingBytes, o.MaxGroupBytes, o.MaxRefusals, o.SendBufferBytes = 5, 16, 1<<20, 100, 7, 0
 	o.MaxConnsPerIP, o.MaxMembers = 9, 9
+	o.UncountedIPs = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	o.MaxConns = 77
 	err := e.Reconfigure(t.Context(), o)
 	var fields []string
@@ -79,7 +81,7 @@ func TestReconfigureKeeps(t *testing.T) {
 		got.RingBytes != was.RingBytes ||
 		got.MaxGroupBytes != was.MaxGroupBytes || got.MaxRefusals != was.MaxRefusals ||
 		got.SendBufferBytes != was.SendBufferBytes ||
-		got.MaxConnsPerIP != 0 || got.MaxMembers != 0 {
+		got.MaxConnsPerIP != 0 || got.MaxMembers != 0 || got.UncountedIPs != nil {
 		t.Errorf("%+v", got)
 	}
 

@@ -46,6 +46,7 @@ func New(o Options) (*Engine, error) {
 		Fail:      e.fail,
 		Budget:    o.Budget,
 		IPv6Bits:  o.IPv6PrefixBits,
+		Uncounted: o.UncountedIPs,
 		Addresses: quota.New[netip.Prefix](o.MaxConnsPerIP),
 		Users:     quota.New[string](o.MaxConnsPerUser),
 		Members:   quota.New[string](o.MaxMembers),

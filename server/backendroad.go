@@ -21,8 +21,8 @@ func (s *Server) along(d *door.Door, secured *door.TLS) (net.Listener, error) {
 	}
 	limits := roadLimits(s.maxFiles, s.options)
 	limits.MaxPending = min(limits.MaxPending, maxOnBackendRoad)
-	l, err := door.Along(d.Listener, door.RoadOptions{TLS: secured, Limits: limits, Failed: s.cameNoFurther},
-		ration.New(s.log), func() { s.roadAcceptErrors.Add(1) })
+	o := door.RoadOptions{TLS: secured, Limits: limits, Uncounted: s.options.Proxies(), Failed: s.cameNoFurther}
+	l, err := door.Along(d.Listener, o, ration.New(s.log), func() { s.roadAcceptErrors.Add(1) })
 	if err != nil {
 		return nil, err
 	}
@@ -33,14 +33,15 @@ func (s *Server) along(d *door.Door, secured *door.TLS) (net.Listener, error) {
 // believed is h for requests that come by proxies: the client's address stands in place of a
 // believed proxy's.
 func (r *roads) believed(h http.Handler) http.Handler {
-	if len(r.trusted) == 0 {
+	if r.forwarded == nil {
 		return h
 	}
+	name := http.CanonicalHeaderKey(r.forwarded.Name)
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		peer := door.ParseAddrPort(req.RemoteAddr)
-		if values := req.Header[http.CanonicalHeaderKey(r.header)]; r.believes(peer.Addr()) && len(values) > 0 {
-			if client := r.clientOf(peer.Addr(), values, r.trusted); client.IsValid() && client != peer.Addr() {
-				req.RemoteAddr = client.String()
+		if r.forwarded.Believes(peer.Addr()) {
+			if client := r.forwarded.Client(peer, req.Header[name]); client.IsValid() && client != peer {
+				req.RemoteAddr = client.Addr().String()
 			}
 		}
 		h.ServeHTTP(w, req)

@@ -91,7 +91,7 @@ func newGate(o Options, places int, log *slog.Logger) (*gate, error) {
 func (g *gate) newInForce(o Options, before *inForce, log *slog.Logger) (*inForce, error) {
 	failures, err := door.NewRateLimit(door.RateOptions{
 		PerAddress: o.TokenFailures, PerAddressBurst: int(max(1, math.Ceil(2*o.TokenFailures))),
-		IPv6Bits: o.IPv6PrefixBits,
+		IPv6Bits: o.IPv6PrefixBits, Uncounted: o.Proxies(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--token-failures: %w", err)

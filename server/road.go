@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -30,10 +29,8 @@ type roads struct {
 	tls          *door.TLS          // nil without both
 	apiTLS       *door.TLS          // tls with --api-client-ca, or tls itself
 	proxy        *door.ProxyProtocol
-	rate         *door.RateLimit // nil: unlimited
-	trusted      door.Networks   // whose header is believed
-	header       string          // that header, in lower case
-	clientOf     func(peer netip.Addr, values []string, trusted door.Networks) netip.Addr
+	rate         *door.RateLimit       // nil: unlimited
+	forwarded    *door.ForwardedHeader // nil: no header is believed
 
 	maxFiles       int              // descriptors of the process
 	most           int              // connections on a road that descriptors were set aside for
@@ -93,17 +90,14 @@ func (s *Server) openRoads() error {
 			return fmt.Errorf("--handshake-rate: %w", err)
 		}
 	}
-	r.trusted, r.header, r.clientOf = o.TrustedProxies, o.ForwardedHeader, door.XForwardedFor
-	if o.ForwardedHeader == "forwarded" {
-		r.clientOf = door.Forwarded
-	}
+	r.forwarded = door.NewForwardedHeader(o.ForwardedHeader, o.TrustedProxies)
 	challenges := r.issuer != nil && r.issuer.AnswersHTTP()
 	if r.tls != nil {
 		if r.secured, err = s.newRoad(r.tls, false); err != nil {
 			return err
 		}
 	}
-	if r.proxy != nil || r.rate != nil || len(r.trusted) > 0 || challenges || s.gate != nil {
+	if r.proxy != nil || r.rate != nil || r.forwarded != nil || challenges || s.gate != nil {
 		if r.plain, err = s.newRoad(nil, challenges); err != nil {
 			return err
 		}
@@ -146,27 +140,18 @@ func rateOptions(o Options) door.RateOptions {
 	return door.RateOptions{
 		InAll: o.HandshakeRate, InAllBurst: burst(o.HandshakeRate),
 		PerAddress: o.HandshakeRatePerIP, PerAddressBurst: burst(o.HandshakeRatePerIP),
-		IPv6Bits: o.IPv6PrefixBits,
+		IPv6Bits: o.IPv6PrefixBits, Uncounted: o.Proxies(),
 	}
 }
 
 // newRoad leads to the loops. challenges says that an authority may ask on it.
 func (s *Server) newRoad(secured *door.TLS, challenges bool) (*door.Road, error) {
 	r := &s.roads
-	options := door.RoadOptions{
-		Proxy: r.proxy, Rate: r.rate, TLS: secured, Limits: roadLimits(s.maxFiles, s.options),
+	return door.NewRoad(door.RoadOptions{
+		Proxy: r.proxy, Rate: r.rate, TLS: secured, Forwarded: r.forwarded, Head: challenges || s.gate != nil,
+		Limits: roadLimits(s.maxFiles, s.options), Uncounted: s.options.Proxies(),
 		Then: s.admit, Failed: s.cameNoFurther,
-	}
-	if challenges || len(r.trusted) > 0 || s.gate != nil {
-		options.Head = func(client netip.Addr) bool { return challenges || s.gate != nil || r.believes(client) }
-	}
-	return door.NewRoad(options)
-}
-
-// believes reports whether peer, if it is a proxy, is believed to say who its client is. A
-// unix socket's peer is.
-func (r *roads) believes(peer netip.Addr) bool {
-	return len(r.trusted) > 0 && (!peer.IsValid() || r.trusted.Contain(peer))
+	})
 }
 
 func roadLimits(files int, o Options) door.RoadLimits {
@@ -273,9 +258,6 @@ func (s *Server) admit(ctx context.Context, a *door.Arrival) {
 		a.Refuse(protocol.AppendAnswer(nil, status, protocol.PlainText, body))
 		return
 	}
-	if s.roads.believes(client.Addr()) {
-		client = s.roads.clientBehind(client, a.Verdict.Request)
-	}
 	if s.gate != nil && a.Verdict.Upgraded { // else the loop says what is wrong
 		who, refusal := s.gate.ask(ctx, client, a.Verdict.Request)
 		if refusal != nil {
@@ -303,20 +285,6 @@ func (s *Server) answerChallenge(a *door.Arrival) (status int, body []byte, ok b
 	}
 	host, _ := a.Verdict.Request.Field("host")
 	return s.roads.issuer.Answer(string(host), string(a.Verdict.Request.Path()))
-}
-
-// clientBehind is the client that a believed proxy tells of; the proxy itself if it tells of
-// none.
-func (r *roads) clientBehind(proxy netip.AddrPort, facts protocol.RequestFacts) netip.AddrPort {
-	var values []string
-	for value := range facts.Fields(r.header) {
-		values = append(values, string(value))
-	}
-	client := r.clientOf(proxy.Addr(), values, r.trusted)
-	if client == proxy.Addr() {
-		return proxy
-	}
-	return netip.AddrPortFrom(client, 0) // which port the client has, no proxy says
 }
 
 // serveRoad accepts from d and sends connections along a road until d is shut.

@@ -29,4 +29,12 @@ func TestAddressKey(t *testing.T) {
 	if AddressKey(netip.Addr{}, 64).IsValid() {
 		t.Error("no address has a key")
 	}
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::1/128")}
+	for address, counted := range map[string]bool{
+		"10.1.2.3": false, "::ffff:10.1.2.3": false, "11.1.2.3": true, "2001:db8::1": false, "2001:db8::2": true,
+	} {
+		if got := AddressKey(netip.MustParseAddr(address), 64, proxies...).IsValid(); got != counted {
+			t.Errorf("%s is counted: %t", address, got)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -70,6 +71,9 @@ type Options struct {
 	MaxConnsPerIP int
 	// IPv6PrefixBits is how much of an IPv6 address MaxConnsPerIP counts as one.
 	IPv6PrefixBits int
+	// UncountedIPs are the addresses that MaxConnsPerIP does not count: proxies', whose
+	// connections are many clients'. They are not changed by Reconfigure.
+	UncountedIPs []netip.Prefix
 	// ReceiveRate bounds the bytes per second of one session, as they come over the wire:
 	// the largest frame at once, or what one second allows, if that is more. 0 is unlimited.
 	ReceiveRate int

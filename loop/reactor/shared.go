@@ -34,6 +34,7 @@ type Shared struct {
 	CutBytes    atomic.Uint64
 
 	IPv6Bits  int                        // of an address that count; see quota.AddressKey
+	Uncounted []netip.Prefix             // addresses that are not
 	Addresses *quota.Quota[netip.Prefix] // connections of each remote address
 	Users     *quota.Quota[string]       // connections of each user
 	Members   *quota.Quota[string]       // members of each group, over all reactors
@@ -49,7 +50,7 @@ func (h *Shared) Cut(sessions int, bytes int64) {
 }
 
 // EnterAddress takes a place for a connection from addr; it reports false if there
-// is none. Connections that have no IP address are not limited.
+// is none. Connections that have no IP address, or one of Uncounted, are not limited.
 func (h *Shared) EnterAddress(addr net.Addr) bool {
 	ip, ok := h.addressKey(addr)
 	return !ok || h.Addresses.Enter(ip)
@@ -82,7 +83,8 @@ func (h *Shared) addressKey(addr net.Addr) (netip.Prefix, bool) {
 	if !ok {
 		return netip.Prefix{}, false
 	}
-	return quota.AddressKey(tcp.AddrPort().Addr(), h.IPv6Bits), true
+	key := quota.AddressKey(tcp.AddrPort().Addr(), h.IPv6Bits, h.Uncounted...)
+	return key, key.IsValid()
 }
 
 // logPanic logs a panic with its stack, the first time in full and from then

@@ -33,9 +33,13 @@
 // token included (Then). A client that stops anywhere in between holds one place and one
 // goroutine until that deadline; 10,000 of them hold MaxPending.
 //
-// Limits for each address ask for the client's address. Behind a proxy that is known only
-// once the header is read, so there the rate is asked for behind it, and the places bound
-// what comes before.
+// Limits for each address count the client's: its rate and its share of the places on the road,
+// later its sessions and its failed tokens. Who has connected and is no proxy is the client,
+// from the start. Behind a proxy the client is known once the PROXY header, or the request's head,
+// is read: until then the connection counts to all places and to nothing else, and from then
+// on (identify) as if the client had come itself. A proxy's own address has no limit, as its connections
+// are many clients'; so what it sends without telling of a client is bounded by the limits in
+// all alone.
 //
 // Where a step needs the request's head (a token is in it, or what a proxy says of its client),
 // the road reads it, and hands on what it has read: the loop answers the request as if it had

@@ -6,10 +6,45 @@ import (
 	"strings"
 )
 
-// Two headers of HTTP say who a proxy's client is. A proxy writes the one and mostly passes
-// the other on as the client has sent it: the operator has to say which one his proxies
-// write, and the other one must not be looked at.
-//
+// ForwardedHeader is the header of HTTP in which proxies say who their client is: one of two,
+// X-Forwarded-For and Forwarded. A proxy writes the one and mostly passes the other on as the
+// client has sent it: the operator has to say which one his proxies write, and the other one
+// must not be looked at.
+// Owner: the server; it never changes.
+type ForwardedHeader struct {
+	Name    string // in lower case
+	Trusted Networks
+	client  func(peer netip.Addr, values []string, trusted Networks) netip.Addr
+}
+
+// NewForwardedHeader is that of a name, in lower case; nil where no proxy is trusted.
+func NewForwardedHeader(name string, trusted Networks) *ForwardedHeader {
+	if len(trusted) == 0 {
+		return nil
+	}
+	f := &ForwardedHeader{Name: name, Trusted: trusted, client: XForwardedFor}
+	if name == "forwarded" {
+		f.client = Forwarded
+	}
+	return f
+}
+
+// Believes reports whether peer, if it is a proxy, is believed to say who its client is. A
+// unix socket's peer is; a nil f believes nobody.
+func (f *ForwardedHeader) Believes(peer netip.Addr) bool {
+	return f != nil && (!peer.IsValid() || f.Trusted.Contain(peer))
+}
+
+// Client is the client that a believed proxy tells of in a request with these values of the
+// header; the proxy itself if it tells of none. Which port the client has, no proxy says.
+func (f *ForwardedHeader) Client(proxy netip.AddrPort, values []string) netip.AddrPort {
+	client := f.client(proxy.Addr(), values, f.Trusted)
+	if client == proxy.Addr() {
+		return proxy
+	}
+	return netip.AddrPortFrom(client, 0)
+}
+
 // Each proxy adds its client behind what is there. So only the addresses from the right are
 // known to be true, for as long as they are those of trusted proxies, and the first one
 // that is not is the client.

@@ -90,13 +90,18 @@ func (p *ProxyProtocol) Counters() map[string]uint64 {
 	return all
 }
 
+// Believes reports whether a connection from peer has to begin with a header; a nil p believes
+// nobody.
+func (p *ProxyProtocol) Believes(peer netip.Addr) bool {
+	return p != nil && (!peer.IsValid() || p.Trusted.Contain(peer))
+}
+
 // Read reads the header from c, which comes from remote, and returns who is there and what
 // it has read behind the header. It blocks until c's deadline: not on a loop. The error is a
 // *ProxyError; c is then the caller's to close.
 func (p *ProxyProtocol) Read(c io.Reader, remote net.Addr) (peer Peer, rest []byte, err error) {
 	from := AddrPort(remote)
-	trusted := !from.IsValid() || p.Trusted.Contain(from.Addr())
-	peer, rest, outcome, err := readProxyHeader(c, from, trusted)
+	peer, rest, outcome, err := readProxyHeader(c, from, p.Believes(from.Addr()))
 	p.counters[outcome].Add(1)
 	if err != nil {
 		return Peer{}, nil, &ProxyError{outcome, err}

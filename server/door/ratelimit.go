@@ -20,6 +20,8 @@ type RateOptions struct {
 	InAllBurst      int     // at once
 	IPv6Bits        int     // how much of an IPv6 address counts; 0 is 64
 	MaxAddresses    int     // remembered at a time, some 200 bytes each; 0 is 65,536
+	// Uncounted are addresses that have no limit of their own: proxies', which speak for many.
+	Uncounted Networks
 }
 
 // RateLimit says how often something may happen, handshakes above all, for each address and
@@ -73,12 +75,12 @@ func NewRateLimit(o RateOptions) (*RateLimit, error) {
 }
 
 // Allow reports whether a may once more, at the time now. What an address has too much takes
-// nothing from the others. An a that is not valid, a unix socket's peer, is limited in all
-// alone.
+// nothing from the others. An a that is not valid, a unix socket's peer, and one of Uncounted
+// are limited in all alone.
 func (r *RateLimit) Allow(a netip.Addr, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.o.PerAddress > 0 && a.IsValid() && !r.bucket(quota.AddressKey(a, r.o.IPv6Bits), now).AllowN(now, 1) {
+	if key, ok := r.keyOf(a); ok && !r.bucket(key, now).AllowN(now, 1) {
 		r.counters.RefusedByAddress++
 		return false
 	}
@@ -88,6 +90,15 @@ func (r *RateLimit) Allow(a netip.Addr, now time.Time) bool {
 	}
 	r.counters.Allowed++
 	return true
+}
+
+// keyOf is what a's bucket is found by, if it has one.
+func (r *RateLimit) keyOf(a netip.Addr) (netip.Prefix, bool) {
+	if r.o.PerAddress == 0 {
+		return netip.Prefix{}, false
+	}
+	key := quota.AddressKey(a, r.o.IPv6Bits, r.o.Uncounted...)
+	return key, key.IsValid()
 }
 
 // bucket is key's. The caller holds mu.

@@ -23,11 +23,15 @@ type RoadOptions struct {
 	Proxy *ProxyProtocol
 	Rate  *RateLimit
 	TLS   *TLS
-	// Head, if not nil, reports whether a request's head is to be read of a connection, from
-	// the address that has connected (or, with Proxy, that the proxy tells).
-	Head func(client netip.Addr) bool
+	// Forwarded is the header of HTTP in which proxies say who their client is: of their
+	// connections the request's head is read. Head says that it is read of all.
+	Forwarded *ForwardedHeader
+	Head      bool
 
 	Limits RoadLimits
+	// Uncounted are the addresses that no limit of one address counts: proxies', whose
+	// connections are many clients'.
+	Uncounted Networks
 
 	// Then is called for each connection that has come so far, on the connection's own
 	// goroutine and while it still has its place: it may read the request's head and check a
@@ -130,7 +134,7 @@ func (r *Road) SetLimits(l RoadLimits) error {
 		return fmt.Errorf("wants a time of more than 0 for handshakes, got %v", l.Timeout)
 	case l.MaxPending < 1:
 		return fmt.Errorf("wants at least 1 pending handshake, got %d", l.MaxPending)
-	case r.o.Head != nil && l.MaxHeadBytes < 1:
+	case (r.o.Head || r.o.Forwarded != nil) && l.MaxHeadBytes < 1:
 		return fmt.Errorf("wants at least 1 byte for a request's head, got %d", l.MaxHeadBytes)
 	case l.IPv6Bits < 1 || l.IPv6Bits > 128:
 		return fmt.Errorf("wants 1 to 128 bits of an IPv6 address, got %d", l.IPv6Bits)
@@ -152,12 +156,14 @@ func (r *Road) Limits() RoadLimits {
 // but a rate is on it, Then is called by Go itself. With an error, ErrRoadFull,
 // ErrRoadClosed or ErrTooFast, c is the caller's to close; Failed is not told.
 func (r *Road) Go(c net.Conn) error {
-	// Behind a proxy the client is not known yet.
-	if r.o.Proxy == nil && !r.inTime(AddrPort(c.RemoteAddr())) {
+	t := &traveller{Arrival: Arrival{Conn: c, Peer: Peer{Client: AddrPort(c.RemoteAddr())}, Began: time.Now()}}
+	peer := t.Peer.Client.Addr()
+	// Of a proxy nothing is counted but its places in all: who the client is, it has yet to tell.
+	t.known = !r.o.Proxy.Believes(peer) && !r.o.Forwarded.Believes(peer)
+	if t.known && !r.inTime(t) {
 		return ErrTooFast
 	}
-	t := &traveller{Arrival: Arrival{Conn: c, Peer: Peer{Client: AddrPort(c.RemoteAddr())}, Began: time.Now()}}
-	if r.o.Proxy == nil && r.o.TLS == nil && (r.o.Head == nil || !r.o.Head(t.Peer.Client.Addr())) {
+	if r.o.Proxy == nil && r.o.TLS == nil && !r.wantsHead(peer) {
 		if r.ctx.Err() != nil {
 			return ErrRoadClosed
 		}
@@ -178,13 +184,12 @@ func (r *Road) Go(c net.Conn) error {
 // traveller is a connection with a place on the road.
 type traveller struct {
 	Arrival
+	known  bool         // who the client is; before that, Peer.Client is a proxy
 	key    netip.Prefix // whose share the place counts to; not valid: nobody's
 	limits RoadLimits   // when it came
 }
 
-// enter gives t a place. One address may have a share of them, so that others come in
-// beside it. A proxy's own connections are many clients', and those of a unix socket
-// nobody's.
+// enter gives t a place, with the client's share of them if it is known.
 func (r *Road) enter(t *traveller) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -192,19 +197,44 @@ func (r *Road) enter(t *traveller) error {
 		return ErrRoadClosed
 	}
 	t.limits = r.limits
-	if peer := t.Peer.Client.Addr(); peer.IsValid() && (r.o.Proxy == nil || !r.o.Proxy.Trusted.Contain(peer)) {
-		t.key = quota.AddressKey(peer, t.limits.IPv6Bits)
-	}
-	if r.pending >= t.limits.MaxPending ||
-		t.key.IsValid() && r.each[t.key] >= max(1, t.limits.MaxPending/addressShare) {
+	if r.pending >= t.limits.MaxPending || t.known && !r.takeShare(t) {
 		r.counters.full.Add(1)
 		return ErrRoadFull
 	}
 	r.pending++
-	if t.key.IsValid() {
-		r.each[t.key]++
-	}
 	r.all.Add(1)
+	return nil
+}
+
+// takeShare counts t's place to its client's address, which may have a share of all, so that
+// others come in beside it. Proxies' own are many clients', and those of a unix socket
+// nobody's. The caller holds mu.
+func (r *Road) takeShare(t *traveller) bool {
+	key := quota.AddressKey(t.Peer.Client.Addr(), t.limits.IPv6Bits, r.o.Uncounted...)
+	if !key.IsValid() {
+		return true
+	}
+	if r.each[key] >= max(1, t.limits.MaxPending/addressShare) {
+		return false
+	}
+	r.each[key]++
+	t.key = key
+	return true
+}
+
+// identify is for a client that its proxy has told of: from here on it is limited as if it had
+// come itself.
+func (r *Road) identify(t *traveller) error {
+	t.known = true
+	if !r.inTime(t) {
+		return ErrTooFast
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.takeShare(t) {
+		r.counters.full.Add(1)
+		return ErrRoadFull
+	}
 	return nil
 }
 
@@ -261,8 +291,10 @@ func (r *Road) steps(ctx context.Context, t *traveller) (err error) {
 		if a.Peer, a.Read, err = r.o.Proxy.Read(a.Conn, a.Conn.RemoteAddr()); err != nil {
 			return err
 		}
-		if !r.inTime(a.Peer.Client) {
-			return ErrTooFast
+		if !t.known && !r.o.Forwarded.Believes(a.Peer.Client.Addr()) {
+			if err = r.identify(t); err != nil {
+				return err
+			}
 		}
 	}
 	if r.o.TLS != nil {
@@ -272,9 +304,41 @@ func (r *Road) steps(ctx context.Context, t *traveller) (err error) {
 			return err
 		}
 	}
-	if r.o.Head == nil || !r.o.Head(a.Peer.Client.Addr()) {
+	if !r.wantsHead(a.Peer.Client.Addr()) {
 		return nil
 	}
+	if err = r.readHead(t); err != nil || t.known {
+		return err
+	}
+	var values []string
+	for value := range a.Verdict.Request.Fields(r.o.Forwarded.Name) {
+		values = append(values, string(value))
+	}
+	a.Peer = Peer{Client: r.o.Forwarded.Client(a.Peer.Client, values), Proxy: a.Peer.Client}
+	// A proxy takes an answer for its client's matter, and an end without one for our failure.
+	switch err = r.identify(t); {
+	case errors.Is(err, ErrTooFast):
+		a.Refuse(tooFast)
+	case errors.Is(err, ErrRoadFull):
+		a.Refuse(roadFull)
+	}
+	return err
+}
+
+// What a client is answered that is known only by its request's head.
+var (
+	tooFast = protocol.AppendRefusal(nil, 429, "Retry-After: 1\r\n", protocol.PlainText,
+		"too many connections a second of this address, try again later\n")
+	roadFull = protocol.AppendUnavailable(nil, 5, protocol.PlainText,
+		"too many connections of this address wait for their upgrade, try again later\n")
+)
+
+// wantsHead reports whether the head of a request from peer is read.
+func (r *Road) wantsHead(peer netip.Addr) bool { return r.o.Head || r.o.Forwarded.Believes(peer) }
+
+// readHead reads the head of the request. One that is too large or too late is answered.
+func (r *Road) readHead(t *traveller) (err error) {
+	a := &t.Arrival
 	from := a.Conn
 	if a.TLS != nil {
 		from = a.TLS
@@ -296,9 +360,9 @@ func (r *Road) steps(ctx context.Context, t *traveller) (err error) {
 	return err
 }
 
-// inTime reports whether client comes slowly enough.
-func (r *Road) inTime(client netip.AddrPort) bool {
-	if r.o.Rate == nil || r.o.Rate.Allow(client.Addr(), time.Now()) {
+// inTime reports whether t's client comes slowly enough.
+func (r *Road) inTime(t *traveller) bool {
+	if r.o.Rate == nil || r.o.Rate.Allow(t.Peer.Client.Addr(), time.Now()) {
 		return true
 	}
 	r.counters.tooFast.Add(1)

@@ -7,12 +7,13 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"groupcast/loop/wait"
 )
 
 // roadside is a road with a listener before it and an echo behind it.
@@ -35,7 +36,7 @@ func runRoad(t *testing.T, o RoadOptions) *roadside {
 	l.MaxPending, l.MaxHeadBytes = cmp.Or(l.MaxPending, 100), cmp.Or(l.MaxHeadBytes, 1000)
 	switch {
 	case o.Then != nil:
-	case o.Proxy == nil && o.TLS == nil && o.Head == nil: // on the acceptor's goroutine
+	case o.Proxy == nil && o.TLS == nil && o.Forwarded == nil && !o.Head: // on the acceptor's goroutine
 		o.Then = func(ctx context.Context, a *Arrival) { go s.echo(ctx, a) }
 	default:
 		o.Then = s.echo
@@ -126,8 +127,8 @@ func TestRoad(t *testing.T) {
 	proxy := &ProxyProtocol{Trusted: networks(t, "127.0.0.0/8")}
 	for name, o := range map[string]RoadOptions{
 		"nothing": {}, "TLS": {TLS: secure}, "PROXY": {Proxy: proxy}, "PROXY and TLS": {Proxy: proxy, TLS: secure},
-		"head": {Head: always}, "TLS and head": {TLS: secure, Head: always},
-		"PROXY and head": {Proxy: proxy, Head: always}, "all": {Proxy: proxy, TLS: secure, Head: always},
+		"head": {Head: true}, "TLS and head": {TLS: secure, Head: true},
+		"PROXY and head": {Proxy: proxy, Head: true}, "all": {Proxy: proxy, TLS: secure, Head: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := runRoad(t, o)
@@ -143,7 +144,7 @@ func TestRoad(t *testing.T) {
 			const head = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 			echoes(t, c, head+"and what follows")
 			echoes(t, c, "and more")
-			if got := next(t, s.heads); got != head && o.Head != nil || got != "" && o.Head == nil {
+			if got := next(t, s.heads); got != head && o.Head || got != "" && !o.Head {
 				t.Errorf("the head is %q", got)
 			}
 			if got := next(t, s.peers); got.Client.String() != want || got.Proxy.IsValid() != (o.Proxy != nil) {
@@ -178,7 +179,7 @@ func TestRoadFull(t *testing.T) {
 	}
 	const places = 200
 	s := runRoad(t, RoadOptions{
-		TLS: secure, Proxy: &ProxyProtocol{Trusted: networks(t, "127.0.0.0/8")},
+		TLS: secure, Proxy: &ProxyProtocol{Trusted: networks(t, "127.0.0.0/8")}, Uncounted: networks(t, "127.0.0.0/8"),
 		Limits: RoadLimits{MaxPending: places, Timeout: 3 * time.Second},
 	})
 	starts := []string{"", "PROXY TCP4", "\r\n\r\n", "PROXY UNKNOWN\r\n\x16\x03\x01\x02\x00\x01", "PROXY UNKNOWN\r\n"}
@@ -233,6 +234,92 @@ func TestRoadRate(t *testing.T) {
 	}
 }
 
+// Behind a proxy that tells in a header of HTTP who its client is, rate and places are the
+// client's own; the proxy itself has all that there are, with and without a header.
+func TestRoadForwarded(t *testing.T) {
+	proxies := networks(t, "127.0.0.0/8")
+	o := RoadOptions{Forwarded: NewForwardedHeader("x-forwarded-for", proxies), Uncounted: proxies}
+	head := func(client string) string {
+		return "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 10.9.9.9, " + client + "\r\n\r\n"
+	}
+	const own = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+	refused := func(s *roadside, text, status string, want error) {
+		t.Helper()
+		c := s.dial()
+		if _, err := io.WriteString(c, text); err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 "+status) ||
+			!strings.Contains(string(answer), "\r\nRetry-After: ") {
+			t.Errorf("got %q, %v", answer, err)
+		}
+		if err := next(t, s.failed); !errors.Is(err, want) {
+			t.Errorf("failed with %v", err)
+		}
+	}
+	o.Rate = rateLimit(t, RateOptions{PerAddress: 0.0001, PerAddressBurst: 2, Uncounted: proxies})
+	s := runRoad(t, o)
+	for _, text := range []string{own, head("1.1.1.1"), own, head("1.1.1.1"), head("1.1.1.2"), own, own} {
+		echoes(t, s.dial(), text)
+	}
+	refused(s, head("1.1.1.1"), "429 ", ErrTooFast)
+	if got := s.Counters(); got.TooFast != 1 || got.Arrived != 7 {
+		t.Errorf("counted %+v", got)
+	}
+
+	o.Rate, o.Limits.MaxPending = nil, 13 // a share is 3
+	s = runRoad(t, o)
+	for range 6 {
+		s.dial() // more than a share, of which nothing is known yet
+	}
+	for range 2 {
+		echoes(t, s.dial(), own)
+	}
+	for range 3 {
+		echoes(t, s.dial(), head("1.1.1.1")) // which stays
+	}
+	refused(s, head("1.1.1.1"), "503 ", ErrRoadFull)
+	echoes(t, s.dial(), head("1.1.1.2"))
+	for i := range 6 {
+		peer := next(t, s.peers)
+		if i >= 2 && i < 5 && (peer.Client.String() != "1.1.1.1:0" || peer.Proxy.Addr().String() != "127.0.0.1") {
+			t.Errorf("the %d. is %+v", i, peer)
+		}
+	}
+	wait.Until(t, "all others stay", func() bool { return s.Counters().Pending == 12 })
+	if got := s.Counters(); got.Full != 1 {
+		t.Errorf("counted %+v", got)
+	}
+}
+
+// A client that its proxy has told of has one share of the places, not the proxy's.
+func TestRoadProxyShares(t *testing.T) {
+	proxies := networks(t, "127.0.0.0/8")
+	s := runRoad(t, RoadOptions{
+		Proxy: &ProxyProtocol{Trusted: proxies}, Head: true, Limits: RoadLimits{MaxPending: 12}, Uncounted: proxies,
+	})
+	for i := range 4 { // and say nothing more
+		from := header(t, 2, "1.1.1.1:"+string(rune('1'+i)), "10.0.0.5:80")
+		if _, err := io.WriteString(s.dial(), from); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := next(t, s.failed); !errors.Is(err, ErrRoadFull) {
+		t.Errorf("a fourth of one client: %v", err)
+	}
+	const head = "GET / HTTP/1.1\r\n\r\n"
+	for range 2 {
+		echoes(t, &ahead{Conn: s.dial(), first: header(t, 1, "1.1.1.2:1", "10.0.0.5:80")}, head)
+	}
+	for range 4 {
+		echoes(t, &ahead{Conn: s.dial(), first: "PROXY UNKNOWN\r\n"}, head)
+	}
+	wait.Until(t, "all others stay", func() bool { return s.Counters().Pending == 9 })
+	if got := s.Counters(); got.Full != 1 {
+		t.Errorf("counted %+v", got)
+	}
+}
+
 // Close ends what waits, also behind the handshake, and nobody comes any more.
 func TestRoadClose(t *testing.T) {
 	behind := make(chan error, 1)
@@ -275,7 +362,7 @@ func TestRoadOptionErrors(t *testing.T) {
 	for text, o := range map[string]RoadOptions{
 		"more than 0 for handshakes": {Limits: RoadLimits{MaxPending: 1}},
 		"at least 1 pending":         {Limits: RoadLimits{Timeout: time.Second}},
-		"at least 1 byte":            {Limits: RoadLimits{Timeout: time.Second, MaxPending: 1}, Head: always},
+		"at least 1 byte":            {Limits: RoadLimits{Timeout: time.Second, MaxPending: 1}, Head: true},
 		"1 to 128 bits":              {Limits: RoadLimits{Timeout: time.Second, MaxPending: 1, IPv6Bits: 129}},
 	} {
 		if _, err := NewRoad(o); err == nil || !strings.Contains(err.Error(), text) {
@@ -283,8 +370,6 @@ func TestRoadOptionErrors(t *testing.T) {
 		}
 	}
 }
-
-func always(netip.Addr) bool { return true }
 
 // A request's head comes in any pieces; one that is too large or too late is answered.
 func TestRoadHead(t *testing.T) {
@@ -294,7 +379,7 @@ func TestRoadHead(t *testing.T) {
 		t.Fatal(err)
 	}
 	const head = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-	s := runRoad(t, RoadOptions{Head: always, Limits: RoadLimits{MaxHeadBytes: len(head)}})
+	s := runRoad(t, RoadOptions{Head: true, Limits: RoadLimits{MaxHeadBytes: len(head)}})
 	c := s.dial()
 	for i := range head {
 		if _, err := io.WriteString(c, head[i:i+1]); err != nil {
@@ -306,7 +391,7 @@ func TestRoadHead(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	for name, road := range map[string]*roadside{
-		"plain": s, "TLS": runRoad(t, RoadOptions{TLS: secure, Head: always, Limits: RoadLimits{MaxHeadBytes: len(head)}}),
+		"plain": s, "TLS": runRoad(t, RoadOptions{TLS: secure, Head: true, Limits: RoadLimits{MaxHeadBytes: len(head)}}),
 	} {
 		for _, text := range []string{"GET /2 HTTP/1.1\r\nHost: a\r\n\r\n", strings.Repeat("x", len(head)+1)} {
 			c := road.dial()
@@ -325,7 +410,7 @@ func TestRoadHead(t *testing.T) {
 		}
 	}
 
-	s = runRoad(t, RoadOptions{Head: always, Limits: RoadLimits{Timeout: 100 * time.Millisecond}})
+	s = runRoad(t, RoadOptions{Head: true, Limits: RoadLimits{Timeout: 100 * time.Millisecond}})
 	for text, want := range map[string]string{"GET": "HTTP/1.1 408 ", "": ""} {
 		c := s.dial()
 		if _, err := io.WriteString(c, text); err != nil {
@@ -362,7 +447,7 @@ func (b *behind) Read(p []byte) (int, error) {
 
 // A mistake on the way costs its connection, and no more.
 func TestRoadPanic(t *testing.T) {
-	s := runRoad(t, RoadOptions{Head: always, Then: func(context.Context, *Arrival) { panic("a mistake") }})
+	s := runRoad(t, RoadOptions{Head: true, Then: func(context.Context, *Arrival) { panic("a mistake") }})
 	for range 2 {
 		c := s.dial()
 		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\n\r\n"); err != nil {
@@ -388,7 +473,7 @@ func TestRoadPanic(t *testing.T) {
 
 // Other limits are for those who come next.
 func TestRoadSetLimits(t *testing.T) {
-	s := runRoad(t, RoadOptions{Head: always, Limits: RoadLimits{MaxHeadBytes: 4}})
+	s := runRoad(t, RoadOptions{Head: true, Limits: RoadLimits{MaxHeadBytes: 4}})
 	l := s.Limits()
 	l.MaxHeadBytes = 1000
 	if err := s.SetLimits(l); err != nil {

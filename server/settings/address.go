@@ -151,6 +151,10 @@ const wantsMeant = "--channel-open where other machines can reach it (the Channe
 // HasTLS reports whether there is a certificate, or will be.
 func (o *Options) HasTLS() bool { return len(o.TLSCert) > 0 || len(o.ACME) > 0 }
 
+// Proxies are all that say who their clients are. Their own addresses have no limits: a
+// proxy's connections are many clients'.
+func (o *Options) Proxies() []netip.Prefix { return slices.Concat(o.ProxyProtocol, o.TrustedProxies) }
+
 func fileName(text string, _ []string) *wrong {
 	if text != "" {
 		return nil

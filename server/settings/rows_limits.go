@@ -11,7 +11,7 @@ var connsRows = Group{"conns", "Limits of connections", []Setting{
 	{
 		Name: "max-conns-per-ip", Shown: Usual, Reload: counted,
 		value: number(func(o *Options) *int { return &o.MaxConnsPerIP }, 0, gib),
-		Help:  "Connections of one address. 0 is unlimited.",
+		Help:  "Connections of one address; a proxy's clients have their own. 0 is unlimited.",
 	},
 	{
 		Name: "ipv6-prefix", Shown: Rare, Reload: Reload{Why: "addresses are counted by it from the start"},
@@ -27,7 +27,8 @@ var connsRows = Group{"conns", "Limits of connections", []Setting{
 	{
 		Name: "handshake-rate-per-ip", Shown: Usual, Reload: taken, Preset: "0",
 		value: rate(func(o *Options) *float64 { return &o.HandshakeRatePerIP }),
-		Help:  "The same of one address.",
+		Help: "The same of one address. Behind --trusted-proxy, where it is known by the request only, it is answered " +
+			"429.",
 	},
 	{
 		Name: "max-handshakes", Shown: Rare, Reload: forNew,

@@ -76,13 +76,15 @@ var edgeRows = Group{"tls", "TLS and who may connect", []Setting{
 		Name: "proxy-protocol", Shown: Usual, Reload: taken,
 		value: networks(func(o *Options) *[]netip.Prefix { return &o.ProxyProtocol }),
 		Help: "Proxies in front of --listen that begin each connection with a header of the PROXY protocol, 1 or 2: " +
-			"10.0.0.0/8, or one address. They are believed, and nobody else may send one. Repeat it for several.",
+			"10.0.0.0/8, or one address. They are believed, and nobody else may send one. Limits of one address count " +
+			"their clients', and never their own. Repeat it for several.",
 	},
 	{
 		Name: "trusted-proxy", Shown: Usual, Reload: taken,
 		value: networks(func(o *Options) *[]netip.Prefix { return &o.TrustedProxies }),
 		Help: "Proxies in front of --listen or --api whose --forwarded-header is believed: 10.0.0.0/8, or one address; " +
-			"with any, those that connect over unix sockets as well. Others' is ignored. Repeat it for several.",
+			"with any, those that connect over unix sockets as well. Others' is ignored. Limits of one address count their " +
+			"clients', and never their own. Repeat it for several.",
 	},
 	{
 		Name: "forwarded-header", Shown: Rare, Reload: taken, Preset: "x-forwarded-for",

@@ -39,7 +39,7 @@ func TestRows(t *testing.T) {
 // notSettings are fields of Options that the process fills in.
 var notSettings = []string{
 	"Engine.Logger", "Engine.AllowOrigin", "Engine.OnMessage", "Engine.CloseLimit",
-	"Engine.Anonymous", "Engine.Budget", "Engine.Authenticate", "APILimits.MaxMessageBytes",
+	"Engine.Anonymous", "Engine.Budget", "Engine.Authenticate", "Engine.UncountedIPs", "APILimits.MaxMessageBytes",
 	"APIServer.Logger",
 	"ChannelServer.Budget",
 	"ChannelServer.Logger", "ChannelServer.IPv6Bits", "ChannelServer.Channel", "ChannelClient.Logger",
