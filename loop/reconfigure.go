@@ -3,6 +3,9 @@ package loop
 import (
 	"context"
 	"errors"
+	"fmt"
+	"reflect"
+	"slices"
 
 	"groupcast/loop/reactor"
 )
@@ -14,14 +17,16 @@ func (e *Engine) Options() Options { return *e.options() }
 // cannot change in a running engine keep their values whatever o says; the
 // error then holds an *OptionError for each of them, beside those of Validate
 // (after which nothing has changed). A lower limit ends nothing that exists: it
-// holds for what comes next. The loops follow one after the other, within
-// moments.
+// holds for what comes next. What the anonymous may do is no limit: they leave the groups
+// that they may be in no more, and are not told. The loops follow one after the other,
+// within moments; those that have not when ctx ends follow later.
 func (e *Engine) Reconfigure(ctx context.Context, o Options) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
 	e.reconfiguring.Lock()
 	defer e.reconfiguring.Unlock()
+	was := e.options().Anonymous
 	fixed := keepFixed(&o, e.options())
 	if err := o.Validate(); err != nil { // with those that are kept
 		return errors.Join(fixed, err)
@@ -30,17 +35,50 @@ func (e *Engine) Reconfigure(ctx context.Context, o Options) error {
 	e.shared.Addresses.SetLimit(o.MaxConnsPerIP)
 	e.shared.Members.SetLimit(o.MaxMembers)
 	e.shared.Users.SetLimit(o.MaxConnsPerUser)
-	done := make([]struct{}, len(e.reactors))
-	err := ask(ctx, e, func(r *reactor.Reactor) struct{} {
-		r.Reconfigure(&o)
-		return struct{}{}
-	}, done)
+	err := e.reconfigureReactors(ctx, &o, was)
 	select {
 	case <-e.retick: // one that the clock has not taken yet
 	default:
 	}
 	e.retick <- reactor.TickFor(&o) // there is room: one Reconfigure at a time
 	return errors.Join(fixed, err)
+}
+
+// reconfigureReactors has the loops take o, and then the anonymous leave what o grants them no more
+// and was did.
+func (e *Engine) reconfigureReactors(ctx context.Context, o *Options, was *Grants) error {
+	if !e.begin() {
+		return ErrClosed
+	}
+	done := make(chan error, 1)
+	// A loop that is late takes all of it as well: the caller's patience is not the walk's.
+	go func() {
+		defer e.serving.Done()
+		done <- e.takeOptions(o, was)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("ask reactors: %w", ctx.Err())
+	}
+}
+
+func (e *Engine) takeOptions(o *Options, was *Grants) error {
+	ctx := context.Background() // ask ends with the engine
+	taken := make([]struct{}, len(e.reactors))
+	err := ask(ctx, e, func(r *reactor.Reactor) (none struct{}) { r.Reconfigure(o); return none }, taken)
+	if err != nil || reflect.DeepEqual(was, o.Anonymous) {
+		return err
+	}
+	next := make([]int, len(e.reactors)) // slot to go on from
+	more := make([]bool, len(e.reactors))
+	for {
+		err := ask(ctx, e, func(r *reactor.Reactor) bool { return r.Narrow(was, &next[r.Index()]) }, more)
+		if err != nil || !slices.Contains(more, true) {
+			return err
+		}
+	}
 }
 
 // keepFixed takes from the options in force what must not change, and says

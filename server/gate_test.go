@@ -435,6 +435,31 @@ func TestAnonymousGrants(t *testing.T) {
 	}
 }
 
+// A reload that grants the anonymous less has them leave groups, and send no more.
+func TestReloadOfAnonymousGrants(t *testing.T) {
+	file := secretFile(t, secretText)
+	s, settings := startReloadable(t, func(o *Options) { o.TokenKeyFiles, o.TokenOptional = []string{file}, true })
+	c := mustSession(t, s.Addresses()[0], "")
+	known := mustSession(t, s.Addresses()[0], grant(t, file, token.Grant{Join: []string{"*"}, Publish: []string{"*"}}))
+	for _, group := range []string{"room:1", "open:1"} {
+		for _, one := range []*websocket.Conn{c, known} {
+			say(t, one, `{"cmd":"add_group","group_id":"`+group+`","req_id":1}`)
+			hear(t, one, `"ack"`)
+		}
+	}
+	settings.set(func(o *Options) { o.AnonymousJoin, o.AnonymousPublish = []string{"open:*"}, []string{"open:*"} })
+	if done, err := s.Reload(t.Context()); err != nil || len(done.Changed) != 2 || len(done.Problems) > 0 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	say(t, c, `{"cmd":"send_to_group","group_id":"room:1","message":"x"}`)
+	hear(t, c, denied)
+	say(t, known, `{"cmd":"send_to_group","group_id":"room:1","message":"one"}`)
+	hear(t, known, `"message":"one"`)
+	say(t, known, `{"cmd":"send_to_group","group_id":"open:1","message":"two"}`)
+	hear(t, known, `"message":"two"`)
+	hear(t, c, `"message":"two"`) // and not the one before
+}
+
 func TestConnectionsPerUser(t *testing.T) {
 	file := secretFile(t, secretText)
 	s := startServer(t, func(o *Options) { o.TokenKeyFiles, o.MaxConnsPerUser = []string{file}, 2 })

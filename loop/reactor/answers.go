@@ -337,11 +337,7 @@ func (r *Reactor) become(s *Session, who *Identity) *protocol.CommandError {
 	s.who = who
 	r.noteAll(s, true)
 	if g := r.grants(s); g != nil {
-		for i := s.groupCount() - 1; i >= 0; i-- {
-			if !g.Join.Match([]byte(s.membership(i).g.name)) {
-				r.leaveAt(s, i)
-			}
-		}
+		r.leaveWhere(s, func(group []byte) bool { return !g.Join.Match(group) })
 	}
 	s.clear(flagWarned)
 	r.scheduleOpen(s, due)

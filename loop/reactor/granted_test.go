@@ -100,6 +100,59 @@ func TestGrants(t *testing.T) {
 	})
 }
 
+// The anonymous leave what is granted them no more, however many they are; others stay, and
+// so does who was put into a group by a backend.
+func TestNarrow(t *testing.T) {
+	e := startSim(t, func(o *Options) { o.Anonymous = &Grants{Join: mustParse(t, "open:*", "room:*")} })
+	r := e.reactors[0]
+	onLoop(t, r, func() {
+		r.sink()
+		list := r.simulate(scanSlots+1, protocol.ModeBare)
+		first, known, last := list[0], list[1], list[scanSlots]
+		known.who = identityOf(t, "7", []string{"*"}, nil)
+		for _, s := range []*Session{first, known, last} {
+			for _, group := range []string{"room:1", "open:1", "room:2"} {
+				s.joinAs(group)
+			}
+		}
+		if _, err := r.Join(last.ID(), "secret"); err != nil {
+			t.Fatal(err)
+		}
+		was, next := r.opt.Anonymous, 0
+		narrow := func(now *Grants) {
+			t.Helper()
+			o := *r.opt
+			o.Anonymous = now
+			r.Reconfigure(&o)
+			steps := 1
+			for next = 0; r.Narrow(was, &next); steps++ {
+			}
+			if steps != 2 && now != nil {
+				t.Errorf("done in %d steps", steps)
+			}
+			was = now
+		}
+		check := func(s *Session, want ...string) {
+			t.Helper()
+			if got := s.groupNames(); !slices.Equal(got, want) {
+				t.Errorf("in %q, want %q", got, want)
+			}
+		}
+		narrow(&Grants{Join: mustParse(t, "open:*", "room:2")})
+		check(first, "open:1", "room:2")
+		check(last, "open:1", "room:2", "secret")
+		narrow(nil)
+		check(last, "open:1", "room:2", "secret")
+		narrow(&Grants{Join: mustParse(t, "o*")}) // what everything was granted to
+		check(first, "open:1")
+		check(last, "open:1")
+		check(known, "open:1", "room:1", "room:2")
+		if n := r.groups.find("room:1").size(); n != 1 {
+			t.Errorf("the group has %d members", n)
+		}
+	})
+}
+
 // A join that waits behind a send is judged when it is carried out.
 func TestGrantsBehindASend(t *testing.T) {
 	r := startSim(t, nil).reactors[0]

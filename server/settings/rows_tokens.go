@@ -38,7 +38,7 @@ var tokensRows = Group{"tokens", "Tokens, and what clients may do", []Setting{
 		Name: "anonymous-join", Shown: Usual, Reload: atOnce, Preset: "*",
 		value: texts(func(o *Options) *[]string { return &o.AnonymousJoin }, "PATTERN", grantPattern),
 		Help: "Groups that clients without a token may join: a name, its beginning and a * behind it, or none. Repeat " +
-			"it for several. Without keys this is every client.",
+			"it for several. Without keys this is every client. Groups that a reload takes from them they leave.",
 	},
 	{
 		Name: "anonymous-publish", Shown: Usual, Reload: atOnce, Preset: "*",
