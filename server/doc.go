@@ -6,6 +6,7 @@
 //   - settings: the table of all settings; options.go: what becomes of them
 //   - gate.go: tokens, in front of an upgrade; renewal.go: those of open sessions
 //   - road.go: TLS and the PROXY protocol, between accepting and a loop
+//   - proxies.go: a warning where every client is believed to be one
 //   - door: addresses, listeners, unix sockets; who has a port
 //   - token: who a client is and what it may do, by the token that it brings
 //   - check.go: what can be known before a start

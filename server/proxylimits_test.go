@@ -2,10 +2,48 @@ package server
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net/netip"
+	"strings"
 	"testing"
 )
+
+// Where every client is believed to be a proxy, the operator is warned, at the start and at a
+// reload; and not where some are.
+func TestWarnOfProxies(t *testing.T) {
+	const warning = "has every address in it"
+	var logged lockedBuffer
+	o := DefaultOptions()
+	o.Listen, o.API, o.Control, o.Loops = []string{"127.0.0.1:0"}, []string{none}, none, 1
+	o.ProxyProtocol = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::/0")}
+	o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	log, err := OpenLog(o, &logged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := &program{o: o}
+	s, err := Program{Log: log, Load: all.load}.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(s.Close(), log.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	if got := logged.String(); strings.Count(got, warning) != 1 || !strings.Contains(got, "--proxy-protocol has") ||
+		!strings.Contains(got, "::/0") {
+		t.Errorf("at the start: %s", got)
+	}
+	all.set(func(o *Options) { o.ProxyProtocol, o.TrustedProxies = nil, []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")} })
+	if _, err := s.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := logged.String(); strings.Count(got, warning) != 2 || !strings.Contains(got, "--trusted-proxy has") {
+		t.Errorf("at the reload: %s", got)
+	}
+}
 
 // Behind a proxy that says in a header who its client is, all limits for each address (of
 // connections, of new ones a second, of failed tokens) count the client's, and none the

@@ -54,6 +54,7 @@ func (s *Server) Reload(ctx context.Context) (done control.Reloaded, err error) 
 	if err != nil {
 		return done, s.refuse(err)
 	}
+	warnOfProxies(wanted, s.log)
 	old := s.Options()
 	next, fixed := keepFixed(wanted, old)
 	if err := next.Validate(); err != nil { // with what has to stay

@@ -94,6 +94,7 @@ func (p Program) Start(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.maxConns = s.settleConns(o)
+	warnOfProxies(o, s.log)
 	err = s.open()
 	if err == nil {
 		err = s.become(become)
