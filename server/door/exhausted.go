@@ -26,8 +26,8 @@ func (r *RateLimit) GiveBack(a netip.Addr, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.counters.Allowed--
-	if r.o.PerAddress > 0 && a.IsValid() {
-		r.bucket(quota.AddressKey(a, r.o.IPv6Bits), now).AllowN(now, -1) // no bucket holds more than its burst
+	if key, ok := r.keyOf(a); ok {
+		r.bucket(key, now).AllowN(now, -1) // no bucket holds more than its burst
 	}
 	if r.inAll != nil {
 		r.inAll.AllowN(now, -1)
