@@ -27,7 +27,7 @@ type Stats struct {
 
 	// Inbound.
 	MessagesIn uint64 `metric:"messages_received_total" help:"Complete messages received."`
-	BytesIn    uint64 `metric:"received_bytes_total{reactor}" help:"Bytes received from clients."`
+	BytesIn    uint64 `metric:"received_bytes_total{reactor}" help:"Bytes received from clients: of HTTP and WebSocket, not what TLS and a PROXY header add."`
 	// First frames of text messages.
 	TextFrames uint64 `metric:"frames_received_total{opcode=text}" help:"WebSocket frames received."`
 	// First frames of binary messages.
@@ -74,7 +74,7 @@ type Stats struct {
 
 	// Outbound.
 	Writes      uint64 `metric:"writes_total" help:"Writes to sockets."`
-	BytesOut    uint64 `metric:"sent_bytes_total{reactor}" help:"Bytes sent to clients."`
+	BytesOut    uint64 `metric:"sent_bytes_total{reactor}" help:"Bytes sent to clients, counted likewise."`
 	WriteErrors uint64 `metric:"write_errors_total" help:"Writes that failed: the client was gone."`
 	// The peer ended TLS otherwise than by close_notify, or sent what is not TLS.
 	TLSErrors   uint64 `metric:"tls_broken_sessions_total" help:"Sessions over TLS whose peer broke it off, or sent what is not TLS."`

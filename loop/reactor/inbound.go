@@ -19,8 +19,6 @@ const trafficBeforeTurn = 64
 func (r *Reactor) read(s *Session, b []byte) (action gnet.Action) {
 	r.current = s
 	began := r.clock()
-	r.stats.BytesIn += uint64(len(b))
-	s.bytesIn += uint64(len(b))
 	s.lastSeen = r.wheel.now
 	if s.is(flagPinged) {
 		r.spoke(s)
@@ -70,6 +68,8 @@ func (r *Reactor) interpretBytes(s *Session, b []byte) {
 		}
 	}()
 	b = s.receive(b)
+	r.stats.BytesIn += uint64(len(b))
+	s.bytesIn += uint64(len(b))
 	if len(b) == 0 || s.is(flagDeaf) {
 		return // a part of a TLS record says nothing yet
 	}

@@ -35,7 +35,9 @@ type Session struct {
 	flags   sessionFlags
 	state   state
 	via     via
-	// Bytes that the kernel has taken, and bytes read.
+	// Bytes that have gone out (the kernel has taken them, or TLS has) and that have come: of HTTP
+	// and WebSocket, what TLS and a PROXY header add not counted, and the request's head counted
+	// wherever it was read. So a client's figures are the same by every road.
 	bytesOut, bytesIn uint64
 
 	conn gnet.Conn
