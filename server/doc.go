@@ -5,7 +5,11 @@
 //
 //   - settings: the table of all settings; options.go: what becomes of them
 //   - gate.go: tokens, in front of an upgrade; renewal.go: those of open sessions
-//   - road.go: TLS and the PROXY protocol, between accepting and a loop
+//   - road.go: TLS, the PROXY protocol, a head that is read: between accepting and a loop
+//   - certificates.go: where they come from; TLS with them
+//   - admission.go: along a road, past the gate, into the engine
+//   - roadstats.go: what metrics tell of roads
+//   - backendroad.go: the roads of the API and the Channel server
 //   - proxies.go: a warning where every client is believed to be one
 //   - door: addresses, listeners, unix sockets; who has a port
 //   - token: who a client is and what it may do, by the token that it brings

@@ -10,6 +10,9 @@
 //	door.go          opening and shutting; reasons for the operator
 //	unixsocket.go    a socket's file: stale ones, its mode, whose it is
 //	road.go          accept -> [rate] -> [PROXY header] -> [TLS] -> [head] -> Then: bounded, one deadline
+//	places.go        the places on it, and each address's share of them
+//	steps.go         the steps in brackets, one after the other
+//	arrival.go       a connection at its end, with what has been read of it
 //	listener.go      a road's end as a net.Listener, for the API and the Channel server
 //	head.go          a request's head, read before a loop has the connection
 //	ratelimit.go     how often, for each address and in all
