@@ -59,16 +59,6 @@ func (e *Engine) Serve(ln net.Listener) error {
 	}
 }
 
-// begin counts something that Close waits for, unless the engine is closed.
-func (e *Engine) begin() bool {
-	e.gate.RLock()
-	defer e.gate.RUnlock()
-	if !e.closed {
-		e.serving.Add(1)
-	}
-	return !e.closed
-}
-
 // Prepare sets on the listener what accepted TCP connections inherit from it,
 // which costs nothing a connection. Those that came before keep the kernel's
 // default, and so do unix sockets, whose default is small.

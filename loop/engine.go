@@ -53,7 +53,7 @@ type Engine struct {
 	closed        bool         // guarded by gate
 	fatal         chan error
 	workers       sync.WaitGroup // broker, clock, writable helpers
-	serving       sync.WaitGroup // acceptors
+	serving       sync.WaitGroup // acceptors, and limits that change
 	enrolling     sync.WaitGroup // enrollers
 
 	retick chan time.Duration // capacity one: how often the clock ticks from now on
@@ -61,6 +61,16 @@ type Engine struct {
 
 // options are those in force.
 func (e *Engine) options() *Options { return e.opt.Load() }
+
+// begin counts something that Close waits for, unless the engine is closed.
+func (e *Engine) begin() bool {
+	e.gate.RLock()
+	defer e.gate.RUnlock()
+	if !e.closed {
+		e.serving.Add(1)
+	}
+	return !e.closed
+}
 
 // Fatal delivers the reason why the engine cannot go on: the process should
 // exit and be restarted. A panic outside a session's own code is not caught

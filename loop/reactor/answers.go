@@ -199,6 +199,26 @@ func (r *Reactor) Dissolve(name string, n int) (left int) {
 	return left
 }
 
+// Narrow has anonymous sessions leave the groups that was let them into and that are granted to
+// them no more. It looks through scanSlots slots from *next on, and returns whether any are left;
+// next is where it goes on. Groups beyond was, into which a backend has put them, they keep.
+func (r *Reactor) Narrow(was *Grants, next *int) (more bool) {
+	now := r.opt.Anonymous
+	if now == nil {
+		return false
+	}
+	slots := r.sessions.slots
+	for end := min(*next+scanSlots, len(slots)); *next < end; *next++ {
+		if s := slots[*next]; s != nil && s.who == nil {
+			r.leaveWhere(s, func(group []byte) bool {
+				return !now.Join.Match(group) && (was == nil || was.Join.Match(group))
+			})
+		}
+	}
+	r.settle()
+	return *next < len(slots)
+}
+
 // Describe describes the session of that id, with the names of its groups, and what is granted to it.
 func (r *Reactor) Describe(id order.SessionID) (SessionInfo, error) {
 	s := r.session(id)
