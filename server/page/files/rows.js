@@ -37,5 +37,7 @@ export function reach(element) {
   const watcher = new ResizeObserver(look);
   watcher.observe(element);
   for (const child of element.children) watcher.observe(child);
+  // A resize is told of with the next frame: a list that has just grown would be out of reach until then.
+  new MutationObserver(look).observe(element, { childList: true, subtree: true, characterData: true });
   look();
 }
