@@ -1,11 +1,13 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -14,6 +16,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -175,6 +178,71 @@ func stuckGate(t *testing.T, places int) (g *gate, file string, goOn chan struct
 		defer mu.Unlock()
 		return all
 	}
+}
+
+// What a client sends behind an auth, in the same segment too, is judged by the old grants and
+// answered in its order, and the auth's answer comes when it comes.
+func TestCommandsBehindAnAuth(t *testing.T) {
+	keys, file := newSlowKeys(t), secretFile(t, secretText)
+	s := startServer(t, func(o *Options) {
+		o.TokenIssuers, o.TokenKeyFiles = []string{"slow=" + keys.URL}, []string{file}
+		o.HandshakeTimeout = patience
+	})
+	before := grant(t, file, token.Grant{Join: []string{"old"}, Publish: []string{"old"}})
+	after := grant(t, keys.file, token.Grant{
+		Issuer: "slow", Join: []string{"new"}, Publish: []string{"new"}, Groups: []string{"given"},
+	})
+	segment := []byte("GET /?token=" + before + " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	command := func(group, cmd string, id int) string {
+		return fmt.Sprintf(`{"cmd":"%s","group_id":"%s","message":"x","req_id":%d}`, cmd, group, id)
+	}
+	const old, fresh, send, join = "old", "new", "send_to_group", "add_group"
+	for _, text := range []string{
+		`{"cmd":"auth","token":"` + after + `","req_id":1}`,
+		command(fresh, send, 2), command(fresh, join, 3),
+		command(old, join, 4), command(old, send, 5), // its own copy first
+		command(fresh, send, 6), command(fresh, join, 7), // behind a send
+		`{"cmd":"ping","req_id":8}`,
+	} {
+		segment = append(segment, ws.MustCompileFrame(ws.MaskFrameInPlace(ws.NewTextFrame([]byte(text))))...)
+	}
+	c := dial(t, s.Addresses()[0])
+	write := func(b []byte) {
+		t.Helper()
+		if _, err := c.Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(segment)
+	r := bufio.NewReader(c)
+	if answer := readAnswer(t, r); answer.status != 101 {
+		t.Fatalf("%+v", answer)
+	}
+	want := func(all ...string) {
+		t.Helper()
+		for _, part := range all {
+			h, err := ws.ReadHeader(r)
+			payload := make([]byte, min(h.Length, 1024))
+			_, cut := io.ReadFull(r, payload)
+			if err != nil || cut != nil || !strings.Contains(string(payload), part) {
+				t.Fatalf("got %s, %v, %v; want %s", payload, err, cut, part)
+			}
+		}
+	}
+	ack := func(id int) string { return fmt.Sprintf(`{"cmd":"ack","req_id":%d}`, id) }
+	no := func(id int) string { return fmt.Sprintf(`"req_id":%d,%s`, id, denied) }
+	want(no(2), no(3), ack(4), "x", ack(5), no(6), no(7), ack(8))
+	keys.letGo()
+	want(ack(1))
+	segment = nil
+	for _, text := range []string{
+		command(old, join, 9), command(old, send, 10), command(fresh, join, 11), command(fresh, send, 12),
+	} {
+		segment = append(segment, ws.MustCompileFrame(ws.MaskFrameInPlace(ws.NewTextFrame([]byte(text))))...)
+	}
+	write(segment)
+	want(no(9), no(10), ack(11), "x", ack(12))
 }
 
 // A mistake in checking a token costs its session, and neither the process nor a place.
