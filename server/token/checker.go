@@ -231,6 +231,7 @@ func (c *Checker) adopt(before *Checker) {
 			s.readAt.Store(old.readAt.Load())
 			s.reads.Store(old.reads.Load())
 			s.failures.Store(old.failures.Load())
+			s.withdrawals.Store(old.withdrawals.Load())
 		}
 	}
 }
@@ -273,6 +274,9 @@ func (c *Checker) report(s *source, before, err error) {
 		return
 	}
 	switch {
+	case s.withdrawn(err):
+		c.log.Log(slog.LevelError, "withdrawn",
+			"a key set has no key that can be used: tokens of the keys before are refused", "from", s.name, "error", err)
 	case err != nil && s.keys.Load() == nil:
 		c.log.Warn("token keys cannot be had, and there are none yet", "from", s.name, "error", err)
 	case err != nil:

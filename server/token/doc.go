@@ -76,9 +76,16 @@
 // token that comes in this moment is refused, as within those five seconds. Whether a token may
 // wait its caller is asked: it counts failures, and one that waits as one until it is good.
 //
-// 2026-11-25: a key set is taken whole or not at all. One of too many keys or bytes, one that
-// redirects, and one without a key that can be used leave the old keys in force. Single keys
-// of it that cannot be used (another algorithm, for encryption, too short) are left out.
+// 2026-11-25: a key set is taken whole or not at all. One of too many keys or bytes, and one that
+// redirects, leave the old keys in force. Single keys of it that cannot be used (another
+// algorithm, for encryption, too short) are left out.
+//
+// 2026-11-25: a key set that is one and has no key that can be used, {"keys":[]} among them,
+// withdraws those before: an issuer whose key was stolen takes it out of the set, and need not
+// have another one yet. The old keys stayed, for as long as the set was empty. An issuer that is
+// empty by mistake keeps new clients out until it is not: it is asked every five seconds. What is no
+// key set (an error, a page, no "keys") says nothing, and leaves them. Where no key was ever had an
+// empty set withdraws none, and is a failure as any: a start with such a file is refused.
 //
 // 2026-11-25: while the keys of an issuer were never had, its tokens are answered 503 and not
 // 401: they may be good, and a client that is told 401 throws them away.

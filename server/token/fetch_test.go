@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -99,7 +100,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		want   string
 	}{
 		"10 MB":       {serves(bytes.Repeat([]byte(" "), 10<<20)), "wants a key set of 1048576 bytes at most"},
-		"10,000 keys": {serves(keySet(t, many...)), "wants a key set of 1 to 256 keys, got 10000"},
+		"10,000 keys": {serves(keySet(t, many...)), "wants a key set of 256 keys at most, got 10000"},
 		"endless":     {endless, "wants a key set of 1048576 bytes at most"},
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL, http.StatusFound)
@@ -114,10 +115,11 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		"large header": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X", strings.Repeat("x", 128<<10))
 		}, "exceeded"},
-		"no keys of use": {
-			serves([]byte(`{"keys":[{"kty":"oct","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]}`)),
-			"is a secret, which nobody publishes",
-		},
+		"no list":       {serves([]byte(`{}`)), `wants a JSON Web Key set: {"keys":[..]}`},
+		"null":          {serves([]byte(`{"keys":null}`)), `wants a JSON Web Key set: {"keys":[..]}`},
+		"another name":  {serves([]byte(`{"Keys":[]}`)), `wants a JSON Web Key set: {"keys":[..]}`},
+		"an empty list": {serves([]byte(`[]`)), `wants a JSON Web Key set: {"keys":[..]}`},
+		"an object":     {serves([]byte(`{"keys":{}}`)), `wants a JSON Web Key set: {"keys":[..]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var logged bytes.Buffer
@@ -142,6 +144,101 @@ func TestAnswersThatAreRefused(t *testing.T) {
 	if n := elsewhere.asked.Load(); n != 0 {
 		t.Errorf("a redirect was followed %d times", n)
 	}
+}
+
+// A key set without a key that can be used withdraws those that it had.
+func TestKeysThatAreWithdrawn(t *testing.T) {
+	private, public := edKey(t, "one")
+	other := strings.Replace(string(public), `"kty"`, `"use":"enc","kty"`, 1)
+	for name, one := range map[string]struct{ set, want string }{
+		"no keys": {`{"keys":[]}`, "a set without keys"},
+		"a secret": {
+			`{"keys":[{"kty":"oct","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]}`,
+			"got none in 1; the first: is a secret, which nobody publishes",
+		},
+		"for encryption": {`{"keys":[` + other + `,{}]}`, "got none in 2; the first: is not for signatures"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var logged bytes.Buffer
+			server := newKeyServer(t, serves(keySet(t, public)))
+			c := newChecker(t, Options{
+				JWKS: []string{server.URL + "/keys?key=planted"}, Log: slog.New(slog.NewTextHandler(&logged, nil)),
+			})
+			text := sign(t, edDSA, private, withKid("one"), good(nil))
+			accept(t, c, text)
+			server.now(serves([]byte(one.set)))
+			for range 2 { // counted once
+				if err := c.sources[0].refresh(t.Context(), c.life, 0); err == nil || !strings.Contains(err.Error(), one.want) {
+					t.Errorf("got %v, want %s", err, one.want)
+				}
+			}
+			refuse(t, c, text, UnknownKey)
+			refuse(t, c, sign(t, edDSA, private, nil, good(nil)), UnknownKey)
+			if st := c.Stats().Sources[0]; st.Failures != 0 || st.Withdrew != 1 || st.Keys != 0 || st.ReadAt == 0 {
+				t.Errorf("counted %+v", st)
+			}
+			if s := logged.String(); strings.Count(s, "level=ERROR") != 2 || !strings.Contains(s, "keys before are refused") ||
+				!strings.Contains(s, one.want) || strings.Contains(s, "planted") {
+				t.Errorf("logged %s", s)
+			}
+			// A reload brings them back no more.
+			next, err := New(Options{JWKS: c.o.JWKS, Log: c.o.Log}, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer next.Close()
+			refuse(t, next, text, UnknownKey)
+			// With keys again, the first token that wants one has them fetched, with and without a kid.
+			server.now(serves(keySet(t, public)))
+			next.soon()
+			accept(t, next, sign(t, edDSA, private, nil, good(nil)))
+			accept(t, next, text)
+			if !strings.Contains(logged.String(), "can be had again") {
+				t.Errorf("logged %s", logged.String())
+			}
+		})
+	}
+}
+
+// What never had a key has withdrawn none: its tokens may be good.
+func TestKeySetThatIsEmptyAtFirst(t *testing.T) {
+	private, public := edKey(t, "one")
+	server := newKeyServer(t, serves([]byte(`{"keys":[]}`)))
+	c := newChecker(t, Options{JWKS: []string{server.URL}})
+	text := sign(t, edDSA, private, withKid("one"), good(nil))
+	refuse(t, c, text, Unavailable)
+	if st := c.Stats().Sources[0]; st.Failures != 1 || st.Withdrew != 0 || st.ReadAt != 0 {
+		t.Errorf("counted %+v", st)
+	}
+	server.now(serves(keySet(t, public)))
+	c.soon()
+	accept(t, c, text)
+}
+
+// A file withdraws its keys likewise; a start with it is refused.
+func TestKeyFileWithoutKeys(t *testing.T) {
+	private, public := edKey(t, "one")
+	path := write(t, "keys.json", keySet(t, public))
+	c := newChecker(t, Options{JWKS: []string{path}})
+	text := sign(t, edDSA, private, withKid("one"), good(nil))
+	accept(t, c, text)
+	for _, half := range []string{"", `{"keys":[`, `{}`} { // half written
+		if err := os.WriteFile(path, []byte(half), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.sources[0].refresh(t.Context(), c.life, 0); err == nil {
+			t.Errorf("%q: taken", half)
+		}
+		accept(t, c, text)
+	}
+	if err := os.WriteFile(path, []byte(`{"keys":[]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(c.o, c); err == nil || !strings.Contains(err.Error(), "got a set without keys") {
+		t.Errorf("got %v", err)
+	}
+	_ = c.sources[0].refresh(t.Context(), c.life, 0) // as the next look at it does
+	refuse(t, c, text, UnknownKey)
 }
 
 func TestUnreachableKeyServer(t *testing.T) {

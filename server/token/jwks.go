@@ -15,22 +15,36 @@ func isObject(data []byte) bool {
 	return len(data) > 1 && data[0] == '{' && data[len(data)-1] == '}'
 }
 
-// parseJWKS reads a JSON Web Key set (RFC 7517). Keys that cannot be used here are left out;
-// one at least can. secrets says whether symmetric keys count, which somebody who publishes
-// one has published by mistake.
-func parseJWKS(data []byte, secrets bool) ([]key, error) {
-	var set struct {
-		Keys []json.RawMessage `json:"keys"`
+// noKeysError says that a key set is one, and has no key that can be used here: its issuer has
+// withdrawn those that it had before.
+type noKeysError struct {
+	listed int   // keys that are in it
+	first  error // what is wrong with the first; nil: none is in it
+}
+
+func (e *noKeysError) Error() string {
+	if e.listed == 0 {
+		return "wants a key that can be used, got a set without keys"
 	}
-	if err := json.Unmarshal(data, &set); err != nil {
+	return fmt.Sprintf("wants a key that can be used, got none in %d; the first: %v", e.listed, e.first)
+}
+
+// parseJWKS reads a JSON Web Key set (RFC 7517). Keys that cannot be used here are left out;
+// without any that can the error is a *noKeysError. secrets says whether symmetric keys count,
+// which an issuer that publishes one has published by mistake.
+func parseJWKS(data []byte, secrets bool) ([]key, error) {
+	// By its exact name, and there: what has no keys is a mistake, and no set of none.
+	var set map[string]json.RawMessage
+	var list []json.RawMessage
+	if json.Unmarshal(data, &set) != nil || json.Unmarshal(set["keys"], &list) != nil || list == nil {
 		return nil, errors.New(`wants a JSON Web Key set: {"keys":[..]}`)
 	}
-	if len(set.Keys) == 0 || len(set.Keys) > MaxKeys {
-		return nil, fmt.Errorf("wants a key set of 1 to %d keys, got %d", MaxKeys, len(set.Keys))
+	if len(list) > MaxKeys {
+		return nil, fmt.Errorf("wants a key set of %d keys at most, got %d", MaxKeys, len(list))
 	}
 	var keys []key
 	var first error
-	for _, raw := range set.Keys {
+	for _, raw := range list {
 		k, err := parseJWK(raw, secrets)
 		if err != nil {
 			if first == nil {
@@ -41,7 +55,7 @@ func parseJWKS(data []byte, secrets bool) ([]key, error) {
 		keys = append(keys, k)
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("wants a key that can be used, got none in %d; the first: %w", len(set.Keys), first)
+		return nil, &noKeysError{len(list), first}
 	}
 	return keys, nil
 }

@@ -55,8 +55,8 @@ func TestKeyFilesThatAreRefused(t *testing.T) {
 		{"another PEM", pem.EncodeToMemory(&pem.Block{Type: "X509 CRL"}), `got "X509 CRL"`},
 		{"P-384", pemOf(t, p384.Public()), "wants an elliptic curve key on P-256, got P-384"},
 		{"RSA of 1024", pemOf(t, short.Public()), "wants an RSA key of 2048 to 8192 bits, got 1024"},
-		{"no keys", []byte(`{"keys":[]}`), "wants a key set of 1 to 256 keys, got 0"},
-		{"no set", []byte(`{"kty":"RSA"}`), "wants a key set of 1 to 256 keys, got 0"},
+		{"no keys", []byte(`{"keys":[]}`), "wants a key that can be used, got a set without keys"},
+		{"no set", []byte(`{"kty":"RSA"}`), "wants a JSON Web Key set"},
 	} {
 		path := write(t, "key", c.data)
 		_, err := New(Options{KeyFiles: []string{path}}, nil)

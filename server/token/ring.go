@@ -36,7 +36,7 @@ func (r *ring) candidates(w waiter, algorithm, kid string) ([]any, *RefusedError
 // ask has the sources fetched anew that may know better, and reports whether there were any.
 func (r *ring) ask(w waiter, kid string) (asked bool) {
 	for _, s := range r.sources {
-		if !s.remote() || kid == "" && s.keys.Load() != nil {
+		if !s.remote() || kid == "" && len(s.all()) > 0 {
 			continue
 		}
 		if !asked && w.may != nil && !w.may() {
@@ -53,10 +53,11 @@ func (r *ring) ask(w waiter, kid string) (asked bool) {
 // find looks at the keys that are there. known says that asking for more is useless: a key
 // of that kid is there, or, of a token without one, any for its algorithm.
 func (r *ring) find(algorithm, kid string) (keys []any, known bool, failure *RefusedError) {
-	had, fits := true, false
+	had, some, fits := true, false, false
 	for _, s := range r.sources {
 		had = had && s.keys.Load() != nil
 		for _, k := range s.all() {
+			some = true
 			if k.algorithm != algorithm {
 				known = known || kid != "" && k.kid == kid // of another kind, and that is final
 				continue
@@ -76,7 +77,7 @@ func (r *ring) find(algorithm, kid string) (keys []any, known bool, failure *Ref
 		return keys, known, nil
 	case !had:
 		return nil, known, refused(Unavailable)
-	case fits:
+	case fits, !some:
 		return nil, known, refused(UnknownKey)
 	}
 	return nil, known, refused(Algorithm)

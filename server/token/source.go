@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -13,11 +14,12 @@ const (
 	// filesLookedAt is how often files are read.
 	filesLookedAt = 10 * time.Second
 	// fetchedAgain is how soon a key set may be fetched once more because a key is unknown,
-	// and how soon it is tried again as long as none was had.
+	// and how soon it is tried again as long as there is none.
 	fetchedAgain = 5 * time.Second
 )
 
-// source is where keys come from. While it cannot be read, those that it had stay in force.
+// source is where keys come from. While it cannot be read, those that it had stay in force; a key
+// set without a key that can be used withdraws them.
 // Its fields are set before the first refresh; every method may be called by any goroutine.
 type source struct {
 	name    string // for the operator
@@ -37,8 +39,9 @@ type source struct {
 	err     error         // of the last one
 	running sync.WaitGroup
 
-	reads, failures atomic.Uint64
-	readAt          atomic.Int64 // when that last went well, in seconds since 1970
+	reads, failures, withdrawals atomic.Uint64
+
+	readAt atomic.Int64 // when that last went well, in seconds since 1970
 }
 
 // ask is refresh for a token whose key is not there. It reports false, and waits for nothing,
@@ -92,9 +95,12 @@ func (s *source) readOnce(life context.Context, flight chan struct{}) {
 	defer cancel()
 	keys, err := s.readSafely(ctx)
 	s.reads.Add(1)
-	if err != nil {
+	if err != nil && !s.withdrawn(err) {
 		s.failures.Add(1)
 	} else {
+		if before := len(s.all()); len(keys) == 0 && before > 0 {
+			s.withdrawals.Add(1)
+		}
 		s.keys.Store(&keys)
 		s.readAt.Store(time.Now().Unix())
 	}
@@ -106,6 +112,12 @@ func (s *source) readOnce(life context.Context, flight chan struct{}) {
 		s.report(s, before, err)
 	}
 	close(flight)
+}
+
+// withdrawn reports whether a read with this error withdraws the keys that were had.
+func (s *source) withdrawn(err error) bool {
+	_, none := errors.AsType[*noKeysError](err)
+	return none && s.keys.Load() != nil
 }
 
 // panicError is a mistake in this program that keys have met. Its text is for the log.
@@ -131,8 +143,8 @@ func (s *source) readSafely(ctx context.Context) (keys []key, err error) {
 func (s *source) watch(life context.Context) {
 	for {
 		wait := s.every
-		if s.keys.Load() == nil {
-			wait = fetchedAgain
+		if len(s.all()) == 0 {
+			wait = min(wait, fetchedAgain)
 		}
 		select {
 		case <-life.Done():

@@ -34,6 +34,7 @@ type SourceStats struct {
 	Keys     int    `metric:"token_keys{source}" help:"Keys in force from a file or a key server."`
 	Reads    uint64 `metric:"token_key_reads_total{source}" help:"Times that keys were read or fetched."`
 	Failures uint64 `metric:"token_key_failures_total{source}" help:"Of these, those that failed: the keys before stay in force."`
+	Withdrew uint64 `metric:"token_keys_withdrawn_total{source}" help:"Times that a key set had no key that can be used any more: tokens of those before are refused."`
 	ReadAt   int64  `metric:"token_keys_timestamp_seconds{source}" help:"When keys were last read well; 0: never."`
 }
 
@@ -45,7 +46,8 @@ func (c *Checker) Stats() Stats {
 	}
 	for _, s := range c.sources {
 		st.Sources = append(st.Sources, SourceStats{
-			Name: s.name, Keys: len(s.all()), Reads: s.reads.Load(), Failures: s.failures.Load(), ReadAt: s.readAt.Load(),
+			Name: s.name, Keys: len(s.all()), Reads: s.reads.Load(), Failures: s.failures.Load(),
+			Withdrew: s.withdrawals.Load(), ReadAt: s.readAt.Load(),
 		})
 	}
 	return st
