@@ -15,7 +15,7 @@ var tokensRows = Group{"tokens", "Tokens, and what clients may do", []Setting{
 			tokens.ShownSource),
 		Help: "JSON Web Key set with the keys of tokens: https://HOST/PATH, or a file. Fetched again every 5 minutes, " +
 			"and for a kid that is unknown; while that fails the keys stay, and a set without keys " +
-			"withdraws them. A password and a query in the address are shown nowhere. Repeat it for several.",
+			"withdraws them. A query in the address is shown nowhere; it has no password. Repeat it for several.",
 	},
 	{
 		Name: "token-issuer", Shown: Usual, Reload: keyed,

@@ -119,7 +119,7 @@ func (s *Setting) Default() string {
 	return strings.Join(s.write(&o), ",")
 }
 
-// Text is its value in o as it is typed. A secret is not shown, and neither is a password in
+// Text is its value in o as it is typed. A secret is not shown, and neither is one in
 // an address.
 func (s *Setting) Text(o Options) string {
 	values := s.write(&o)

@@ -44,7 +44,7 @@ func shownIssuer(text string) string {
 	return iss + "=" + tokens.ShownSource(source)
 }
 
-// addressed is a setting whose values may be addresses with a password in them.
+// addressed is a setting whose values may be addresses with a secret in them.
 func addressed(v value, shown func(string) string) value {
 	v.shown = shown
 	return v

@@ -92,7 +92,9 @@
 //
 // 2026-11-25: a key server is asked by https, or by http on loopback: who can change the answer
 // on its way issues tokens. Redirects are not followed, to whatever place. A proxy is taken
-// from the environment, as elsewhere.
+// from the environment, as elsewhere. An address has no user and no password: what it brings is
+// public, and they would be on the command line, in the environment and in the options that a
+// restart remembers. One that guards a key set puts a key into the query, which is shown nowhere.
 //
 // 2026-11-25: exp and sub have to be there. A token without an end cannot be taken back, and
 // one without a user counts for no limit of users.

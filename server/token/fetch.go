@@ -33,6 +33,9 @@ func checkURL(text string) (*url.URL, error) {
 	if u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return nil, errors.New("wants https:// where the key server is not on this machine")
 	}
+	if u.User != nil {
+		return nil, errors.New("wants an address without a user and a password: a key set is public")
+	}
 	return u, nil
 }
 
@@ -45,7 +48,7 @@ func shown(u *url.URL) string {
 const hidden = "(secret)"
 
 // ShownSource is a source of keys as the operator may be shown it: a file as it is, and an
-// address with a sign where it has a password or a query, which is mostly a key.
+// address with a sign where it has a query, which is mostly a key.
 func ShownSource(text string) string {
 	if !isURL(text) {
 		return text
@@ -54,11 +57,7 @@ func ShownSource(text string) string {
 	if err != nil {
 		return hidden
 	}
-	address := u.Scheme + "://"
-	if u.User != nil {
-		address += hidden + "@"
-	}
-	address += u.Host + u.EscapedPath()
+	address := u.Scheme + "://" + u.Host + u.EscapedPath()
 	if u.RawQuery != "" {
 		address += "?" + hidden
 	}

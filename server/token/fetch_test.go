@@ -487,7 +487,9 @@ func TestAddressesOfKeyServers(t *testing.T) {
 		"https://idp.example/keys": true, "http://127.0.0.1:8080/keys": true, "http://[::1]/keys": true,
 		"http://localhost/keys": true, "http://idp.example/keys": false, "http://10.0.0.1/": false, "https://": false,
 		"https:///keys": false, "https://idp.example/#x": false, "http://localhost.example/": false, "https://a b/": false,
-		"https://user:planted@%zz/": false, "ftp://user:planted@idp.example/": false,
+		"https://user:planted@idp.example/": false, "https://planted@idp.example/": false, "https://@idp.example/": false,
+		"http://user:planted@127.0.0.1/": false,
+		"https://user:planted@%zz/":      false, "ftp://user:planted@idp.example/": false,
 	} {
 		_, err := checkURL(text)
 		if (err == nil) != ok {
@@ -502,12 +504,12 @@ func TestAddressesOfKeyServers(t *testing.T) {
 // What the operator is shown of a source has a sign where something is left out.
 func TestShownSource(t *testing.T) {
 	for text, want := range map[string]string{
-		"/etc/keys.json":           "/etc/keys.json",
-		"https://idp.example/keys": "https://idp.example/keys",
-		"https://user:planted@idp.example:8443/a%20b?key=planted": "https://(secret)@idp.example:8443/a%20b?(secret)",
-		"HTTPS://planted@idp.example":                             "https://(secret)@idp.example",
-		"http://user:planted@%zz/":                                "(secret)",
-		"s3://user:planted@idp.example":                           "(secret)",
+		"/etc/keys.json":                             "/etc/keys.json",
+		"https://idp.example/keys":                   "https://idp.example/keys",
+		"HTTPS://idp.example:8443/a%20b?key=planted": "https://idp.example:8443/a%20b?(secret)",
+		"https://user:planted@idp.example/":          "(secret)",
+		"http://user:planted@%zz/":                   "(secret)",
+		"s3://user:planted@idp.example":              "(secret)",
 	} {
 		if got := ShownSource(text); got != want {
 			t.Errorf("%s is shown as %s, want %s", text, got, want)

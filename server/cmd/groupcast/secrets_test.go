@@ -30,14 +30,13 @@ import (
 // What the secrets of TestSecretsAreShownNowhere are called.
 const (
 	apiToken     = "the API's token"
-	keyServer    = "the key server's password"
 	keyQuery     = "the key server's query"
 	proxyWithin  = "the proxy's password"
 	tokenSecret  = "the secret that tokens are signed with"
 	privateKey   = "the private key that tokens are signed with"
 	tlsKey       = "the key of the certificate"
 	goodToken    = "a client's token"
-	issuerServer = "the issuer's key server's password"
+	issuerServer = "the issuer's key server's query"
 )
 
 // guarded is a server with a secret wherever one can be.
@@ -73,17 +72,17 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 	}{
 		{"flags", func(g *guarded) (env, args []string) {
 			return []string{"HTTPS_PROXY=http://user:" + g.plant(proxyWithin) + "@127.0.0.1:1"}, []string{
-				"--api-token", g.apiToken, "--token-jwks", g.keyServer("http://user:%s@127.0.0.1:1/keys?key=%s"),
-				"--token-jwks", g.keyServer("https://user:%s@keys.invalid/keys?key=%s"),
+				"--api-token", g.apiToken, "--token-jwks", g.keyServer("http://127.0.0.1:1/keys?key=%s"),
+				"--token-jwks", g.keyServer("https://keys.invalid/keys?key=%s"),
 			}
-		}, []string{apiToken, keyServer, keyQuery}, []string{proxyWithin}},
+		}, []string{apiToken, keyQuery}, []string{proxyWithin}},
 		{"variables", func(g *guarded) (env, args []string) {
 			g.log = filepath.Join(g.dir, "log")
 			return []string{
 				"GROUPCAST_API_TOKEN=" + g.apiToken,
-				"GROUPCAST_TOKEN_JWKS=" + g.keyServer("http://user:%s@127.0.0.1:1/keys?key=%s"),
+				"GROUPCAST_TOKEN_JWKS=" + g.keyServer("http://127.0.0.1:1/keys?key=%s"),
 			}, []string{"--log-file", g.log, "--log-format=json"}
-		}, nil, []string{apiToken, keyServer, keyQuery}},
+		}, nil, []string{apiToken, keyQuery}},
 		{"files", func(g *guarded) (env, args []string) {
 			path := filepath.Join(g.dir, "tokens")
 			g.write(path, g.apiToken+"\n")
@@ -147,10 +146,8 @@ func newGuarded(t *testing.T, give func(g *guarded) (env, args []string)) *guard
 	return g
 }
 
-// keyServer is an address with secrets in it.
-func (g *guarded) keyServer(format string) string {
-	return fmt.Sprintf(format, g.repeat(keyServer), g.repeat(keyQuery))
-}
+// keyServer is an address with a secret in it.
+func (g *guarded) keyServer(format string) string { return fmt.Sprintf(format, g.repeat(keyQuery)) }
 
 // repeat plants a secret once.
 func (g *guarded) repeat(what string) string {
@@ -170,8 +167,8 @@ func (g *guarded) write(path, text string) {
 // writeConfig writes the configuration, with a key server that was not there before.
 func (g *guarded) writeConfig(more string) {
 	g.vault.t.Helper()
-	password := g.plant(fmt.Sprint(issuerServer, " ", len(g.kept)))
-	g.write(g.config, fmt.Sprintf("token-issuer: ['idp=http://user:%s@127.0.0.1:1/keys?key=%[1]s']\n%s", password, more))
+	query := g.plant(fmt.Sprint(issuerServer, " ", len(g.kept)))
+	g.write(g.config, fmt.Sprintf("token-issuer: ['idp=http://127.0.0.1:1/keys?key=%s']\n%s", query, more))
 }
 
 // writeKey writes a key, of whose lines the second is a secret.
@@ -522,6 +519,8 @@ func TestSecretsOfARefusedStart(t *testing.T) {
 		{nil, []string{"--api-tokn", secret}, "unknown flag --api-tokn"},
 		{nil, []string{"--api-tokn=" + secret}, "unknown flag --api-tokn"},
 		{nil, []string{"--token-jwks", "http://user:" + secret + "@example.org"}, "--token-jwks: wants https://"},
+		{nil, []string{"--token-jwks", "https://user:" + secret + "@example.org"}, "--token-jwks: wants an address without"},
+		{nil, []string{"--token-issuer", "idp=https://" + secret + "@example.org"}, "--token-issuer: wants an address"},
 		{nil, []string{"--token-issuer", "https://user:" + secret + "@example.org"}, "--token-issuer: wants ISSUER="},
 		{nil, []string{"--token-issuer", "idp=http://user:" + secret + "@example.org"}, "--token-issuer: wants https://"},
 		{[]string{"GROUPCAST_API_TOKEN=" + secret + "\n"}, nil, "--api-token (GROUPCAST_API_TOKEN): wants"},
