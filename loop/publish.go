@@ -11,11 +11,15 @@ import (
 	"groupcast/loop/order"
 )
 
-// Publication is one message for one or more groups, from outside the loops.
+// Publication is one message for one or more groups, for the sessions of one or more
+// users, or for both, from outside the loops.
 type Publication struct {
 	// Groups get it one after the other, with nothing of others in between. A
 	// member of two of them gets it twice, a group named twice too.
 	Groups []string
+	// Users get it behind the groups: each of their sessions once, and not if it has got it as
+	// a member of one of Groups. They are no groups: no name of a group means a user.
+	Users []string
 	// Payload is a string's characters if IsText, else a JSON value's text (which
 	// the caller has checked). It is copied.
 	Payload []byte
@@ -30,15 +34,19 @@ type Publication struct {
 // Limits of one Publication.
 const (
 	MaxPublicationGroups   = 1024
+	MaxPublicationUsers    = 1024
 	MaxPublicationExcludes = 1024
 )
+
+// MaxUserBytes bounds the name of a user to whom is published, as it does a token's.
+const MaxUserBytes = 256
 
 // Publish sends text to every member of a group. See PublishAll.
 func (e *Engine) Publish(ctx context.Context, group string, text []byte) (order uint64, err error) {
 	return e.PublishAll(ctx, Publication{Groups: []string{group}, Payload: text, IsText: true})
 }
 
-// PublishAll sends p to all its groups or to none of them, and returns the
+// PublishAll sends p to all its groups and users or to none of them, and returns the
 // last one's place in the broker's order. It waits for room until ctx ends: the
 // error is then ErrOverloaded and nothing was published (nor where memory is short: that
 // error is ErrNoMemory as well), or ctx's own and it
@@ -81,8 +89,10 @@ func (e *Engine) refusePublication() bool {
 // newPublication checks p and makes its messages: the first, which holds the others.
 func (e *Engine) newPublication(p Publication) (*order.Message, error) {
 	switch {
-	case len(p.Groups) == 0 || len(p.Groups) > MaxPublicationGroups:
+	case len(p.Groups)+len(p.Users) == 0 || len(p.Groups) > MaxPublicationGroups:
 		return nil, ErrTooManyGroups
+	case len(p.Users) > MaxPublicationUsers:
+		return nil, ErrTooManyUsers
 	case len(p.Exclude) > MaxPublicationExcludes:
 		return nil, ErrTooManyExcludes
 	case len(p.Payload) > e.options().MaxMessageBytes || p.IsText &&
@@ -96,15 +106,30 @@ func (e *Engine) newPublication(p Publication) (*order.Message, error) {
 			return nil, ErrBadGroup
 		}
 	}
-	m := order.NewMessage([]byte(p.Groups[0]), p.Payload, nil, p.IsText)
-	m.Published = int64(time.Since(e.shared.Start))
-	m.Outside = &order.Outside{
+	for _, user := range p.Users {
+		if !validUser(user) {
+			return nil, ErrBadUser
+		}
+	}
+	outside := &order.Outside{
 		Exclude: slices.Clone(p.Exclude), // read by every loop, long after the caller has gone on
+		Users:   each(p.Users),
 		From:    p.From,
 		Tag:     p.Tag,
 	}
-	for _, group := range p.Groups[1:] {
+	var m *order.Message
+	if len(p.Groups) > 0 {
+		m = order.NewMessage([]byte(p.Groups[0]), p.Payload, nil, p.IsText)
+	} else {
+		m = order.NewUsersMessage(p.Payload, p.IsText)
+	}
+	m.Outside = outside
+	m.Published = int64(time.Since(e.shared.Start))
+	for _, group := range p.Groups[min(1, len(p.Groups)):] {
 		m.AddGroup(group)
+	}
+	if len(p.Groups) > 0 && len(p.Users) > 0 {
+		m.AddUsers()
 	}
 	if m.SizeWithGroups() > e.options().RingBytes {
 		return nil, ErrTooLarge
@@ -116,12 +141,28 @@ func (e *Engine) validGroup(name string) bool {
 	return len(name) > 0 && len(name) <= e.options().MaxGroupBytes && utf8.ValidString(name)
 }
 
+func validUser(name string) bool {
+	return len(name) > 0 && len(name) <= MaxUserBytes && utf8.ValidString(name)
+}
+
+// each has every one of users once, in a list of its own.
+func each(users []string) []string {
+	if len(users) == 0 {
+		return nil
+	}
+	list := slices.Clone(users)
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 // Errors about a Publication. They may be compared with errors.Is.
 var (
 	ErrBadGroup        = errors.New("a group's name is UTF-8 and not empty, within the limit")
 	ErrTooLarge        = errors.New("message over the limit")
 	ErrNotUTF8         = errors.New("message is not UTF-8")
-	ErrTooManyGroups   = fmt.Errorf("a publication goes to 1 to %d groups", MaxPublicationGroups)
+	ErrTooManyGroups   = fmt.Errorf("a publication goes to 1 to %d groups, or to users", MaxPublicationGroups)
+	ErrTooManyUsers    = fmt.Errorf("a publication goes to %d users at most", MaxPublicationUsers)
+	ErrBadUser         = fmt.Errorf("a user's name is UTF-8, 1 to %d bytes", MaxUserBytes)
 	ErrNoMemory        = fmt.Errorf("%w: the server is short of memory", ErrOverloaded)
 	ErrTooManyExcludes = fmt.Errorf("a publication excludes %d sessions at most", MaxPublicationExcludes)
 )

@@ -145,6 +145,7 @@ func TestAllocsAppend(t *testing.T) {
 		"AppendMessage":     func() { AppendMessage(dst, "group", message, true) },
 		"AppendMessage raw": func() { AppendMessage(dst, "group", message, false) },
 		"MessageLen":        func() { MessageLen("group", message, true) },
+		"AppendUserMessage": func() { AppendUserMessage(dst, message, true) },
 		"AppendFrame":       func() { AppendFrame(dst, ws.OpText, message) },
 		"AppendHeader":      func() { AppendHeader(dst, ws.OpText, 70000) },
 		"AppendClose":       func() { AppendClose(dst, 1012, "the server restarts") },

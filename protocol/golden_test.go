@@ -225,6 +225,15 @@ func TestGoldenReplies(t *testing.T) {
 				if n := MessageLen(c.Group, []byte(*message), c.Text != nil); n != len(c.Out) {
 					t.Errorf("MessageLen %d, want %d", n, len(c.Out))
 				}
+			case "user_message":
+				message := c.JSON
+				if c.Text != nil {
+					message = c.Text
+				}
+				dst = AppendUserMessage(dst, []byte(*message), c.Text != nil)
+				if n := UserMessageLen([]byte(*message), c.Text != nil); n != len(c.Out) {
+					t.Errorf("UserMessageLen %d, want %d", n, len(c.Out))
+				}
 			default:
 				t.Fatalf("no type %q", c.Type)
 			}

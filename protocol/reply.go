@@ -59,8 +59,9 @@ func AppendExpiring(dst []byte, inMillis int64) []byte {
 }
 
 const (
-	messageHead = `{"type":"message","group_id":`
-	messageMid  = `,"message":`
+	messageHead     = `{"type":"message","group_id":`
+	messageMid      = `,"message":`
+	userMessageHead = `{"type":"user_message","message":`
 )
 
 // AppendMessage appends a group's message in envelope mode. With isText,
@@ -70,6 +71,17 @@ func AppendMessage(dst []byte, group string, message []byte, isText bool) []byte
 	dst = append(dst, messageHead...)
 	dst = appendQuoted(dst, group)
 	dst = append(dst, messageMid...)
+	return appendValue(dst, message, isText)
+}
+
+// AppendUserMessage appends a message to a user in envelope mode; else it is AppendMessage.
+func AppendUserMessage(dst, message []byte, isText bool) []byte {
+	dst = append(dst, userMessageHead...)
+	return appendValue(dst, message, isText)
+}
+
+// appendValue appends a message's value, and ends its object.
+func appendValue(dst, message []byte, isText bool) []byte {
 	if isText {
 		dst = appendQuoted(dst, message)
 	} else {
@@ -81,9 +93,17 @@ func AppendMessage(dst []byte, group string, message []byte, isText bool) []byte
 // MessageLen returns exactly how many bytes AppendMessage appends, without
 // building them.
 func MessageLen(group string, message []byte, isText bool) int {
-	n := len(messageHead) + quotedLen(group) + len(messageMid) + len(message) + len("}")
+	return len(messageHead) + quotedLen(group) + len(messageMid) + valueLen(message, isText)
+}
+
+// UserMessageLen is likewise for AppendUserMessage.
+func UserMessageLen(message []byte, isText bool) int {
+	return len(userMessageHead) + valueLen(message, isText)
+}
+
+func valueLen(message []byte, isText bool) int {
 	if isText {
-		n += quotedLen(message) - len(message)
+		return quotedLen(message) + len("}")
 	}
-	return n
+	return len(message) + len("}")
 }

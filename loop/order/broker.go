@@ -187,6 +187,9 @@ func (b *Broker) fanOut(m *Message) {
 		if len(b.keeper.groups) > 0 {
 			b.keeper.note(m)
 		}
+	case KindUsers:
+		b.order++
+		m.Frame.Stamp(b.order, b.order)
 	case KindBarrier:
 		if b.barriers++; b.barriers < len(b.ports)+1 {
 			return
@@ -215,7 +218,7 @@ func (b *Broker) fanOut(m *Message) {
 		for _, s := range *b.sinks.Load() {
 			s.drain()
 		}
-	case KindOwn, KindKeep:
+	case KindOwn, KindKeep, KindUsers:
 	}
 }
 

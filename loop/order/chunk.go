@@ -14,7 +14,8 @@ import (
 type Chunk struct {
 	Buf []byte
 	// Group, First, Last and Messages say what a chunk of one group's messages
-	// holds: how many, and their places in the order. They are zero in others.
+	// holds: how many, and their places in the order. They are zero in others, but for
+	// a message to users, which is of no group.
 	Group    string
 	First    uint64
 	span     uint32 // from First to Last

@@ -26,7 +26,9 @@
 // # From outside
 //
 // A publication from outside the loops is one item of the door, however many groups
-// it has: they get it one after the other, or none of them does. A sink is handed
+// it has: they get it one after the other, or none of them does. Users come last, all of them
+// with one message, which only the loops get: a user's sessions are this process's, and to a
+// bridge it would be a message of no group. A sink is handed
 // every message right after the loops, and keeps it in a queue of its own that
 // overflows counted: the broker never waits for one. It says where it missed
 // something, in place. A drain's barrier is a word beside that queue, so that it comes

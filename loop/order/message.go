@@ -25,6 +25,9 @@ const (
 	// KindKeep asks the broker for what it keeps of a group. It goes to no reactor and has
 	// no place in the order, but comes behind those that were taken before.
 	KindKeep
+	// KindUsers is a message for the sessions of users. It belongs to no group, and no sink
+	// gets it: users are this process's own.
+	KindUsers
 )
 
 // Act is what is to be done when a KindOwn comes back.
@@ -68,6 +71,9 @@ type Message struct {
 type Outside struct {
 	// Exclude are the sessions that do not get it.
 	Exclude []SessionID
+	// Users are those whose sessions get the publication. All of its messages have them: the
+	// KindUsers, which is its last, is for the sessions that the others have not reached.
+	Users []string
 	// From is the sink whose owner publishes it, Tag what sinks get with it.
 	From *Sink
 	Tag  any
@@ -91,6 +97,15 @@ func (m *Message) Order() uint64 { return m.Frame.First }
 // Payload is what was sent, without the frame's header. It aliases the frame.
 func (m *Message) Payload() []byte { return m.Frame.Buf[m.header:] }
 
+// Opens reports whether it is the first message of its publication.
+func (m *Message) Opens() bool { return !m.borrowed }
+
+// Names reports whether its publication is for users.
+func (m *Message) Names() bool { return m.Outside != nil && len(m.Outside.Users) > 0 }
+
+// Alone reports whether it has to be looked at apart from other messages to its group.
+func (m *Message) Alone() bool { return m.Excludes() || m.Names() }
+
 // Excludes reports whether some members may not get it.
 func (m *Message) Excludes() bool {
 	return m.ExcludeSelf || m.Outside != nil && len(m.Outside.Exclude) > 0
@@ -105,6 +120,14 @@ func (m *Message) Excluded() (n int) {
 		n += len(m.Outside.Exclude)
 	}
 	return n
+}
+
+// NewUsersMessage is a publication's first message where it is for users alone, whom the
+// caller sets.
+func NewUsersMessage(payload []byte, isText bool) *Message {
+	m := NewMessage(nil, payload, nil, isText)
+	m.Kind = KindUsers
+	return m
 }
 
 // NewMessage copies group, payload and reqID and encodes the bare frame. It
@@ -145,12 +168,20 @@ func NewOwn(origin SessionID, act Act, payload, reqID []byte) *Message {
 func NewBarrier() *Message { return &Message{Kind: KindBarrier} }
 
 // AddGroup adds a message to another group to a publication from outside, which has
-// its Outside already. It shares the frame of m.
-func (m *Message) AddGroup(group string) {
-	other := &Message{Kind: m.Kind, IsText: m.IsText, Published: m.Published, header: m.header, borrowed: true}
+// its Outside already, with the users. It shares the frame of m.
+func (m *Message) AddGroup(group string) { m.add(KindPublish, group) }
+
+// AddUsers adds the message to the publication's users, behind those to its groups.
+func (m *Message) AddUsers() { m.add(KindUsers, "") }
+
+func (m *Message) add(kind Kind, group string) {
+	other := &Message{Kind: kind, IsText: m.IsText, Published: m.Published, header: m.header, borrowed: true}
 	other.Frame = m.Frame
 	other.Frame.Group = group
-	other.Outside = &Outside{Exclude: m.Outside.Exclude, From: m.Outside.From, Tag: m.Outside.Tag}
+	other.Outside = &Outside{
+		Exclude: m.Outside.Exclude, Users: m.Outside.Users,
+		From: m.Outside.From, Tag: m.Outside.Tag,
+	}
 	m.Outside.also = append(m.Outside.also, other)
 }
 
@@ -160,9 +191,20 @@ func (m *Message) AddGroup(group string) {
 // that it does not count.
 func (m *Message) Size() int {
 	if m.borrowed {
-		return len(m.Frame.Group) + len(m.ReqID) + Overhead
+		return len(m.Frame.Group) + len(m.ReqID) + m.usersSize() + Overhead
 	}
-	return m.held()
+	return m.held() + m.usersSize()
+}
+
+// usersSize is what the names of the publication's users count: with the message to them.
+func (m *Message) usersSize() (n int) {
+	if m.Kind != KindUsers {
+		return 0
+	}
+	for _, user := range m.Outside.Users {
+		n += len(user) + int(unsafe.Sizeof(user))
+	}
+	return n
 }
 
 // held is what the message keeps alive by itself, a shared frame included.

@@ -354,7 +354,9 @@ func (r *Reactor) become(s *Session, who *Identity) *protocol.CommandError {
 	}
 	r.stats.Renewed++
 	r.noteAll(s, false)
+	r.exitUser(s)
 	s.who = who
+	r.enterUser(s)
 	r.noteAll(s, true)
 	if g := r.grants(s); g != nil {
 		r.leaveWhere(s, func(group []byte) bool { return !g.Join.Match(group) })
@@ -381,6 +383,7 @@ func (r *Reactor) Snapshot() Stats {
 	s := r.stats
 	s.Groups = len(r.groups.byName)
 	s.Memberships = r.groups.memberships
+	s.Users = len(r.users.byName)
 	s.Watched = len(r.watched)
 	s.SealedBytes, s.HalfBytes = int(r.memory.sealed), int(r.memory.halves)
 	port := r.port.Stats()

@@ -68,6 +68,7 @@ func (r *Reactor) queueClose(s *Session, code ws.StatusCode, reason string) {
 func (r *Reactor) startClosing(s *Session) {
 	s.state = stateClosing
 	r.leaveAll(s)
+	r.exitUser(s)
 	delete(r.watched, s)
 	r.wheel.schedule(s, r.wheel.now+r.closingLook())
 }
@@ -177,6 +178,7 @@ func (r *Reactor) doom(s *Session) {
 	if s.state != stateDead {
 		s.state = stateDead
 		r.leaveAll(s)
+		r.exitUser(s)
 		s.dropQueue()
 		r.doomed = append(r.doomed, s)
 	}

@@ -16,6 +16,7 @@ type Stats struct {
 	// Gauges.
 	Sessions        int `metric:"sessions{reactor}" help:"Upgraded connections of an event loop."`
 	Groups          int `metric:"groups{reactor}" help:"Groups with members on an event loop; a group with members on several counts on each."`
+	Users           int `metric:"users{reactor}" help:"Users with sessions on an event loop; a user with sessions on several counts on each."`
 	Memberships     int `metric:"memberships{reactor}" help:"Members of all groups of an event loop: a session counts once for each of its groups."`
 	IngressLen      int `metric:"ring_messages{ring=ingress,reactor}" help:"Messages waiting in the ring from an event loop to the broker (ingress), or back (egress)."`
 	EgressLen       int `metric:"ring_messages{ring=egress,reactor}"`
@@ -54,7 +55,9 @@ type Stats struct {
 	// Broadcast.
 	Published  uint64 `metric:"published_messages_total{source=session}" help:"Publications: by sessions, or from outside the loops (API, bridges), where one for several groups counts once."`
 	Messages   uint64 `metric:"reactor_messages_total{reactor}" help:"Messages that an event loop took from the broker."`
-	Deliveries uint64 `metric:"deliveries_total{reactor}" help:"Messages handed to members."`
+	Deliveries uint64 `metric:"deliveries_total{reactor}" help:"Messages handed to members of groups, and to users' sessions."`
+	// Of them.
+	UserDeliveries uint64 `metric:"user_deliveries_total" help:"Messages handed to sessions because of their user."`
 	// Not told by itself: BatchSizes.Count is the same.
 	Batches    uint64    `metric:"-"`
 	BatchSizes Histogram `metric:"batch_messages" buckets:"1-10" help:"Messages that an event loop took at a time."`

@@ -26,7 +26,7 @@ type dialect struct {
 	goodbye func(dst []byte, code ws.StatusCode, reason string) []byte
 	// ping is the whole frame that asks a silent session for a sign of life; shared.
 	ping *order.Chunk
-	// encodings are how a group's messages look, by the session's mode.
+	// encodings are how messages look, by the session's mode.
 	encodings [modes]encoding
 }
 
@@ -40,13 +40,16 @@ type parsers struct {
 // modes is how many modes a dialect has at most.
 const modes = 2
 
-// encoding is how a group's messages look to those who chose one mode of one dialect.
-// The zero encoding is the message's own frame, which exists already.
+// encoding is how messages look to those who chose one mode of one dialect. The zero
+// encoding is the message's own frame, which exists already.
 type encoding struct {
 	// size is exactly how many bytes appendText appends.
 	size func(m *order.Message) int
-	// appendText appends the text of a frame.
+	// appendText appends the text of a frame, with a group's message.
 	appendText func(dst []byte, m *order.Message) []byte
+	// userSize and appendUserText are these of a message to users.
+	userSize       func(m *order.Message) int
+	appendUserText func(dst []byte, m *order.Message) []byte
 }
 
 // dialectID is a session's dialect, an index into dialects.
@@ -74,6 +77,10 @@ var dialects = [dialectCount]dialect{
 				size: func(m *order.Message) int { return protocol.MessageLen(m.Group(), m.Payload(), m.IsText) },
 				appendText: func(dst []byte, m *order.Message) []byte {
 					return protocol.AppendMessage(dst, m.Group(), m.Payload(), m.IsText)
+				},
+				userSize: func(m *order.Message) int { return protocol.UserMessageLen(m.Payload(), m.IsText) },
+				appendUserText: func(dst []byte, m *order.Message) []byte {
+					return protocol.AppendUserMessage(dst, m.Payload(), m.IsText)
 				},
 			},
 		},

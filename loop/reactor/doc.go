@@ -17,6 +17,8 @@
 //	receiverate.go how many of them a second
 //	drain.go answers.go follower.go holders.go  what an engine asks, and orders from outside
 //	delivery.go    batches: mark, then flush
+//	users.go       messages to users
+//	marking.go     who is handed what, and how it looks
 //	command.go     what a command does; how commands keep their order
 //	clock.go       what happens when time goes on
 //	handshake.go   bytes in: the request head
@@ -33,7 +35,7 @@
 //	ticks.go       time in ticks
 //	reactor.go     a loop's world; waking, yielding
 //	memory.go      what of the process's memory is its sessions'
-//	batch.go groups.go wheel.go progress.go outbox.go secured.go  what it is made of
+//	batch.go usertable.go groups.go wheel.go progress.go outbox.go secured.go  what it is made of
 //	writable_*.go  news of room in a full socket
 //	shared.go      what several loops count and know together
 //	options.go     limits and sizes
@@ -96,6 +98,21 @@
 // itself is the only one today; sessions of one reactor may differ in it. TLS is one more
 // entry and a file of its own, which keeps what it holds of a session by the session's
 // slot, so that others do not pay for it, and gives that back by release.
+//
+// # Users
+//
+// A message may be for users: for all sessions whose identity says that they are one of
+// them. Users' sessions lie in a table of their own beside the groups (usertable.go), from the
+// moment a session is open until its end begins, and a session moves in it when it becomes
+// another user's. So no name can mean a user that means a group: clients, the Channel server,
+// the API's groups, grants and patterns cannot reach one, and a user counts in no limit, list
+// or figure of groups. The anonymous are in no list of it, and cost nothing.
+//
+// A publication for groups and users is one message to each group and a last one to all the
+// users, one behind the other. A session gets it as a member of its groups, and as its user's
+// only if none of these reached it: the group's own sequence stays whole. Whom it is owed to
+// is settled when the first message comes, since a batch may end between two of them, and
+// sessions come and go then (named).
 //
 // # Memory
 //
@@ -192,6 +209,12 @@
 // 2026-11-24: answers behind a send that is under way are gathered for one read and go
 // round together. One ring item each would let a session that is refused for its rate
 // fill the rings.
+//
+// 2026-11-25: users are no groups with reserved names. As a group each would have cost a
+// session with a token a second membership and a group of its own, 270 bytes measured for a
+// user with one session, every list, limit, count and roster of groups an exception, and
+// envelope mode a name that no client may know. A table of its own takes 75 to 97 bytes, and
+// costs groups' messages a comparison, where they come from outside.
 //
 // 2026-11-25: a session has its identity in eight bytes and stays at 176: its first
 // membership lies in two fields, which a struct would pad, and its backlog counts in 32

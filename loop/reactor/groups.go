@@ -119,11 +119,11 @@ func (m *groupMap) leave(s *Session, at int) (vanished bool) {
 }
 
 // shrink gives memory back once a list uses a quarter of what it holds.
-func shrink(list []member) []member {
+func shrink[T any](list []T) []T {
 	if cap(list) < 64 || len(list) > cap(list)/4 {
 		return list
 	}
-	return append(make([]member, 0, cap(list)/2), list...)
+	return append(make([]T, 0, cap(list)/2), list...)
 }
 
 // groupCount is how many groups the session is in.

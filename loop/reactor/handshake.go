@@ -52,6 +52,7 @@ func (r *Reactor) handshake(s *Session, b []byte) (rest []byte) {
 	s.mode = result.Mode
 	r.scheduleOpen(s, s.lastSeen+r.ticks(r.opt.PingAfter))
 	r.queueHTTP(s, response)
+	r.enterUser(s)
 	r.joinGranted(s)
 	// What follows lies in b: the head ended there, or it would have been
 	// found before.

@@ -94,6 +94,7 @@ func (r *Reactor) bury(s *Session) {
 	s.state = stateDead
 	s.fd = -1
 	r.leaveAll(s)
+	r.exitUser(s)
 	r.endHandshake(s)
 	r.wheel.cancel(s)
 	delete(r.watched, s)

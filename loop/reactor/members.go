@@ -2,7 +2,7 @@ package reactor
 
 import "groupcast/protocol"
 
-// How sessions come into groups, within the limits, and leave them.
+// How sessions come into groups, within the limits, and among their user's, and leave them.
 
 // Why a session cannot join.
 var (
@@ -80,6 +80,23 @@ func (r *Reactor) leaveAt(s *Session, at int) {
 	}
 	if r.groups.leave(s, at) {
 		r.shared.Groups.Add(-1)
+	}
+}
+
+// enterUser makes s, which is open, one of its user's sessions: it gets what is published to
+// the user behind the reactor's place. The anonymous are nobody's.
+func (r *Reactor) enterUser(s *Session) {
+	if s.who != nil {
+		r.mayMove()
+		r.users.add(s)
+	}
+}
+
+// exitUser undoes it.
+func (r *Reactor) exitUser(s *Session) {
+	if r.users.has(s) {
+		r.mayMove()
+		r.users.remove(s)
 	}
 }
 

@@ -21,6 +21,7 @@ func New(shared *Shared, index int, o *Options) (*Reactor, error) {
 		shared:   shared,
 		opt:      o,
 		groups:   newGroupMap(),
+		users:    newUserTable(),
 		control:  -1,
 		scratch:  make([]byte, 0, maxWriteBytes),
 		parsers:  parsers{commands: protocol.NewCommandParser(o.MaxGroupBytes)},

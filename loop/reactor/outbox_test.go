@@ -148,6 +148,7 @@ func TestOutboxModel(t *testing.T) {
 			overflows += f.Overflows
 			for _, s := range sessions {
 				r.leaveAll(s)
+				r.exitUser(s)
 				r.wheel.cancel(s)
 				s.dropQueue()
 				r.sessions.remove(s)

@@ -28,6 +28,7 @@ type Reactor struct {
 
 	sessions sessionTable
 	groups   groupMap
+	users    userTable
 	wheel    wheel
 
 	port      *order.Port // to the broker and back
@@ -46,7 +47,8 @@ type Reactor struct {
 	flushed    int
 	batch      batch
 	delivering bool
-	marking    bool // see mayMove
+	marking    bool    // see mayMove
+	named      []named // of the publication that is being delivered; see users.go
 
 	outbox *outbox // of those who come and go; nil: nobody wants to know
 
