@@ -104,6 +104,11 @@
 // would deliver a message to those who must not have it, and a program can be
 // told.
 //
+// 2026-11-25: users stand beside groups in an item, in a field of their own, and not as names
+// of groups: what is meant for one user must not reach a group that anybody may join because
+// of a character in its name. The answer is the place in the order, as with groups; how many get
+// it, no loop has found out by then.
+//
 // 2026-11-23: in a batch what is wrong with the JSON refuses all of it, what is
 // wrong with one item refuses that item. A batch is read to its end before the first
 // item is published, so a body that was cut off publishes nothing.

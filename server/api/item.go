@@ -9,7 +9,7 @@ import (
 
 // item is one publication as it stands in the body of POST /v1/publish.
 type item struct {
-	groups []string
+	groups, users []string
 	// payload is a string's characters if isText, else a JSON value's text as it stood
 	// there. It may alias the body.
 	payload []byte
@@ -78,13 +78,16 @@ func (s *scanner) item() (it item) {
 		it.blame(badItem("an item must be an object"))
 		return it
 	}
-	var groups, message, exclude bool // seen
+	var groups, users, message, exclude bool // seen
 	for first := true; s.next('}', first); first = false {
 		var seen *bool
 		switch name := s.key(); string(name) {
 		case "groups":
 			seen = &groups
-			it.readGroups(s)
+			it.groups = it.readNames(s, groupNames)
+		case "users":
+			seen = &users
+			it.users = it.readNames(s, userNames)
 		case "message":
 			seen = &message
 			it.readMessage(s)
@@ -92,17 +95,17 @@ func (s *scanner) item() (it item) {
 			seen = &exclude
 			it.readExclude(s)
 		default:
-			it.blame(badItem("there is a field that is none of groups, message and exclude"))
+			it.blame(badItem("there is a field that is none of groups, users, message and exclude"))
 			s.value()
 			continue
 		}
 		if *seen {
-			s.fail(badJSON("groups, message or exclude stands twice in an item"))
+			s.fail(badJSON("groups, users, message or exclude stands twice in an item"))
 		}
 		*seen = true
 	}
-	if !groups {
-		it.blame(badItem("groups is missing"))
+	if !groups && !users {
+		it.blame(badItem("groups is missing, and so is users: one of them has to be there"))
 	}
 	if !message {
 		it.blame(problemf(http.StatusUnprocessableEntity, codeBadMessage, "message is missing"))
@@ -114,33 +117,54 @@ func badItem(detail string) *problem {
 	return problemf(http.StatusUnprocessableEntity, codeBadItem, "%s", detail)
 }
 
-// readGroups reads an array of names: 123 is "123", as in commands. Their length
+// names are what an item's field may have in it.
+type names struct {
+	field, one  string // the field's name, and how one of them is called
+	bad         string // the code for what is no name
+	max         int
+	tooMany     error
+	tooManyCode string
+}
+
+var (
+	groupNames = &names{
+		"groups", "a group", codeBadGroup,
+		loop.MaxPublicationGroups, loop.ErrTooManyGroups, codeTooManyGroups,
+	}
+	userNames = &names{
+		"users", "a user", codeBadUser,
+		loop.MaxPublicationUsers, loop.ErrTooManyUsers, codeTooManyUsers,
+	}
+)
+
+// readNames reads an array of names: 123 is "123", as in commands. Their length
 // is for the engine to judge.
-func (it *item) readGroups(s *scanner) {
+func (it *item) readNames(s *scanner, of *names) (list []string) {
 	if !s.open('[') {
 		s.value()
-		it.blame(badItem("groups must be an array"))
-		return
+		it.blame(badItem(of.field + " must be an array"))
+		return nil
 	}
 	n := 0
 	for first := true; s.next(']', first); first = false {
-		name, ok := s.group()
+		name, ok := s.name()
 		switch n++; {
-		case n > loop.MaxPublicationGroups:
-			it.blame(problemf(http.StatusUnprocessableEntity, codeTooManyGroups, "%v", loop.ErrTooManyGroups))
+		case n > of.max:
+			it.blame(problemf(http.StatusUnprocessableEntity, of.tooManyCode, "%v", of.tooMany))
 		case !ok:
-			it.blame(problemf(http.StatusUnprocessableEntity, codeBadGroup, "a group must be a string or an integer"))
+			it.blame(problemf(http.StatusUnprocessableEntity, of.bad, "%s must be a string or an integer", of.one))
 		case it.problem == nil:
-			it.groups = append(it.groups, name)
+			list = append(list, name)
 		}
 	}
 	if n == 0 {
-		it.blame(badItem("groups is empty"))
+		it.blame(badItem(of.field + " is empty"))
 	}
+	return list
 }
 
-// group is the name that comes next; false if it is no name.
-func (s *scanner) group() (string, bool) {
+// name is the name that comes next; false if it is none.
+func (s *scanner) name() (string, bool) {
 	if s.peek() == '"' {
 		return string(s.string()), true
 	}

@@ -49,11 +49,12 @@ func TestValidateLimits(t *testing.T) {
 func TestContract(t *testing.T) {
 	l, o := DefaultLimits(), DefaultServerOptions()
 	rows := map[string]string{
-		"body of a message":                         "that of a message, " + kib(l.MaxMessageBytes),
-		"items of a batch":                          grouped(l.MaxBatchItems),
-		"groups, and excluded sessions, of an item": grouped(loop.MaxPublicationGroups) + " each",
-		"entries of a page":                         grouped(maxPageEntries),
-		"request line and headers":                  kib(o.MaxHeaderBytes) + " (and 4 that net/http adds)",
+		"body of a message": "that of a message, " + kib(l.MaxMessageBytes),
+		"items of a batch":  grouped(l.MaxBatchItems),
+		"name of a user":    strconv.Itoa(loop.MaxUserBytes) + " bytes",
+		"groups, users, and excluded sessions, of an item": grouped(loop.MaxPublicationGroups) + " each",
+		"entries of a page":        grouped(maxPageEntries),
+		"request line and headers": kib(o.MaxHeaderBytes) + " (and 4 that net/http adds)",
 		"time for the head / the whole request / the answer / until the next request": fmt.Sprintf("%.0f s / %.0f s / "+
 			"%.0f s / %.0f s",
 			o.ReadHeaderTimeout.Seconds(), o.ReadTimeout.Seconds(), o.WriteTimeout.Seconds(), o.IdleTimeout.Seconds()),
@@ -73,8 +74,9 @@ func TestContract(t *testing.T) {
 		"tokens / bytes of one": grouped(MaxTokens) + " / " + grouped(MaxTokenBytes),
 		"body of `/v1/publish`": kib(l.MaxBatchBytes) + ", or twice a message where that is more",
 	}
-	if loop.MaxPublicationGroups != loop.MaxPublicationExcludes || strangersShare != 4 {
-		t.Error("the contract has one number for groups and excluded sessions, and a quarter for strangers")
+	groups, users, excludes := loop.MaxPublicationGroups, loop.MaxPublicationUsers, loop.MaxPublicationExcludes
+	if groups != excludes || users != excludes || strangersShare != 4 {
+		t.Error("the contract has one number for groups, users and excluded sessions, and a quarter for strangers")
 	}
 	contract, err := os.ReadFile("../../protocol/WIRE.md")
 	if err != nil {

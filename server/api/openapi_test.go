@@ -374,8 +374,14 @@ func TestDescribedBodies(t *testing.T) {
 	}
 	h := fakeAPI(t, &fake{}, nil).Handler(false)
 	for body, want := range map[string]bool{
-		`{"groups":["a",1],"message":null}`:                 true,
-		`{"groups":["a"],"message":"","exclude":["0-1-1"]}`: true,
+		`{"groups":["a",1],"message":null}`:                                                   true,
+		`{"groups":["a"],"message":"","exclude":["0-1-1"]}`:                                   true,
+		`{"users":["a",1],"message":null}`:                                                    true,
+		`{"users":["a"],"groups":["a"],"message":""}`:                                         true,
+		`{"users":[],"groups":["a"],"message":1}`:                                             false,
+		`{"users":"a","message":1}`:                                                           false,
+		`{"users":[{}],"message":1}`:                                                          false,
+		`{"users":["a"` + strings.Repeat(`,"a"`, loop.MaxPublicationUsers) + `],"message":1}`: false,
 		`[]`:                                         true,
 		`[{"groups":["a"],"message":[{}]}]`:          true,
 		`{"groups":[],"message":1}`:                  false,

@@ -102,6 +102,8 @@ func nothingOf(*parameters) nothing { return nothing{} }
 
 func groupOf(v *parameters) string { return v.request.PathValue("group") }
 
+func userOf(v *parameters) string { return v.request.PathValue("user") }
+
 func sessionOf(v *parameters) loop.SessionID {
 	return v.sessionID("path.session", v.request.PathValue("session"))
 }

@@ -27,12 +27,14 @@ const (
 	codeBadParameter    = "bad_parameter"
 	codeBadItem         = "bad_item"
 	codeBadGroup        = "bad_group"
+	codeBadUser         = "bad_user"
 	codeBadMessage      = "bad_message"
 	codeBadSession      = "bad_session"
 	codeBadClose        = "bad_close"
 	codeNotUTF8         = "not_utf8"
 	codeTooLarge        = "too_large"
 	codeTooManyGroups   = "too_many_groups"
+	codeTooManyUsers    = "too_many_users"
 	codeTooManyExcludes = "too_many_excludes"
 	codeTooManyItems    = "too_many_items"
 	codeCutOff          = "cut_off"
@@ -101,6 +103,10 @@ func problemOf(err error) *problem {
 		return problemf(http.StatusUnprocessableEntity, codeNotUTF8, "%v", loop.ErrNotUTF8)
 	case errors.Is(err, loop.ErrTooManyGroups):
 		return problemf(http.StatusUnprocessableEntity, codeTooManyGroups, "%v", loop.ErrTooManyGroups)
+	case errors.Is(err, loop.ErrBadUser):
+		return problemf(http.StatusUnprocessableEntity, codeBadUser, "%v", loop.ErrBadUser)
+	case errors.Is(err, loop.ErrTooManyUsers):
+		return problemf(http.StatusUnprocessableEntity, codeTooManyUsers, "%v", loop.ErrTooManyUsers)
 	case errors.Is(err, loop.ErrTooManyExcludes):
 		return problemf(http.StatusUnprocessableEntity, codeTooManyExcludes, "%v", loop.ErrTooManyExcludes)
 	case errors.Is(err, protocol.ErrBadClose):

@@ -9,7 +9,7 @@ import (
 
 // accepted is the answer to a publication that will be delivered.
 type accepted struct {
-	Order   uint64 `json:"order,omitempty"`   // the last one's, with several groups
+	Order   uint64 `json:"order,omitempty"`   // the last one's, with several groups, or users
 	Pending bool   `json:"pending,omitempty"` // it got its place too late to be told
 }
 
@@ -18,6 +18,13 @@ func (a *API) publishMessage(ctx context.Context, group string, body []byte) (ac
 	ctx, cancel := a.publishing(ctx)
 	defer cancel()
 	return a.publishOne(ctx, loop.Publication{Groups: []string{group}, Payload: body, IsText: true})
+}
+
+// publishUserMessage publishes the body as one message to a user.
+func (a *API) publishUserMessage(ctx context.Context, user string, body []byte) (accepted, *problem) {
+	ctx, cancel := a.publishing(ctx)
+	defer cancel()
+	return a.publishOne(ctx, loop.Publication{Users: []string{user}, Payload: body, IsText: true})
 }
 
 // publishing bounds how long publications may wait for room. A client that has
@@ -77,7 +84,7 @@ func (a *API) publishItem(ctx context.Context, it *item) (accepted, *problem) {
 		it.problem = problemOf(loop.ErrOverloaded)
 	default:
 		return a.publishOne(ctx, loop.Publication{
-			Groups: it.groups, Payload: it.payload, IsText: it.isText,
+			Groups: it.groups, Users: it.users, Payload: it.payload, IsText: it.isText,
 			Exclude: it.exclude,
 		})
 	}

@@ -45,6 +45,8 @@ func (a *API) register() {
 	health, metrics := kind{public: true, watching: true}, kind{watching: true}
 
 	add("publish-message", "POST /v1/groups/{group}/messages", backend, taking(a, textBody, groupOf, a.publishMessage))
+	add("publish-user-message", "POST /v1/users/{user}/messages", backend,
+		taking(a, textBody, userOf, a.publishUserMessage))
 	add("publish", "POST /v1/publish", backend, taking(a, jsonBody, nothingOf, a.publishBatch))
 
 	add("list-groups", "GET /v1/groups", backend, answering(groupsQueryOf, a.listGroups))

@@ -128,6 +128,8 @@ func TestEngineErrors(t *testing.T) {
 		{loop.ErrNotUTF8, 422, codeNotUTF8},
 		{loop.ErrTooManyGroups, 422, codeTooManyGroups},
 		{loop.ErrTooManyExcludes, 422, codeTooManyExcludes},
+		{loop.ErrTooManyUsers, 422, codeTooManyUsers},
+		{loop.ErrBadUser, 422, codeBadUser},
 		{loop.ErrNoGroup, 404, codeNoGroup},
 		{loop.ErrNoSession, 404, codeNoSession},
 		{loop.ErrOverloaded, 503, codeOverloaded},

@@ -89,7 +89,7 @@ type userClosing struct {
 
 func userClosingOf(v *parameters) userClosing {
 	code := v.number("code", 1000, 4999, int(ws.StatusPolicyViolation))
-	return userClosing{v.request.PathValue("user"), ws.StatusCode(code), v.text("reason")}
+	return userClosing{userOf(v), ws.StatusCode(code), v.text("reason")}
 }
 
 func (a *API) deleteUserSessions(ctx context.Context, c userClosing) *problem {

@@ -139,14 +139,27 @@ func (c *Client) Publish(ctx context.Context, group string, message []byte) (ord
 	var answer struct {
 		Order uint64 `json:"order"`
 	}
-	path, contentType, body := "/v1/groups/"+escape(group)+"/messages", "text/plain; charset=utf-8", message
 	if group == "/" {
 		// Go's routes take a segment that is %2F for the end of the path.
-		path, contentType = "/v1/publish", "application/json"
-		body, err = json.Marshal(map[string]any{"groups": []string{group}, "message": string(message)})
+		return c.PublishTo(ctx, []string{group}, nil, message)
 	}
+	err = c.ask(ctx, maxAnswerBytes, http.MethodPost, "/v1/groups/"+escape(group)+"/messages",
+		"text/plain; charset=utf-8", bytes.NewReader(message), &answer)
+	return answer.Order, err
+}
+
+// PublishTo sends a message to groups and users, and is its place in the order. All of it is UTF-8.
+func (c *Client) PublishTo(ctx context.Context, groups, users []string, message []byte) (order uint64, err error) {
+	var answer struct {
+		Order uint64 `json:"order"`
+	}
+	body, err := json.Marshal(struct {
+		Groups  []string `json:"groups,omitempty"`
+		Users   []string `json:"users,omitempty"`
+		Message string   `json:"message"`
+	}{groups, users, string(message)})
 	if err == nil {
-		err = c.ask(ctx, maxAnswerBytes, http.MethodPost, path, contentType, bytes.NewReader(body), &answer)
+		err = c.ask(ctx, maxAnswerBytes, http.MethodPost, "/v1/publish", "application/json", bytes.NewReader(body), &answer)
 	}
 	return answer.Order, err
 }

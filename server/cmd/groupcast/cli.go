@@ -26,7 +26,7 @@ type cli struct {
 	Status      statusFlags      `cmd:"" help:"Show how a running server is doing."`
 	Connections connectionsFlags `cmd:"" help:"List the sessions of a running server, and the connections to its Channel server."`
 	Queues      queuesFlags      `cmd:"" help:"List or empty the queues of a running Channel server."`
-	Publish     publishFlags     `cmd:"" help:"Send a message to a group of a running server."`
+	Publish     publishFlags     `cmd:"" help:"Send a message to a group, or to users, of a running server."`
 	Token       tokenFlags       `cmd:"" help:"Make a token for a client, to try things out."`
 	Version     struct{}         `cmd:"" help:"Print the version."`
 
@@ -96,8 +96,9 @@ type queuesFlags struct {
 type publishFlags struct {
 	where `embed:""`
 
-	Group   string `arg:"" help:"The group."`
-	Message string `arg:"" help:"The message; - is standard input, as it is, to its end."`
+	Users   []string `name:"user" env:"-" sep:"none" placeholder:"USER" help:"All sessions whose token's sub is that user. Repeat it for several."`
+	Group   string   `arg:"" help:"The group; with --user it may be left out."`
+	Message *string  `arg:"" optional:"" help:"The message; - is standard input, as it is, to its end."`
 }
 
 type tokenFlags struct {

@@ -324,6 +324,63 @@ func TestPublish(t *testing.T) {
 	}
 }
 
+// A user is published to by name, with and without a group.
+func TestPublishToUsers(t *testing.T) {
+	t.Parallel()
+	dir, env := place(t)
+	secret := filepath.Join(dir, "secret")
+	if err := os.WriteFile(secret, []byte("0123456789abcdef0123456789abcdef"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := launch(t, env, "start", "--listen=127.0.0.1:0", "--token-key-file="+secret)
+	code, text, errs := command(t, env, "token", "--token-key-file="+secret, "--sub=7", "--groups=g")
+	if code != exitStopped {
+		t.Fatal(errs)
+	}
+	member := dial(t, p.ready()[0])
+	request := strings.Replace(upgradeRequest, "GET /", "GET /?token="+strings.TrimSpace(text), 1)
+	if _, err := member.conn.Write([]byte(request)); err != nil {
+		t.Fatal(err)
+	}
+	if status := member.status(); status != http.StatusSwitchingProtocols {
+		t.Fatalf("upgrade: %d", status)
+	}
+	for _, c := range []struct {
+		args  []string
+		order string
+		want  string
+	}{
+		{[]string{"publish", "--user=7", "hello"}, "1\n", "hello"},
+		{[]string{"publish", "--user", "8", "--user", "7", "g", "to both"}, "3\n", "to both"},
+		{[]string{"publish", "--user=7", ""}, "4\n", ""},
+		{[]string{"publish", "--user=8", "g", "to the group"}, "6\n", "to the group"},
+		{[]string{"publish", "--user=8", "not to 7"}, "7\n", ""},
+		{[]string{"publish", "g", "last"}, "8\n", "last"},
+	} {
+		if code, out, errs := command(t, env, c.args...); code != exitStopped || out != c.order {
+			t.Errorf("%v: exit %d, %q, %q", c.args, code, out, errs)
+		}
+		if c.args[len(c.args)-1] == "not to 7" {
+			continue
+		}
+		if got := member.message(t); got != c.want {
+			t.Errorf("%v: got %q", c.args, got)
+		}
+	}
+	for want, args := range map[string][]string{
+		"publish: wants GROUP MESSAGE, or --user USER MESSAGE, got one argument": {"publish", "g"},
+		`--user: wants UTF-8, 1 to 256 bytes, got ""`:                            {"publish", "--user=", "m"},
+		`--user: wants UTF-8, 1 to 256 bytes, got "\xff"`:                        {"publish", "--user=\xff", "m"},
+		"message is not UTF-8":                                                   {"publish", "--user=7", "\xff"},
+		"GROUP: wants a name, got an empty one":                                  {"publish", "--user=7", "", "m"},
+	} {
+		if code, out, errs := command(t, env, args...); code != exitRefused || out != "" ||
+			errs != "groupcast: "+want+"\n" {
+			t.Errorf("exit %d, %q, %q", code, out, errs)
+		}
+	}
+}
+
 type endlessReader struct{}
 
 func (endlessReader) Read(b []byte) (int, error) {

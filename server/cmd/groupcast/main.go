@@ -4,7 +4,7 @@
 //	groupcast start [-d] [flags]
 //	groupcast stop [-g] | restart [-g] [-d] | reload
 //	groupcast status [-d] | connections | queues
-//	groupcast publish GROUP MESSAGE
+//	groupcast publish [--user USER] [GROUP] MESSAGE
 //	groupcast token --token-key-file FILE --sub USER
 //	groupcast version | help [COMMAND]
 //
