@@ -682,7 +682,7 @@ func TestSessionsOfAUser(t *testing.T) {
 			api = "http://" + l.Address
 		}
 	}
-	seven := grant(t, file, token.Grant{Join: []string{"room:*"}})
+	seven := grant(t, file, token.Grant{Join: []string{"room:*", "a", "b", "c", "d"}})
 	mine := []*websocket.Conn{mustSession(t, at, seven), mustSession(t, at, seven)}
 	other := mustSession(t, at, grant(t, file, token.Grant{User: "a/b ü"}))
 	mustSession(t, at, "")
@@ -710,10 +710,14 @@ func TestSessionsOfAUser(t *testing.T) {
 		time.Until(*page.Sessions[1].ExpiresAt) < 50*time.Minute {
 		t.Errorf("got %+v", page.Sessions)
 	}
+	if g := page.Sessions[0].Grants; g == nil || !slices.Equal(g.Join, []string{"a", "b", "c"}) || g.JoinMore != 2 ||
+		g.Publish == nil || len(g.Publish) != 0 || g.PublishMore != 0 {
+		t.Errorf("listed with %+v", g)
+	}
 	var one loop.SessionInfo
 	ask(http.MethodGet, "/v1/sessions/"+page.Sessions[0].ID.String(), 200, &one)
-	if one.Grants == nil || !slices.Equal(one.Grants.Join, []string{"room:*"}) || one.Grants.Publish == nil ||
-		len(one.Grants.Publish) != 0 {
+	if one.Grants == nil || !slices.Equal(one.Grants.Join, []string{"a", "b", "c", "d", "room:*"}) ||
+		one.Grants.JoinMore != 0 || one.Grants.Publish == nil || len(one.Grants.Publish) != 0 {
 		t.Errorf("got %+v", one.Grants)
 	}
 	ask(http.MethodGet, "/v1/sessions", 200, &page)

@@ -160,14 +160,20 @@ func (s Set) Match(name []byte) bool {
 // All reports whether every name is meant.
 func (s Set) All() bool { return len(s.entries) == 1 && s.entries[0].prefix && s.entries[0].text == "" }
 
+// Len is how many patterns Strings has.
+func (s Set) Len() int { return len(s.entries) }
+
 // None reports whether no name is meant.
 func (s Set) None() bool { return len(s.entries) == 0 }
 
 // Strings are the patterns, sorted, without those that others include. A star behind an exact
 // name cannot be told from a pattern's: it is for people.
-func (s Set) Strings() []string {
-	list := make([]string, len(s.entries))
-	for i, e := range s.entries {
+func (s Set) Strings() []string { return s.First(len(s.entries)) }
+
+// First are the first n of Strings, or all there are.
+func (s Set) First(n int) []string {
+	list := make([]string, min(n, len(s.entries)))
+	for i, e := range s.entries[:len(list)] {
 		list[i] = e.text
 		if e.prefix {
 			list[i] += "*"

@@ -3,6 +3,7 @@ package reactor
 import (
 	"cmp"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -23,7 +24,7 @@ type SessionInfo struct {
 	Who          *Identity       `json:"-"` // nil: anonymous
 	User         string          `json:"user,omitempty"`
 	ExpiresAt    *time.Time      `json:"expires_at,omitempty"` // of its token
-	Grants       *GrantsInfo     `json:"grants,omitempty"`     // only where one session is asked for; nil: everything
+	Grants       *GrantsInfo     `json:"grants,omitempty"`     // in lists its beginning; nil: everything
 	State        string          `json:"state"`                // handshake, open or closing
 	Envelope     bool            `json:"envelope"`
 	GroupCount   int             `json:"group_count"`
@@ -40,6 +41,24 @@ type SessionInfo struct {
 type GrantsInfo struct {
 	Join    []string `json:"join"`
 	Publish []string `json:"publish"`
+	// How many patterns of each are left out, in lists.
+	JoinMore    int `json:"join_more,omitempty"`
+	PublishMore int `json:"publish_more,omitempty"`
+}
+
+// listedGrants is how many patterns a list shows, each of joining and of sending.
+const listedGrants = 3
+
+// describeGrants are up to most patterns of each, nil where everything is granted.
+func (r *Reactor) describeGrants(s *Session, most int) *GrantsInfo {
+	g := r.grants(s)
+	if g == nil {
+		return nil
+	}
+	return &GrantsInfo{
+		Join: g.Join.First(most), JoinMore: max(0, g.Join.Len()-most),
+		Publish: g.Publish.First(most), PublishMore: max(0, g.Publish.Len()-most),
+	}
 }
 
 // ErrNoSession is the answer when there is no session of that id, or it is on
@@ -152,6 +171,7 @@ func (r *Reactor) describe(s *Session) SessionInfo {
 			info.ExpiresAt = new(time.Unix(s.who.Expires, 0).UTC())
 		}
 	}
+	info.Grants = r.describeGrants(s, listedGrants)
 	if s.conn != nil && s.remote() != nil {
 		info.Remote = s.remote().String()
 	}
@@ -226,9 +246,7 @@ func (r *Reactor) Describe(id order.SessionID) (SessionInfo, error) {
 		return SessionInfo{}, ErrNoSession
 	}
 	info := r.describe(s)
-	if g := r.grants(s); g != nil {
-		info.Grants = &GrantsInfo{g.Join.Strings(), g.Publish.Strings()}
-	}
+	info.Grants = r.describeGrants(s, math.MaxInt)
 	for i := range s.groupCount() {
 		info.Groups = append(info.Groups, s.membership(i).g.name)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"groupcast/loop"
 	"groupcast/server/control"
@@ -139,15 +140,18 @@ func newSessionList(p paper) *sessionList { return &sessionList{paper: p} }
 
 var sessionColumns = []column{
 	{title: "id"},
-	{title: "loop", right: true, rank: 7},
+	{title: "loop", right: true, rank: 9},
 	{title: "remote", least: 8},
-	{title: "user", rank: 8},
+	{title: "user", rank: 3},
+	{title: "token", right: true, rank: 8},
+	{title: "may join", rank: 10},
+	{title: "may send", rank: 11},
 	{title: "groups", right: true, rank: 2},
 	{title: "queued", right: true, rank: 1},
-	{title: "in", right: true, rank: 4},
-	{title: "out", right: true, rank: 5},
-	{title: "idle", right: true, rank: 3},
-	{title: "age", right: true, rank: 6},
+	{title: "in", right: true, rank: 5},
+	{title: "out", right: true, rank: 6},
+	{title: "idle", right: true, rank: 4},
+	{title: "age", right: true, rank: 7},
 	{title: "state"},
 }
 
@@ -183,6 +187,32 @@ func (l *sessionList) table(page []control.Session) string {
 	return b.String()
 }
 
+// anonymous is shown for the user of a session without a token. A user may be called that; then
+// there is an end of its token beside it.
+const anonymous = "anonymous"
+
+// left is how long a token is good for.
+func left(expires *time.Time, now time.Time) string {
+	switch {
+	case expires == nil:
+		return "-"
+	case !expires.After(now):
+		return "over"
+	}
+	return span(expires.Sub(now))
+}
+
+// patterns are some patterns, and how many more there are.
+func patterns(some []string, more int) string {
+	switch {
+	case len(some) == 0:
+		return "-"
+	case more > 0:
+		return printable(fmt.Sprintf("%s +%d", strings.Join(some, ","), more))
+	}
+	return printable(strings.Join(some, ","))
+}
+
 func sessionRow(s loop.SessionInfo) []cell {
 	state := cell{printable(s.State), plain}
 	switch {
@@ -192,8 +222,14 @@ func sessionRow(s loop.SessionInfo) []cell {
 		state.colour = green
 	}
 	row := []cell{{text: s.ID.String()}}
+	join, publish := "*", "*"
+	if g := s.Grants; g != nil {
+		join, publish = patterns(g.Join, g.JoinMore), patterns(g.Publish, g.PublishMore)
+	}
 	for _, text := range []string{
-		thousands(s.Reactor), printable(s.Remote), printable(cmp.Or(s.User, "-")), thousands(s.GroupCount),
+		thousands(s.Reactor), printable(s.Remote), printable(cmp.Or(s.User, anonymous)),
+		left(s.ExpiresAt, time.Now()), join, publish,
+		thousands(s.GroupCount),
 		size(s.BacklogBytes), size(s.BytesIn), size(s.BytesOut), span(s.Idle), span(s.Age),
 	} {
 		row = append(row, cell{text: text})

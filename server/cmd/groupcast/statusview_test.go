@@ -186,6 +186,7 @@ func someSessions(t *testing.T) []control.Session {
 		`{"id":"0-1-1","reactor":0,"remote":"10.0.0.1:50000","state":"open","group_count":3,"backlog_bytes":0,"bytes_in":120,"bytes_out":4096,"idle_ns":5000000000,"age_ns":3600000000000}`,
 		`{"id":"1-1f-a3","reactor":1,"remote":"[2001:db8:1234:5678:9abc:def0:1234:5678]:65535","state":"open","blocked":true,"group_count":128,"backlog_bytes":900000,"bytes_in":10485760,"bytes_out":1073741824,"idle_ns":90000000000,"age_ns":273600000000000}`,
 		`{"id":"1-20-1","reactor":1,"remote":"/run/\u001b[31m.sock","state":"closing","group_count":0,"backlog_bytes":0,"bytes_in":0,"bytes_out":0,"idle_ns":0,"age_ns":0,"new_field":1}`,
+		`{"id":"1-21-1","reactor":1,"remote":"10.0.0.2:50000","user":"J\u001b[31m Doe","expires_at":"2001-01-01T00:00:00Z","grants":{"join":["room:*","\u001b","x"],"join_more":12,"publish":[]},"state":"open","group_count":1,"backlog_bytes":0,"bytes_in":0,"bytes_out":0,"idle_ns":0,"age_ns":0}`,
 	} {
 		var s control.Session
 		if err := json.Unmarshal([]byte(text), &s); err != nil {
@@ -202,7 +203,7 @@ func TestConnectionsGolden(t *testing.T) {
 	} {
 		list := newSessionList(p)
 		golden(t, name, list.table(someSessions(t)))
-		if list.printed != 3 {
+		if list.printed != 4 {
 			t.Errorf("%d printed", list.printed)
 		}
 	}
@@ -227,6 +228,18 @@ func TestConnectionsPages(t *testing.T) {
 		}
 		if p.width == 0 && !strings.Contains(second, "[2001:db8:1234:5678:9abc:def0:1234:5678]:65535") {
 			t.Errorf("cut, where there is no edge:\n%s", second)
+		}
+	}
+}
+
+// How long a token is good for.
+func TestLeft(t *testing.T) {
+	now := time.Now()
+	for want, expires := range map[string]*time.Time{
+		"-": nil, "over": new(now), "59s": new(now.Add(59 * time.Second)), "3d4h": new(now.Add(76 * time.Hour)),
+	} {
+		if got := left(expires, now); got != want {
+			t.Errorf("%v is left %s, want %s", expires, got, want)
 		}
 	}
 }
