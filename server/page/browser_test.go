@@ -58,6 +58,7 @@ func TestPage(t *testing.T) {
 		{"groups", testGroups},
 		{"odd names", testOddNames},
 		{"sessions", testSessions},
+		{"users", testUsers},
 		{"joining early", testJoiningEarly},
 		{"countdown", testCountdown},
 		{"only the form", testOnlyTheForm},

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"groupcast/loop"
+	"groupcast/loop/pattern"
 )
 
 // A group in the table opens: to count its members, to publish to it, to join it, to
@@ -202,6 +204,69 @@ func testSessions(s scene) {
 	}) {
 		t.Error("it is still open")
 	}
+}
+
+// Who a session is, for how long and with which grants stands in the table, in its dialog and among
+// the members of its group; a user is found by name, and who has shown no token is anonymous.
+func testUsers(s scene) {
+	t := s.t
+	p, r := openReal(s)
+	for range 2 {
+		send(t, dial(t, r.ws), map[string]any{"cmd": "add_group", "group_id": "room:1"})
+	}
+	var all []loop.SessionInfo
+	if !wait(func() bool {
+		page, _, err := r.engine.Sessions(t.Context(), loop.SessionID{}, 10)
+		all = page
+		return err == nil && len(page) == 2 && page[0].GroupCount == 1 && page[1].GroupCount == 1
+	}) {
+		t.Fatal("not all are there")
+	}
+	join, err := pattern.Parse([]string{"room:*", "a", "b", "c", "d"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := &loop.Identity{
+		User: "J <b>Doe</b>", Expires: time.Now().Add(150 * time.Minute).Unix(), Grants: &loop.Grants{Join: join},
+	}
+	if err := r.engine.Identify(t.Context(), all[1].ID, who); err != nil {
+		t.Fatal(err)
+	}
+	row := func(id loop.SessionID) string { return fmt.Sprintf("#sessions tr[data-session=%q]", id) }
+	p.typeInto("#sessions-text", kb.Enter)
+	p.text("#sessions-answer", "2 sessions in all, 2 shown.")
+	p.text(row(all[0].ID)+" td:nth-child(3)", "anonymous")
+	p.text(row(all[0].ID)+" .ends", "–")
+	p.text(row(all[1].ID)+" td:nth-child(3) bdi", "J <b>Doe</b>")
+	p.text(row(all[1].ID)+" .may", "joins a, b, c and 2 more; sends to nothing")
+	p.text(row(all[1].ID)+" .ends", "2 h ")
+	for text, found := range map[string]loop.SessionID{"j <b>d": all[1].ID, "Anonymous": all[0].ID} {
+		p.typeInto("#sessions-text", text+kb.Enter)
+		p.text("#sessions-answer", "2 sessions in all, 1 shown.")
+		p.text("#sessions tbody th", found.String())
+	}
+	fact := func(term, value string) {
+		t.Helper()
+		p.until(fmt.Sprintf(`[...document.querySelectorAll("#session-facts div")].some((d) =>
+			d.firstChild.textContent === %s && d.lastChild.textContent.startsWith(%s))`, quoted(term), quoted(value)))
+	}
+	p.click("#sessions tbody th button")
+	for _, term := range []string{"May join", "May send to"} {
+		fact(term, "everything")
+	}
+	fact("User", "anonymous")
+	fact("Token ends in", "–")
+	p.click("#session-groups button")
+	p.text("#group-sessions", "J <b>Doe</b>")
+	p.text("#group-sessions", "anonymous")
+	p.click("#group-sessions li:nth-child(2) button")
+	fact("User", "J <b>Doe</b>")
+	fact("Token ends in", "2 h ")
+	fact("May join", "a, b, c, d, room:*")
+	fact("May send to", "nothing")
+	eval[bool](p, `{import("./page/who.js").then((w) => { window.over = w.tokenOf({expires_at: "2026-01-01T00:00:00Z"},
+		Date.parse("2026-01-01T00:00:01Z")); }); true}`)
+	p.until(`window.over === "over"`)
 }
 
 // watchRequests has the page note the methods of its requests; it asks for a status once

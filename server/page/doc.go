@@ -21,6 +21,7 @@
 //	files/groups.js      one group, and what can be done with it
 //	files/groupfield.js  fields for groups' names, of blanks and line breaks too
 //	files/sessions.js    sessions: found, looked at, closed
+//	files/who.js         who a session is, and what it may do
 //	files/dialog.js      asking first
 //	files/rows.js        tables that change without jumping
 //	files/format.js      numbers and names as people read them

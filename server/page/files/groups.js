@@ -5,6 +5,7 @@ import { ask, said } from "./dialog.js";
 import { count, none, plural, visible, visibleName } from "./format.js";
 import { groupOf, setGroup, startGroupField } from "./groupfield.js";
 import { cell } from "./rows.js";
+import { userOf } from "./who.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -54,7 +55,7 @@ export function startGroups(join, openSession) {
         dialog.close();
         openSession(s.id);
       });
-      li.append(button, cell("span", visible(s.remote || none), "name whole"));
+      li.append(button, cell("span", visible(s.remote || none), "name whole"), cell("bdi", userOf(s), "name whole"));
       return li;
     });
     const first = after === "" ? null : items[0]?.querySelector("button");

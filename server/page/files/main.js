@@ -192,7 +192,7 @@ document.addEventListener("visibilitychange", () => {
 });
 
 const { offer, join } = startListen();
-const openSession = startSessions((name) => openGroup(name));
+const openSession = startSessions((name) => openGroup(name), () => past.now());
 const openGroup = startGroups(join, openSession);
 startPublish(ask);
 for (const element of document.querySelectorAll(".scroll")) reach(element);

@@ -4,6 +4,7 @@ import { Refusal, request } from "./api.js";
 import { ask, said } from "./dialog.js";
 import { bytes, count, duration, none, plural, visible, visibleName } from "./format.js";
 import { cell } from "./rows.js";
+import { mayJoin, mayShortly, maySend, tokenOf, userOf } from "./who.js";
 
 const pageSessions = 1000; // of the API, at most
 const showSessions = 50; // found at a time
@@ -12,16 +13,16 @@ const showGroups = 200; // of one session
 const $ = (id) => document.getElementById(id);
 const seconds = (ns) => duration(ns / 1e9);
 
-// startSessions makes the card and the dialog work; openGroup opens a group's. What it
-// returns opens the dialog for a session's id.
-export function startSessions(openGroup) {
+// startSessions makes the card and the dialog work; openGroup opens a group's, now is the
+// server's time. What it returns opens the dialog for a session's id.
+export function startSessions(openGroup, now) {
   const form = $("sessions-find"), text = $("sessions-text"), behind = $("sessions-behind");
   const table = $("sessions"), body = table.tBodies[0], answer = $("sessions-answer"), more = $("sessions-more");
   const dialog = $("session");
   let run = 0, after = "", looked = 0, found = 0, kept = []; // of the search; kept are found and not shown yet
 
   const wanted = (s) => (!behind.checked || s.backlog_bytes > 0)
-    && (text.value.trim() === "" || [s.id, s.remote].some((t) => t.toLowerCase().includes(text.value.trim().toLowerCase())));
+    && (text.value.trim() === "" || [s.id, s.remote, userOf(s)].some((t) => t.toLowerCase().includes(text.value.trim().toLowerCase())));
 
   // look reads on until showSessions are found, or all have been looked at.
   const look = async () => {
@@ -77,7 +78,10 @@ export function startSessions(openGroup) {
     closing.addEventListener("click", () => shut(s.id, s.remote, answer));
     close.append(closing);
     const quiet = s.backlog_bytes === 0 ? " quiet" : "";
-    tr.append(id, cell("td", visible(s.remote || none), "name whole"), cell("td", visible(s.state), "state"), cell("td", count(s.group_count), "n groups"),
+    const user = cell("td", "", s.user ? "" : "quiet");
+    user.append(cell("bdi", userOf(s), "name whole"), cell("span", mayShortly(s), "may hint"));
+    tr.append(id, cell("td", visible(s.remote || none), "name whole"), user, cell("td", tokenOf(s, now()), "n ends"),
+      cell("td", visible(s.state), "state"), cell("td", count(s.group_count), "n groups"),
       cell("td", bytes(s.backlog_bytes), `n${quiet}`), cell("td", bytes(s.bytes_out), "n sent"), cell("td", seconds(s.idle_ns), "n idle"),
       cell("td", seconds(s.age_ns), "n age"), close);
     return tr;
@@ -119,7 +123,8 @@ export function startSessions(openGroup) {
       const s = await request("GET", `v1/sessions/${encodeURIComponent(id)}`);
       if (shown !== id) return;
       remote = s.remote;
-      const facts = [["Address", visible(s.remote || none)], ["State", visible(s.state)], ["Loop", count(s.reactor)], ["Backlog", bytes(s.backlog_bytes)],
+      const facts = [["Address", visible(s.remote || none)], ["User", userOf(s)], ["Token ends in", tokenOf(s, now())],
+        ["May join", mayJoin(s)], ["May send to", maySend(s)], ["State", visible(s.state)], ["Loop", count(s.reactor)], ["Backlog", bytes(s.backlog_bytes)],
         ["Received", bytes(s.bytes_in)], ["Sent", bytes(s.bytes_out)], ["Silent for", seconds(s.idle_ns)], ["Connected for", seconds(s.age_ns)],
         ["Groups", count(s.group_count)]];
       $("session-facts").replaceChildren(...facts.map(([term, value]) => {
