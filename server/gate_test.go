@@ -613,7 +613,7 @@ func TestSecretsAreNotLogged(t *testing.T) {
 	o.Listen, o.API, o.Loops = []string{"127.0.0.1:0"}, []string{none}, 1
 	o.Control = filepath.Join(shortDir(t), "control.sock")
 	o.TokenKeyFiles = []string{file}
-	o.TokenIssuers = []string{"idp=http://user:" + planted + "@127.0.0.1:1/keys?key=" + planted}
+	o.TokenIssuers = []string{"idp=http://127.0.0.1:1/keys?key=" + planted}
 	s, err := Start(o, slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)
