@@ -3,7 +3,6 @@ package token
 import (
 	"bytes"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"groupcast/protocol"
@@ -11,9 +10,6 @@ import (
 
 // subprotocolPrefix is what a token in Sec-WebSocket-Protocol has in front.
 const subprotocolPrefix = "token."
-
-// compact is the beginning of a token in the compact form: two JSON objects in base64url.
-var compact = regexp.MustCompile(`eyJ[\w-]+\.eyJ[\w-]+\.`)
 
 // elsewhere says that there is a token, and not as it is wanted.
 var elsewhere = &RefusedError{
@@ -98,7 +94,7 @@ func bearer(value string) (token string, ours bool, failure *RefusedError) {
 func strayed(f protocol.RequestFacts) bool {
 	for _, name := range []string{"authorization", "sec-websocket-protocol"} {
 		for value := range f.Fields(name) {
-			if compact.Match(value) {
+			if hasCompact(string(value)) {
 				return true
 			}
 		}
@@ -107,5 +103,27 @@ func strayed(f protocol.RequestFacts) bool {
 	if unescaped, err := url.QueryUnescape(query); err == nil {
 		query = unescaped
 	}
-	return compact.MatchString(query)
+	return hasCompact(query)
+}
+
+// hasCompact reports whether there is the middle of a token in the compact form: a JSON object in
+// base64url between two dots. It looks at no byte twice; regexp took 300 µs for a head of nothing
+// but eyJ, which nobody pays for.
+func hasCompact(text string) bool {
+	const begins = ".eyJ"
+	for {
+		at := strings.Index(text, begins)
+		if at < 0 {
+			return false
+		}
+		text = text[at+len(begins):]
+		end := strings.IndexFunc(text, func(r rune) bool { return r == '.' || notInToken(r) })
+		switch {
+		case end < 0:
+			return false
+		case end > 0 && text[end] == '.':
+			return true
+		}
+		text = text[end:]
+	}
 }

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -105,12 +106,21 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// slowCompact says what hasCompact says.
+var slowCompact = regexp.MustCompile(`\.eyJ[A-Za-z0-9_-]+\.`)
+
 func FuzzFind(f *testing.F) {
 	f.Add("token=a.b.c", "Bearer a.b.c", "groupcast.v1, token.a.b.c")
 	f.Add("t%6Fken=%61&x", "Basic x", "")
 	f.Add("&&==&token", "bearer", ",token.,")
 	f.Add("Token=x", "Bearer\tx", "x, "+compactText)
+	f.Add(".eyJ.eyJa.", ".eyJa+.eyJ..eyJé.", "eyJa.eyJ")
 	f.Fuzz(func(t *testing.T, query, authorization, subprotocols string) {
+		for _, text := range []string{query, authorization, subprotocols, "." + query + "."} {
+			if got := hasCompact(text); got != slowCompact.MatchString(text) {
+				t.Fatalf("%q has one: %v", text, got)
+			}
+		}
 		var h protocol.Handshaker
 		_, result := h.Handshake([]byte("GET /?" + query + " HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n" +
 			"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
