@@ -22,6 +22,9 @@ const (
 // readFile reads the keys in a file: PEM blocks, a JSON Web Key set, or else its bytes are a
 // secret. With jwks it has to be a key set.
 func readFile(path string, jwks bool) ([]key, error) {
+	if err := canBeReadAgain(path); err != nil {
+		return nil, err
+	}
 	data, err := readBounded(path)
 	switch {
 	case err != nil:
@@ -33,6 +36,19 @@ func readFile(path string, jwks bool) ([]key, error) {
 	}
 	k, err := secretKey(data)
 	return []key{k}, err
+}
+
+// canBeReadAgain says what keeps a file from being read from time to time: a pipe that nobody
+// writes to is waited for, and a start or an end that waits for the reading with it.
+func canBeReadAgain(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return errors.Unwrap(err) // the path is the caller's to say
+	case !info.Mode().IsRegular() && !info.IsDir(): // that it cannot be read either, reading says
+		return errors.New("wants a file that can be read again, got a pipe or a device")
+	}
+	return nil
 }
 
 // secretKey is the key whose secret a file's bytes are.

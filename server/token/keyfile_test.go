@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -281,6 +282,37 @@ func TestKeySetLeavesOutWhatCannotBeUsed(t *testing.T) {
 	if keys, err = parseJWKS(keySet(t, bad[9]), true); err != nil || len(keys) != 1 || keys[0].algorithm != hs256 {
 		t.Errorf("%v, %v", keys, err)
 	}
+}
+
+// A pipe is refused, and not waited for: neither a start nor an end would come.
+func TestKeysFromAPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused := make(chan error, 1)
+	go func() {
+		_, err := New(Options{KeyFiles: []string{pipe}, JWKS: []string{"/dev/zero"}}, nil)
+		refused <- err
+	}()
+	select {
+	case err := <-refused:
+		if err == nil || strings.Count(err.Error(), "wants a file that can be read again, got a pipe or a device") != 2 {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("it waits")
+	}
+	// Where a regular file was, the old key stays.
+	path := secretFile(t)
+	c := newChecker(t, Options{KeyFiles: []string{path}})
+	if err := os.Rename(pipe, path); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.sources[0].refresh(t.Context(), c.life, 0); err == nil {
+		t.Error("a pipe is read")
+	}
+	accept(t, c, token(t, nil))
 }
 
 func TestTooManyKeysToTry(t *testing.T) {
