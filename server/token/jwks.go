@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/MicahParks/jwkset"
 )
@@ -68,7 +69,7 @@ func parseJWK(raw json.RawMessage, secrets bool) (key, error) {
 	switch {
 	case m.KTY == jwkset.KtyOct && !secrets:
 		return key{}, errors.New("is a secret, which nobody publishes")
-	case m.USE != "" && m.USE != jwkset.UseSig:
+	case m.USE != "" && m.USE != jwkset.UseSig, !forSignatures(m.KEYOPS):
 		return key{}, errors.New("is not for signatures")
 	}
 	// A certificate beside the key is not looked at, and nothing that it names is fetched.
@@ -83,4 +84,11 @@ func parseJWK(raw json.RawMessage, secrets bool) (key, error) {
 		err = fmt.Errorf("is for another algorithm than %s", k.algorithm)
 	}
 	return k, err
+}
+
+// forSignatures reports whether a key for these operations checks them; without any it is for all.
+// A secret that signs checks as well.
+func forSignatures(operations []jwkset.KEYOPS) bool {
+	return len(operations) == 0 || slices.Contains(operations, jwkset.KeyOpsVerify) ||
+		slices.Contains(operations, jwkset.KeyOpsSign)
 }

@@ -267,15 +267,17 @@ func TestKeySetLeavesOutWhatCannotBeUsed(t *testing.T) {
 		jwk(t, "p384", p384.Public()), with(rsaKey, "use", "enc"), with(rsaKey, "alg", "RS512"), with(rsaKey, "n", "!"),
 		with(rsaKey, "kty", "XYZ"), []byte(`7`), []byte(`{}`), []byte(`"x"`), []byte(`null`),
 		[]byte(`{"kty":"oct","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}`), with(rsaKey, "n", "AQAB"),
+		with(rsaKey, "key_ops", []string{"encrypt", "wrapKey"}), with(rsaKey, "key_ops", "verify"),
 	}
 	for _, one := range bad {
 		if keys, err := parseJWKS(keySet(t, one), false); err == nil {
 			t.Errorf("%.80s gives %d keys", one, len(keys))
 		}
 	}
-	all := append(bad, with(rsaKey, "x5u", "http://127.0.0.1:1/"), with(rsaKey, "use", "sig"))
+	all := append(bad, with(rsaKey, "x5u", "http://127.0.0.1:1/"), with(rsaKey, "use", "sig"),
+		with(rsaKey, "key_ops", []string{"verify"}), with(rsaKey, "key_ops", []string{"sign", "encrypt"}))
 	keys, err := parseJWKS(keySet(t, all...), false)
-	if err != nil || len(keys) != 2 || keys[0].algorithm != rs256 || keys[0].kid != "rsa" {
+	if err != nil || len(keys) != 4 || keys[0].algorithm != rs256 || keys[0].kid != "rsa" {
 		t.Errorf("%v, %v", keys, err)
 	}
 	// In a file that is the operator's own a secret is one.
