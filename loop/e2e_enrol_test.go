@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"weak"
 
 	"golang.org/x/sys/unix"
 
@@ -177,7 +178,8 @@ func TestServeSurvivesTransientErrors(t *testing.T) {
 }
 
 // TestAdmitWithBytes: what was read of a connection before it was admitted comes
-// first, be it nothing, a part of the head, or all of it and commands behind it.
+// first, be it nothing, a part of the head, or all of it and commands behind it. It is
+// kept no longer than it is needed.
 func TestAdmitWithBytes(t *testing.T) {
 	for name, secured := range map[string]bool{"plain": false, "TLS": true} {
 		t.Run(name, func(t *testing.T) { testAdmitWithBytes(t, secured) })
@@ -201,17 +203,25 @@ func testAdmitWithBytes(t *testing.T, secured bool) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		one := Admission{Conn: c, Read: slices.Clone(all[:n])}
+		buffer := make([]byte, 2048)
+		kept := weak.Make(&buffer[0])
+		one := Admission{Conn: c, Read: buffer[:n]}
 		if secured {
-			one.Read = make([]byte, n)
 			one.TLS = w.secure(t, c, all[:n], one.Read)
+		} else {
+			copy(one.Read, all)
 		}
 		if err := e.Admit(one); err != nil {
 			t.Fatal(err)
 		}
+		one, buffer = Admission{}, nil
 		w.write(all[n:])
 		w.upgraded()
 		w.want(ackOf("1"))
+		waitFor(t, "what was read is let go of", func() bool {
+			runtime.GC()
+			return kept.Value() == nil
+		})
 		w.say(`{"cmd":"leave_group","group_id":"g"}`)
 		w.sync()
 	}

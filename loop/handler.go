@@ -27,6 +27,7 @@ func (e *Engine) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 		return nil, e.byLoop[c.EventLoop()].Open(reactor.Newcomer{Session: n}, c)
 	case *reactor.Newcomer:
 		c.SetContext(n.Session)
+		c.SetSafeContext(nil) // gnet keeps it there, too, and with it the head that was read
 		return nil, e.byLoop[c.EventLoop()].Open(*n, c)
 	}
 	return nil, gnet.None // the control socket
