@@ -1,11 +1,14 @@
 package loop
 
 import (
+	"context"
 	"errors"
 	"net"
 	"slices"
 	"strings"
 	"testing"
+
+	"groupcast/loop/tlsconn"
 )
 
 // admitAs opens a session of that user.
@@ -16,17 +19,34 @@ func admitAs(tb testing.TB, e *Engine, who *Identity) *wire {
 		tb.Fatal(err)
 	}
 	defer ln.Close()
+	admitted := make(chan error, 1)
+	go func() { admitted <- admitNext(tb.Context(), e, ln, who) }()
 	w := connect(tb, ln.Addr().String())
-	c, err := ln.Accept()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if err := e.Admit(Admission{Conn: c, Who: who}); err != nil {
+	if err := <-admitted; err != nil {
 		tb.Fatal(err)
 	}
 	w.write([]byte(upgradeHead))
 	w.upgraded()
 	return w
+}
+
+// admitNext admits the next connection, over TLS where all tests are.
+func admitNext(ctx context.Context, e *Engine, ln net.Listener, who *Identity) error {
+	c, err := ln.Accept()
+	if err != nil {
+		return err
+	}
+	one := Admission{Conn: c, Who: who}
+	if overTLS {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		conn, err := tlsconn.Handshake(ctx, c, serverTLS())
+		if err != nil {
+			return errors.Join(err, c.Close())
+		}
+		one.TLS = conn.Session()
+	}
+	return e.Admit(one)
 }
 
 // TestPublishToUsers: all of a user's sessions get it, on whichever loop they are, from the moment
