@@ -1,6 +1,9 @@
 package reactor
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // Histogram counts values in buckets of a quarter of a power of two: 12 % wide at
 // their upper end, up to 2^27. What the unit is, the field that holds one says.
@@ -63,7 +66,7 @@ func (h *Histogram) Quantile(q float64) uint64 {
 	if h.Count == 0 {
 		return 0
 	}
-	rank := uint64(q*float64(h.Count-1)) + 1
+	rank := max(1, uint64(math.Ceil(q*float64(h.Count))))
 	var seen uint64
 	for i, n := range h.Buckets {
 		if seen += n; seen >= rank {
