@@ -97,7 +97,7 @@ type publishFlags struct {
 	where `embed:""`
 
 	Users   []string `name:"user" env:"-" sep:"none" placeholder:"USER" help:"All sessions whose token's sub is that user. Repeat it for several."`
-	Group   string   `arg:"" help:"The group; with --user it may be left out."`
+	Group   *string  `arg:"" optional:"" help:"The group; with --user it may be left out."`
 	Message *string  `arg:"" optional:"" help:"The message; - is standard input, as it is, to its end."`
 }
 

@@ -369,6 +369,8 @@ func TestPublishToUsers(t *testing.T) {
 	}
 	for want, args := range map[string][]string{
 		"publish: wants GROUP MESSAGE, or --user USER MESSAGE, got one argument": {"publish", "g"},
+		"publish: wants GROUP MESSAGE, or --user USER MESSAGE, got none":         {"publish"},
+		"publish: wants --user USER MESSAGE, got no message":                     {"publish", "--user=7"},
 		`--user: wants UTF-8, 1 to 256 bytes, got ""`:                            {"publish", "--user=", "m"},
 		`--user: wants UTF-8, 1 to 256 bytes, got "\xff"`:                        {"publish", "--user=\xff", "m"},
 		"message is not UTF-8":                                                   {"publish", "--user=7", "\xff"},

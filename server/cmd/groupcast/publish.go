@@ -60,11 +60,15 @@ func publish(ctx context.Context, flags publishFlags, stdin io.Reader, stdout io
 func (f publishFlags) what() (groups []string, message string, err error) {
 	switch {
 	case f.Message != nil:
-		return []string{f.Group}, *f.Message, nil
+		return []string{*f.Group}, *f.Message, nil
+	case len(f.Users) > 0 && f.Group != nil:
+		return nil, *f.Group, nil
 	case len(f.Users) > 0:
-		return nil, f.Group, nil
+		return nil, "", errors.New("publish: wants --user USER MESSAGE, got no message")
+	case f.Group != nil:
+		return nil, "", errors.New("publish: wants GROUP MESSAGE, or --user USER MESSAGE, got one argument")
 	}
-	return nil, "", errors.New("publish: wants GROUP MESSAGE, or --user USER MESSAGE, got one argument")
+	return nil, "", errors.New("publish: wants GROUP MESSAGE, or --user USER MESSAGE, got none")
 }
 
 // send publishes to a group as it is; JSON, which users want, is UTF-8.

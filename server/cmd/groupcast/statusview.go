@@ -99,7 +99,7 @@ func budgetOf(s monitor.Status) string {
 	if s.MemoryLimitBytes == 0 {
 		return ""
 	}
-	return "budget: " + size(s.MemoryBytes) + " of " + size(s.MemoryLimitBytes)
+	return "counted for --max-memory: " + size(s.MemoryBytes) + " of " + size(s.MemoryLimitBytes)
 }
 
 // some names a count if there is one: what never happened need not be read.

@@ -95,6 +95,7 @@ func TestStatusGolden(t *testing.T) {
 	idle := monitor.Status{
 		Version: "1.2.3", Go: "go1.26.8 linux/amd64", PID: 4711, Host: "web1", CPUs: 1, State: monitor.StateOK,
 		StartedAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC), MaxConnections: 1000, ResidentBytes: 14 << 20,
+		MemoryBytes: 7 << 20, MemoryLimitBytes: 1 << 30,
 		Listeners: []monitor.Listener{{Kind: monitor.KindWebSocket, Address: "0.0.0.0:1234", State: monitor.ListenerOK}},
 		Reactors:  []monitor.Reactor{{State: monitor.StateOK}},
 		Total:     monitor.Reactor{Index: -1, State: monitor.StateOK},
