@@ -38,4 +38,7 @@ func TestWelcome(t *testing.T) {
 	if !strings.Contains(page, "allow pasting") || !strings.Contains(page, `id="snippet"`) {
 		t.Error("no snippet, or no word on pasting")
 	}
+	if !strings.Contains(html.UnescapeString(page), "['groupcast.v1', 'token.' + token]") {
+		t.Error("no word on tokens")
+	}
 }
