@@ -120,8 +120,8 @@ func ReadTokens(path string) (list, warnings []string, err error) {
 	}
 	if short > 0 {
 		warnings = append(warnings,
-			fmt.Sprintf("token file %s: %d tokens are shorter than %d characters and could be guessed", path, short,
-				MinTokenBytes))
+			fmt.Sprintf("token file %s: could be guessed: %d of its %d tokens shorter than %d characters", path, short,
+				len(list), MinTokenBytes))
 	}
 	return list, warnings, nil
 }

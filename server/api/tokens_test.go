@@ -75,7 +75,7 @@ func TestReadTokensWarns(t *testing.T) {
 		if err != nil || len(got) != 3 || len(warnings) != want {
 			t.Errorf("mode %o: %d tokens, %q, %v", mode, len(got), warnings, err)
 		}
-		if text := strings.Join(warnings, " "); !strings.Contains(text, "2 tokens are shorter") ||
+		if text := strings.Join(warnings, " "); !strings.Contains(text, "2 of its 3 tokens shorter than 16 characters") ||
 			strings.Contains(text, "everybody") != (want == 2) {
 			t.Errorf("mode %o: %s", mode, text)
 		}
