@@ -22,7 +22,10 @@ import (
 // Running out of descriptors or memory ends nothing: accepting pauses and goes
 // on. Any other error of ln is returned.
 func (e *Engine) Serve(ln net.Listener) error {
-	if err := e.Prepare(ln); err != nil {
+	switch err := e.Prepare(ln); {
+	case errors.Is(err, net.ErrClosed): // before it was served at all
+		return nil
+	case err != nil:
 		return err
 	}
 	if !e.begin() {

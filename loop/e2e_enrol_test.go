@@ -175,6 +175,9 @@ func TestServeSurvivesTransientErrors(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
+	if err := e.Serve(ln); err != nil {
+		t.Errorf("closed before: %v", err)
+	}
 }
 
 // TestAdmitWithBytes: what was read of a connection before it was admitted comes
