@@ -36,7 +36,7 @@ func pictures(all *results) []picture {
 	main.name, main.wide = capacity+"-wide", true
 	add(main)
 	scenarios := []string{
-		"big-room-100", "big-room-1000", "big-room", "big-room-19000", "hot-room", "hot-room-w32", "hot-room-w1",
+		"big-room-100", "big-room-1000", "big-room", "big-room-18500", "hot-room", "hot-room-w32", "hot-room-w1",
 		"many-rooms", "many-groups", "churn", "two-loops-half", "storm",
 	}
 	add(picture{
@@ -63,9 +63,9 @@ func pictures(all *results) []picture {
 		},
 		caption: conditions(all, "", "big-room", "two-loops-half"),
 	})
-	bySize := []string{"big-room-100", "big-room-1000", "big-room", "big-room-19000"}
+	bySize := []string{"big-room-100", "big-room-1000", "big-room", "big-room-18500"}
 	byGroups := []string{"groups-1", "groups-10", "groups-100", "groups-500"}
-	idle := []string{"idle-1000", "idle-5000", "idle-19000"}
+	idle := []string{"idle-1000", "idle-5000", "idle-18500"}
 	add(picture{
 		name: "by-size", title: "What size costs",
 		panels: []panel{

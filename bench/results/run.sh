@@ -45,7 +45,7 @@ peers() {
 against big-room        '-m plain' 1    -- big-room "${timed[@]}"
 against big-room-100    '-m plain' 1    -- big-room --members 100 --rate 1000 "${timed[@]}"
 against big-room-1000   '-m plain' 1    -- big-room --members 1000 --rate 100 "${timed[@]}"
-against big-room-19000  '-m plain' 1    -- big-room --members 19000 --rate 4 "${timed[@]}"
+against big-room-18500  '-m plain' 1    -- big-room --members 18500 --rate 4 "${timed[@]}"
 against hot-room        '-m coalesce' 1 -- hot-room "${timed[@]}"
 against hot-room-w32    '-m coalesce' 1 -- hot-room --window 32 "${timed[@]}"
 against hot-room-w1     '-m coalesce' 1 -- hot-room --window 1 "${timed[@]}"
@@ -57,7 +57,7 @@ against two-loops-half  '-m coalesce -t 2' 2 --server-cpus 0,1 --load-cpus 0,1 -
 ROUNDS_WERE=$rounds; rounds=${IDLE_ROUNDS:-3}
 against idle-1000       '-m coalesce' 1 -- idle --members 1000 --settle "$settle"
 against idle-5000       '-m coalesce' 1 -- idle --members 5000 --settle "$settle"
-against idle-19000      '-m coalesce' 1 -- idle --members 19000 --settle "$settle"
+against idle-18500      '-m coalesce' 1 -- idle --members 18500 --settle "$settle"
 rounds=$ROUNDS_WERE
 peers   peers-big-room   plain    big-room --members 1000 --rate 40 "${timed[@]}"
 peers   peers-hot-room   coalesce hot-room "${timed[@]}"
