@@ -27,7 +27,7 @@ func startReal(t *testing.T) realAPI {
 	t.Helper()
 	engine, addr := startEngine(t)
 	m := monitor.New(engine, monitor.Info{
-		Version: "real", Host: "here", StartedAt: time.Now(), CPUs: 2,
+		Version: "real", Go: "go1.26.0", PID: 4711, Host: "here", StartedAt: time.Now(), CPUs: 2,
 		MaxConnections: func() int { return 1024 },
 		Listeners: func() []monitor.Listener {
 			return []monitor.Listener{{Kind: monitor.KindWebSocket, Address: addr, State: monitor.ListenerOK}}

@@ -609,6 +609,19 @@ func testNarrow(s scene) {
 				.filter((e) => e.getBoundingClientRect().right > innerWidth && !e.closest(".scroll")).map((e) => e.outerHTML.slice(0, 60))`))
 		}
 	}
+	for _, state := range states {
+		if state.name != "load" && state.name != "stalled-loop" {
+			continue
+		}
+		p := openState(t, s, state.make, state.word)
+		p.do(chromedp.EmulateViewport(390, 844))
+		p.until("innerWidth === 390")
+		p.until(`getComputedStyle(document.querySelector("#loops .state")).display === "none"`)
+		if over := eval[int](p, `(() => { const e = document.querySelector("#loops").closest(".scroll");
+			return e.scrollWidth - e.clientWidth; })()`); over > 0 {
+			t.Errorf("%s: the table of loops is %d pixels too wide for a telephone", state.name, over)
+		}
+	}
 }
 
 // colours makes the browser prefer a theme.

@@ -240,6 +240,16 @@ func testUsers(s scene) {
 	p.text(row(all[1].ID)+" td:nth-child(3) bdi", "J <b>Doe</b>")
 	p.text(row(all[1].ID)+" .may", "joins a, b, c and 2 more; sends to nothing")
 	p.text(row(all[1].ID)+" .ends", "2 h ")
+	p.do(chromedp.EmulateViewport(390, 844))
+	p.until("innerWidth === 390")
+	// An address and the word are broken where a reader would break them, if at all.
+	p.until(fmt.Sprintf(`(() => {
+		const tr = document.querySelector(%s), r = document.createRange();
+		return [...tr.cells[1].childNodes, ...tr.cells[2].firstChild.childNodes].filter((n) => n.nodeType === 3).every((n) => {
+			r.selectNode(n);
+			return r.getClientRects().length === 1; });
+	})()`, quoted(row(all[0].ID))))
+	p.do(chromedp.EmulateViewport(1280, 900))
 	for text, found := range map[string]loop.SessionID{"j <b>d": all[1].ID, "Anonymous": all[0].ID} {
 		p.typeInto("#sessions-text", text+kb.Enter)
 		p.text("#sessions-answer", "2 sessions in all, 1 shown.")

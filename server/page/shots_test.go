@@ -11,6 +11,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"groupcast/loop"
+	"groupcast/loop/pattern"
 	"groupcast/server/monitor"
 )
 
@@ -28,10 +30,10 @@ var states = []struct {
 			since := min(max(time.Since(s.TakenAt), 0), 40*time.Second)
 			s.Total.BacklogSessions, s.Total.BacklogBytes = 1, int(1<<20-since.Seconds()*26_000)
 			s.Reactors[1].BacklogSessions, s.Reactors[1].BacklogBytes = 1, s.Total.BacklogBytes
-			s.Total.LatencyP99 = 0.18
+			s.Total.LatencyP99, s.Reactors[1].LatencyP99 = 0.18, 0.18
+			s.Total.SlowReaders = 2
 		}
 		b.lived(110)
-		b.status.Total.SlowReaders = 2
 		b.happen(monitor.EventSlowReaders, "", 2, 50*time.Second, time.Second)
 	}},
 	{"locked", "locked", func(b *backend) { b.token = "secret" }},
@@ -58,6 +60,7 @@ func loaded(b *backend) {
 	b.status.TopGroups = append(b.status.TopGroups,
 		monitor.Group{Name: "  two blanks, then\na line", Members: 12}, monitor.Group{Name: longName, Members: 3},
 		monitor.Group{Name: " ", Members: 1})
+	b.status.Refused = 1241
 	b.status.Channel = &monitor.Channel{Connections: 3, Channels: 2, EventsIn: 4242, EventsOut: 9001}
 	b.lived(110)
 	b.happen(monitor.EventReload, "--log-level", 0, 100*time.Second, 0)
@@ -97,6 +100,7 @@ func testShots(s scene) {
 		for range 60 {
 			send(t, dial(t, r.ws), map[string]any{"cmd": "add_group", "group_id": "crowd"})
 		}
+		user := r.identifySome(t)
 		p.typeInto("#listen-group", "a room of one's own"+kb.Enter)
 		p.text("#listen-state", "Listening")
 		p.typeInto("#say-message", "Good morning"+kb.Enter)
@@ -104,6 +108,10 @@ func testShots(s scene) {
 		p.typeInto("#sessions-text", kb.Enter)
 		p.until(`document.querySelector("#sessions tbody button")`)
 		p.shots(dir, "sessions")
+		p.click(fmt.Sprintf("#sessions tr[data-session=%q] th button", user))
+		p.until(`document.querySelector("#session-groups button")`)
+		p.shots(dir, "dialog-user")
+		p.click("#session-close")
 		p.typeInto("#find-group", "a room of one's own"+kb.Enter)
 		p.click("#group-sessions button")
 		p.until(`document.querySelector("#session-groups button")`)
@@ -120,6 +128,43 @@ func testShots(s scene) {
 		p.until(`!document.getElementById("group-more").hidden`)
 		p.shots(dir, "dialog-group-crowd")
 	})
+}
+
+// identifySome gives some sessions tokens, of users with names of all lengths, and returns one of
+// them with grants.
+func (r realAPI) identifySome(t *testing.T) loop.SessionID {
+	t.Helper()
+	var all []loop.SessionInfo
+	if !wait(func() bool {
+		page, _, err := r.engine.Sessions(t.Context(), loop.SessionID{}, 100)
+		all = page
+		return err == nil && len(page) == 60
+	}) {
+		t.Fatal("not all are there")
+	}
+	for i, name := range []string{
+		"7", "customer-4711", "someone.with.a.long.name@mail.example.org", "Jörg  Ö.", strings.Repeat("0123456789", 25),
+	} {
+		grants := &loop.Grants{}
+		for list, to := range map[string]*pattern.Set{
+			"crowd room:* news:today news:sports user:" + name: &grants.Join, "room:*": &grants.Publish,
+		} {
+			patterns, err := pattern.Parse(strings.Split(list, " ")[:min(i+1, strings.Count(list, " ")+1)], "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			*to = patterns
+		}
+		left := []time.Duration{45 * time.Second, 55 * time.Minute, 30 * 24 * time.Hour, 0, 8 * time.Hour}[i]
+		who := &loop.Identity{User: name, Grants: grants}
+		if left > 0 {
+			who.Expires = time.Now().Add(left).Unix()
+		}
+		if err := r.engine.Identify(t.Context(), all[i].ID, who); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all[2].ID
 }
 
 // openState opens the page in a state, and waits until it shows it.

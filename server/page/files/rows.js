@@ -8,6 +8,15 @@ export function cell(tag, text, className = "") {
   return e;
 }
 
+// placed lets an address break in front of its colons and behind its slashes, which is where a
+// reader would break it, and nowhere within its words; the text stays the same.
+export function placed(element) {
+  const parts = element.textContent.split(/(?=:)|(?<=\/)/);
+  element.replaceChildren(...parts.flatMap((part, i) => (i === 0 ? [part] : [document.createElement("wbr"), part])));
+  element.classList.add("placed");
+  return element;
+}
+
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -3,7 +3,7 @@
 import { Refusal, request } from "./api.js";
 import { ask, said } from "./dialog.js";
 import { bytes, count, duration, none, plural, visible, visibleName } from "./format.js";
-import { cell } from "./rows.js";
+import { cell, placed } from "./rows.js";
 import { mayJoin, mayShortly, maySend, tokenOf, userOf } from "./who.js";
 
 const pageSessions = 1000; // of the API, at most
@@ -47,7 +47,7 @@ export function startSessions(openGroup, now) {
       more.hidden = kept.length === 0 && after === null;
       said(answer, more.hidden
         ? `${plural(looked, "session")} in all, ${count(found)} shown.`
-        : `${count(found)} shown; there may be more behind the first ${count(looked)}.`);
+        : `${count(found)} shown of ${count(looked)} looked at; there may be more.`);
     } catch (err) {
       if (own === run) said(answer, err instanceof Refusal ? `Not listed: ${err.message}` : "No answer from the server.", "bad");
     } finally {
@@ -79,8 +79,9 @@ export function startSessions(openGroup, now) {
     close.append(closing);
     const quiet = s.backlog_bytes === 0 ? " quiet" : "";
     const user = cell("td", "", s.user ? "" : "quiet");
+    user.title = userOf(s); // which the table cuts after two lines
     user.append(cell("bdi", userOf(s), "name whole"), cell("span", mayShortly(s), "may hint"));
-    tr.append(id, cell("td", visible(s.remote || none), "name whole"), user, cell("td", tokenOf(s, now()), "n ends"),
+    tr.append(id, placed(cell("td", visible(s.remote || none), "name whole")), user, cell("td", tokenOf(s, now()), "n ends"),
       cell("td", visible(s.state), "state"), cell("td", count(s.group_count), "n groups"),
       cell("td", bytes(s.backlog_bytes), `n${quiet}`), cell("td", bytes(s.bytes_out), "n sent"), cell("td", seconds(s.idle_ns), "n idle"),
       cell("td", seconds(s.age_ns), "n age"), close);

@@ -4,7 +4,7 @@
 import { showChannel, showServer } from "./facts.js";
 import * as f from "./format.js";
 import { offerGroups } from "./groupfield.js";
-import { cell, rows, setText } from "./rows.js";
+import { cell, placed, rows, setText } from "./rows.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -91,7 +91,9 @@ function showListeners(status) {
   const body = $("listeners").tBodies[0];
   rows(body, listeners.map((l) => [l.kind, f.visible(l.address), l.state]), listenerRow);
   listeners.forEach((l, i) => {
-    body.rows[i].cells[2].dataset.state = l.state;
+    const [, address, state] = body.rows[i].cells;
+    if (!address.firstElementChild) placed(address);
+    state.dataset.state = l.state;
   });
 }
 
