@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestReadTokens(t *testing.T) {
@@ -55,7 +57,11 @@ func TestReadTokens(t *testing.T) {
 	if got, _, err := ReadTokens(path); err != nil || len(got) != MaxTokens {
 		t.Errorf("at the limit: %d, %v", len(got), err)
 	}
-	for _, path := range []string{filepath.Join(t.TempDir(), "none"), t.TempDir()} {
+	pipe := filepath.Join(t.TempDir(), "pipe") // which nobody writes to
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{filepath.Join(t.TempDir(), "none"), t.TempDir(), pipe} {
 		if _, _, err := ReadTokens(path); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", path, err)
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // What a name gets: its own, a wildcard's, the default.
@@ -72,6 +74,10 @@ func TestBrokenPairs(t *testing.T) {
 	garbage, empty := file("garbage", "garbage"), file("empty", "")
 	large := file("large", strings.Repeat("x", maxPEMBytes+1))
 	torn := file("torn", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
+	pipe := filepath.Join(a.dir, "pipe") // which nobody writes to
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		pair       CertificatePair
 		file, text string
@@ -81,6 +87,7 @@ func TestBrokenPairs(t *testing.T) {
 		"a directory":         {CertificatePair{a.dir, good.KeyFile}, a.dir, "is a directory"},
 		"garbage":             {CertificatePair{garbage, good.KeyFile}, garbage, "PEM"},
 		"garbage for a key":   {CertificatePair{good.CertFile, garbage}, garbage, "PEM"},
+		"a pipe":              {CertificatePair{pipe, good.KeyFile}, pipe, "PEM"},
 		"empty":               {CertificatePair{empty, good.KeyFile}, empty, "PEM"},
 		"empty key":           {CertificatePair{good.CertFile, empty}, empty, "PEM"},
 		"torn":                {CertificatePair{torn, good.KeyFile}, torn, "malformed"},

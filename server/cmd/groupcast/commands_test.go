@@ -373,8 +373,8 @@ func TestPublishToUsers(t *testing.T) {
 		"publish: wants --user USER MESSAGE, got no message":                     {"publish", "--user=7"},
 		`--user: wants UTF-8, 1 to 256 bytes, got ""`:                            {"publish", "--user=", "m"},
 		`--user: wants UTF-8, 1 to 256 bytes, got "\xff"`:                        {"publish", "--user=\xff", "m"},
-		"message is not UTF-8":                                                   {"publish", "--user=7", "\xff"},
-		"GROUP: wants a name, got an empty one":                                  {"publish", "--user=7", "", "m"},
+		"message is not UTF-8":                  {"publish", "--user=7", "\xff"},
+		"GROUP: wants a name, got an empty one": {"publish", "--user=7", "", "m"},
 	} {
 		if code, out, errs := command(t, env, args...); code != exitRefused || out != "" ||
 			errs != "groupcast: "+want+"\n" {
