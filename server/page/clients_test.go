@@ -245,7 +245,8 @@ func testUsers(s scene) {
 	// An address and the word are broken where a reader would break them, if at all.
 	p.until(fmt.Sprintf(`(() => {
 		const tr = document.querySelector(%s), r = document.createRange();
-		return [...tr.cells[1].childNodes, ...tr.cells[2].firstChild.childNodes].filter((n) => n.nodeType === 3).every((n) => {
+		const texts = [...tr.cells[1].childNodes, ...tr.cells[2].firstChild.childNodes].filter((n) => n.nodeType === 3);
+		return texts.every((n) => {
 			r.selectNode(n);
 			return r.getClientRects().length === 1; });
 	})()`, quoted(row(all[0].ID))))
