@@ -25,8 +25,9 @@ const (
 	// connection, its addresses, and a group's table.
 	SessionBytes = 1 << 10
 	// SocketBytes is what the kernel has of a TCP connection that is idle: socket, inode,
-	// file and its entry in the epoll set.
-	SocketBytes = 4 << 10
+	// file and its entry in the epoll set. Measured: the slabs of Linux 6.18 grew by 4.9 KiB
+	// for each end of 17,500 connections.
+	SocketBytes = 5 << 10
 	// SecuredBytes is what crypto/tls has of an idle session; see package tlsconn.
 	SecuredBytes = 8 << 10
 	// DefaultSendBufferBytes is taken for the send buffer of a session that takes no more,
