@@ -128,7 +128,7 @@ func more(got time.Duration, other string, than time.Duration) *wrong {
 	if got > than {
 		return nil
 	}
-	return &wrong{"more than " + Flag(other) + " (" + than.String() + ")", got.String()}
+	return &wrong{"more than " + Flag(other) + " (" + spanText(than) + ")", spanText(got)}
 }
 
 func holds(got int, other string, least int) *wrong {

@@ -35,8 +35,8 @@ func TestValidateNamesTheFlag(t *testing.T) {
 		},
 		{"twice", func(o *Options) { o.Listen = []string{":1", ":1"} }, `--listen: wants each address once, got ":1" twice`},
 		{"mode", func(o *Options) { o.SocketMode = 0o1777 }, "--socket-mode: wants 0000 to 0777, got 1777"},
-		{"drain below", func(o *Options) { o.Drain = -1 }, "--drain: wants 0s to 1h0m0s"},
-		{"drain above", func(o *Options) { o.Drain = time.Hour + 1 }, "--drain: wants 0s to 1h0m0s"},
+		{"drain below", func(o *Options) { o.Drain = -1 }, "--drain: wants 0s to 1h"},
+		{"drain above", func(o *Options) { o.Drain = time.Hour + 1 }, "--drain: wants 0s to 1h"},
 		{"level", func(o *Options) { o.LogLevel = "info+3" }, `--log-level: wants debug, info, warn or error, got "info+3"`},
 		{"format", func(o *Options) { o.LogFormat = "xml" }, `--log-format: wants text or json, got "xml"`},
 		{
@@ -161,6 +161,21 @@ func TestSeveralMistakesAreAllReported(t *testing.T) {
 	for _, flag := range []string{"--loops: wants 0 to 256, got 300", "--log-level:", "--drain:"} {
 		if err == nil || !strings.Contains(err.Error(), flag) {
 			t.Errorf("%v lacks %s", err, flag)
+		}
+	}
+}
+
+// Times are written as people do, and are read again as the same.
+func TestSpanText(t *testing.T) {
+	t.Parallel()
+	for want, d := range map[string]time.Duration{
+		"0s": 0, "500ms": 500 * time.Millisecond, "10s": 10 * time.Second, "1m": time.Minute, "1m50s": 110 * time.Second,
+		"10m": 10 * time.Minute, "1h": time.Hour, "20h": 20 * time.Hour, "1h10m": 70 * time.Minute,
+		"1h0m10s": time.Hour + 10*time.Second, "8760h": 365 * 24 * time.Hour,
+	} {
+		got := spanText(d)
+		if again, err := time.ParseDuration(got); got != want || again != d || err != nil {
+			t.Errorf("%v: %q, which is %v, %v; want %q", d, got, again, err, want)
 		}
 	}
 }

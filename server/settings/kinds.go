@@ -149,15 +149,27 @@ func budgetSize(at func(*Options) *int, low, high int) value {
 // span is a time from low to high.
 func span(at func(*Options) *time.Duration, low, high time.Duration) value {
 	return one(at, kind[time.Duration]{
-		hint: "TIME", bounds: bounds(low, high, time.Duration.String),
+		hint: "TIME", bounds: bounds(low, high, spanText),
 		parse: func(text string) (time.Duration, bool) {
 			d, err := time.ParseDuration(text)
 			return d, err == nil
 		},
 		wants:  "a time with its unit (500ms, 5s, 1m30s)",
-		check:  within(low, high, time.Duration.String),
-		format: time.Duration.String,
+		check:  within(low, high, spanText),
+		format: spanText,
 	})
+}
+
+// spanText writes a time as people do: 24h where Go has 24h0m0s.
+func spanText(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // rate is a number that need not be whole.

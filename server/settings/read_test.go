@@ -173,7 +173,7 @@ func TestAllMistakesAtOnce(t *testing.T) {
 		"--loops (" + path + ":3): wants 0 to 256, got 300",
 		"--api-token (" + path + ":4): wants 1 to 512 characters of printable ASCII, without spaces, got (secret)",
 		`--log-level: wants debug, info, warn or error, got "loud"`,
-		"--close-after: wants more than --ping-after (3m0s), got 1m50s",
+		"--close-after: wants more than --ping-after (3m), got 1m50s",
 	}
 	var got []string
 	for _, one := range Split(err) {
@@ -209,7 +209,7 @@ func TestNothingIsToldTwice(t *testing.T) {
 		"ping after out of range": {
 			Flags{"ping-after": {"25h"}},
 			nil,
-			"--ping-after: wants 50ms to 24h0m0s, got 25h0m0s",
+			"--ping-after: wants 50ms to 24h, got 25h",
 		},
 		"a file that is not named": {Flags{"config": nil}, nil, "--config: wants a value"},
 		"the file named by a variable": {
