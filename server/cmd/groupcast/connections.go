@@ -222,12 +222,15 @@ func sessionRow(s loop.SessionInfo) []cell {
 		state.colour = green
 	}
 	row := []cell{{text: s.ID.String()}}
-	join, publish := "*", "*"
-	if g := s.Grants; g != nil {
+	user, join, publish := cmp.Or(s.User, anonymous), "*", "*"
+	switch g := s.Grants; {
+	case g != nil:
 		join, publish = patterns(g.Join, g.JoinMore), patterns(g.Publish, g.PublishMore)
+	case s.State == "handshake": // who it is, and what it may do, is not known yet
+		user, join, publish = cmp.Or(s.User, "-"), "-", "-"
 	}
 	for _, text := range []string{
-		thousands(s.Reactor), printable(s.Remote), printable(cmp.Or(s.User, anonymous)),
+		thousands(s.Reactor), printable(s.Remote), printable(user),
 		left(s.ExpiresAt, time.Now()), join, publish,
 		thousands(s.GroupCount),
 		size(s.BacklogBytes), size(s.BytesIn), size(s.BytesOut), span(s.Idle), span(s.Age),

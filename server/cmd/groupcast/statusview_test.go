@@ -187,6 +187,7 @@ func someSessions(t *testing.T) []control.Session {
 		`{"id":"0-1-1","reactor":0,"remote":"10.0.0.1:50000","state":"open","group_count":3,"backlog_bytes":0,"bytes_in":120,"bytes_out":4096,"idle_ns":5000000000,"age_ns":3600000000000}`,
 		`{"id":"1-1f-a3","reactor":1,"remote":"[2001:db8:1234:5678:9abc:def0:1234:5678]:65535","state":"open","blocked":true,"group_count":128,"backlog_bytes":900000,"bytes_in":10485760,"bytes_out":1073741824,"idle_ns":90000000000,"age_ns":273600000000000}`,
 		`{"id":"1-20-1","reactor":1,"remote":"/run/\u001b[31m.sock","state":"closing","group_count":0,"backlog_bytes":0,"bytes_in":0,"bytes_out":0,"idle_ns":0,"age_ns":0,"new_field":1}`,
+		`{"id":"0-2-1","reactor":0,"remote":"10.0.0.3:50000","state":"handshake","group_count":0,"backlog_bytes":0,"bytes_in":0,"bytes_out":0,"idle_ns":0,"age_ns":0}`,
 		`{"id":"1-21-1","reactor":1,"remote":"10.0.0.2:50000","user":"J\u001b[31m Doe","expires_at":"2001-01-01T00:00:00Z","grants":{"join":["room:*","\u001b","x"],"join_more":12,"publish":[]},"state":"open","group_count":1,"backlog_bytes":0,"bytes_in":0,"bytes_out":0,"idle_ns":0,"age_ns":0}`,
 	} {
 		var s control.Session
@@ -204,7 +205,7 @@ func TestConnectionsGolden(t *testing.T) {
 	} {
 		list := newSessionList(p)
 		golden(t, name, list.table(someSessions(t)))
-		if list.printed != 4 {
+		if list.printed != 5 {
 			t.Errorf("%d printed", list.printed)
 		}
 	}
