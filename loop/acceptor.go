@@ -22,10 +22,7 @@ import (
 // Running out of descriptors or memory ends nothing: accepting pauses and goes
 // on. Any other error of ln is returned.
 func (e *Engine) Serve(ln net.Listener) error {
-	switch err := e.Prepare(ln); {
-	case errors.Is(err, net.ErrClosed): // before it was served at all
-		return nil
-	case err != nil:
+	if err := e.Prepare(ln); err != nil {
 		return err
 	}
 	if !e.begin() {
@@ -64,7 +61,8 @@ func (e *Engine) Serve(ln net.Listener) error {
 
 // Prepare sets on the listener what accepted TCP connections inherit from it,
 // which costs nothing a connection. Those that came before keep the kernel's
-// default, and so do unix sockets, whose default is small.
+// default, and so do unix sockets, whose default is small. On a listener that is closed
+// there is nothing to set: accepting says that it is.
 func (e *Engine) Prepare(ln net.Listener) error {
 	conn, ok := ln.(syscall.Conn)
 	if !ok || e.options().SendBufferBytes == 0 {
@@ -78,7 +76,7 @@ func (e *Engine) Prepare(ln net.Listener) error {
 	err = raw.Control(func(fd uintptr) {
 		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, e.options().SendBufferBytes)
 	})
-	if err = errors.Join(err, failed); err != nil {
+	if err = errors.Join(err, failed); err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("listener %s: set SO_SNDBUF: %w", ln.Addr(), err)
 	}
 	return nil
