@@ -38,7 +38,7 @@ const (
 	MaxPublicationExcludes = 1024
 )
 
-// MaxUserBytes bounds the name of a user to whom is published, as it does a token's.
+// MaxUserBytes bounds the name of a user, to whom is published or who has a token.
 const MaxUserBytes = 256
 
 // Publish sends text to every member of a group. See PublishAll.
@@ -107,7 +107,7 @@ func (e *Engine) newPublication(p Publication) (*order.Message, error) {
 		}
 	}
 	for _, user := range p.Users {
-		if !validUser(user) {
+		if !ValidUser(user) {
 			return nil, ErrBadUser
 		}
 	}
@@ -141,7 +141,8 @@ func (e *Engine) validGroup(name string) bool {
 	return len(name) > 0 && len(name) <= e.options().MaxGroupBytes && utf8.ValidString(name)
 }
 
-func validUser(name string) bool {
+// ValidUser reports whether a user may be called that, of those to whom is published.
+func ValidUser(name string) bool {
 	return len(name) > 0 && len(name) <= MaxUserBytes && utf8.ValidString(name)
 }
 

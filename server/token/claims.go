@@ -21,7 +21,7 @@ import (
 
 const (
 	// MaxUserBytes bounds sub.
-	MaxUserBytes = 256
+	MaxUserBytes = loop.MaxUserBytes
 	// lastSecond is the end of the year 9999: what is later is a mistake (milliseconds).
 	lastSecond = 253402300799
 )

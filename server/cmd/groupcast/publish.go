@@ -33,7 +33,7 @@ func publish(ctx context.Context, flags publishFlags, stdin io.Reader, stdout io
 		}
 	}
 	for _, user := range flags.Users {
-		if user == "" || len(user) > loop.MaxUserBytes || !utf8.ValidString(user) {
+		if !loop.ValidUser(user) {
 			return fmt.Errorf("--user: wants UTF-8, 1 to %d bytes, got %q", loop.MaxUserBytes, user)
 		}
 	}
