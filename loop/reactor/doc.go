@@ -15,7 +15,7 @@
 //	lifecycle.go   a session's birth and burial
 //	inbound.go     bytes in: frames, messages
 //	receiverate.go how many of them a second
-//	drain.go answers.go follower.go holders.go  what an engine asks, and orders from outside
+//	drain.go answers.go listing.go follower.go holders.go  what an engine asks, and orders from outside
 //	delivery.go    batches: mark, then flush
 //	users.go       messages to users
 //	marking.go     who is handed what, and how it looks
@@ -50,7 +50,7 @@
 //
 // There is no lock and no atomic in a reactor but those that say so. What several loops
 // must count together is in Shared, and is touched when something begins or ends, never
-// for a message. A goroutine that wants to know something asks the loop: answers.go.
+// for a message. A goroutine that wants to know something asks the loop: listing.go.
 //
 // # One message
 //

@@ -53,7 +53,7 @@ func TestTickFollowsReconfigure(t *testing.T) {
 		s.opened -= 100
 		s.lastSeen -= 40
 		r.wheel.schedule(s, s.lastSeen+r.ticks(r.opt.PingAfter))
-		age = r.describe(s).Age
+		age = r.describe(s, listedGrants).Age
 	})
 	o := DefaultOptions()
 	o.PingAfter, o.CloseAfter = 5200*time.Millisecond, 5800*time.Millisecond
@@ -62,7 +62,7 @@ func TestTickFollowsReconfigure(t *testing.T) {
 		if r.every != 120*time.Millisecond {
 			t.Errorf("a tick lasts %s, want 120ms", r.every)
 		}
-		if got := r.describe(s); got.Age < age || got.Age > age+time.Second || got.Idle < 40*time.Second {
+		if got := r.describe(s, listedGrants); got.Age < age || got.Age > age+time.Second || got.Idle < 40*time.Second {
 			t.Errorf("age %s, was %s; idle %s", got.Age, age, got.Idle)
 		}
 		// It was to be looked at 16 seconds from then, and is long over both
