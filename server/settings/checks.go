@@ -15,7 +15,7 @@ type relation struct {
 	check func(o *Options) *wrong
 }
 
-var relations = []relation{
+var relations = append([]relation{
 	{"listen", nil, func(o *Options) *wrong {
 		if len(o.Listen) > 0 {
 			return nil
@@ -89,7 +89,7 @@ var relations = []relation{
 		}
 		return &wrong{atLeast("channel-join-retry-min", low.String()), high.String()}
 	}},
-}
+}, natsRelations...)
 
 // certificates are where TLS has them from.
 var certificates = []string{"tls-cert", "acme"}

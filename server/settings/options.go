@@ -6,6 +6,7 @@ import (
 
 	"groupcast/loop"
 	"groupcast/server/api"
+	"groupcast/server/bus"
 	"groupcast/server/workerman"
 )
 
@@ -17,7 +18,7 @@ type Engine = loop.Options
 // nothing is copied from one struct to the other. The rest is the process's own.
 //
 // Of Engine, the process itself fills in Logger, OnMessage, Budget and CloseLimit; of the
-// others their Logger, the messages' size and the address to join. They are no settings.
+// others their Logger, Budget, the messages' size and the address to join. They are no settings.
 type Options struct {
 	Engine // Loops and MaxConns may be 0: the machine's choice
 
@@ -68,6 +69,8 @@ type Options struct {
 	ChannelJoin   string
 	ChannelClient workerman.ClientOptions
 
+	Bus bus.Options // without Servers there is none
+
 	MaxMemory int // bytes; 0: no budget, AutoMemory: the machine's choice
 
 	Control   string
@@ -90,6 +93,7 @@ func Defaults() Options {
 		APIServer:     api.DefaultServerOptions(),
 		ChannelServer: workerman.DefaultOptions(),
 		ChannelClient: workerman.DefaultClientOptions(),
+		Bus:           bus.DefaultOptions(),
 	}
 	for _, s := range all {
 		if s.Preset == "" {

@@ -42,6 +42,7 @@ var Groups = []Group{
 	sessionsRows,
 	groupsRows,
 	backendsRows,
+	natsRows,
 	processRows,
 	apiLimitsRows,
 	channelLimitsRows,

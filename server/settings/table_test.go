@@ -13,6 +13,7 @@ import (
 
 	"groupcast/loop"
 	"groupcast/server/api"
+	"groupcast/server/bus"
 	"groupcast/server/workerman"
 )
 
@@ -49,6 +50,7 @@ var notSettings = []string{
 	// set once, for both sides
 	"ChannelClient.SendBufferBytes", "ChannelClient.MaxFrameBytes", "ChannelClient.PublishTimeout",
 	"ChannelClient.SinkMessages", "ChannelClient.SinkBytes",
+	"Bus.Budget", "Bus.Logger",
 }
 
 // fields are the fields of a struct and of those in it, by their path.
@@ -114,6 +116,10 @@ func another(t testing.TB, s *Setting) []string {
 		"log-format": {"json"}, "max-memory": {"256MiB"}, "pprof": {"127.0.0.1:6060"}, "rate": {"2.5"},
 		"api-max-batch": {"2MiB"}, "ring-slots": {"2048"}, "channel-join-retry-min": {"500ms"},
 		"channel-join-retry-max": {"7s"},
+		"nats":                   {"nats://a:4222", "tls://user:secret@b:4223"}, "nats-node": {"a_1"}, "nats-creds": {"/c"},
+		"nats-nkey": {"/n"}, "nats-user": {"u"}, "nats-password": {"p"}, "nats-password-file": {"/p"},
+		"nats-token": {"t"}, "nats-token-file": {"/t"}, "nats-ca": {"/ca"}, "nats-cert": {"/c"}, "nats-key": {"/k"},
+		"nats-down": {"refuse"}, "nats-require": {"true"}, "nats-ready": {"true"},
 	}[s.Name]
 	if given != nil {
 		return given
@@ -213,7 +219,10 @@ func TestBoundsAreThoseBelow(t *testing.T) {
 		}
 		client := o.ChannelClient
 		client.Address = "unix:/x"
-		return errors.Join(engine.Validate(), limits.Validate(), o.ChannelServer.Validate(), client.Validate())
+		cluster := o.Bus
+		cluster.Servers = []string{"nats://a"}
+		return errors.Join(engine.Validate(), limits.Validate(), o.ChannelServer.Validate(), client.Validate(),
+			cluster.Validate())
 	}
 	checked := 0
 	fields(reflect.ValueOf(Defaults()), "", func(path string, v reflect.Value) {
@@ -266,7 +275,7 @@ func TestDefaultsAreThoseBelow(t *testing.T) {
 	o.APILimits.MaxBatchBytes = api.DefaultLimits().MaxBatchBytes
 	if !reflect.DeepEqual(o.Engine, loop.DefaultOptions()) || o.APILimits != api.DefaultLimits() ||
 		o.APIServer != api.DefaultServerOptions() || !reflect.DeepEqual(o.ChannelServer, workerman.DefaultOptions()) ||
-		o.ChannelClient != workerman.DefaultClientOptions() {
+		o.ChannelClient != workerman.DefaultClientOptions() || !reflect.DeepEqual(o.Bus, bus.DefaultOptions()) {
 		t.Errorf("%+v", o)
 	}
 	if o.Drain != 10*time.Second || o.APIServer.WriteTimeout <= apiLongest {
