@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"groupcast/server/api"
+	"groupcast/server/bus"
 	"groupcast/server/control"
 	"groupcast/server/door"
 	"groupcast/server/door/acme"
@@ -36,6 +37,7 @@ func Check(o Options, running *Running) error {
 	}
 	errs := []error{
 		checkLogFile(o.LogFile), checkTokens(o), checkCertificates(o), checkTokenKeys(o), checkPIDFile(o.PIDFile, running),
+		checkNATS(o),
 	}
 	if _, err := identityOf(o); err != nil {
 		errs = append(errs, err)
@@ -75,6 +77,14 @@ func checkLogFile(path string) error {
 
 // checkTokenKeys reads files, and asks no key server.
 func checkTokenKeys(o Options) error { return token.CheckFiles(o.Tokens()) }
+
+// checkNATS reads files, and asks no NATS server.
+func checkNATS(o Options) error {
+	if len(o.Bus.Servers) == 0 {
+		return nil
+	}
+	return bus.CheckFiles(o.Bus)
+}
 
 func checkCertificates(o Options) error {
 	var errs []error

@@ -149,7 +149,16 @@
 // FlusherTimeout (we set 2 s; its default is a minute) ends that. Hence the one writer, hence no call
 // elsewhere. The connection has ReconnectBufSize -1: what is kept meanwhile, and its order, is ours.
 // Pings come each second, two may be missing; reconnects are at random between 50 and 500 ms, for
-// ever.
+// ever, also where a server refuses the node's credentials: an operator may be about to put them
+// right. Credentials, passwords and certificates in files are read again at each attempt; of an nkey
+// the seed is, and its public half, which says as whom, is not.
+//
+// What nats.go (v1.55.0) does otherwise, and how connect.go deals with it: it ends a connection for
+// good at the second refusal of one server (IgnoreAuthErrorAbort); it forgets a write of which the
+// server took nothing, and goes on (ReconnectOnFlusherError); it looks names up under its lock and
+// without a timeout, makes its first attempts before it returns, two seconds a server, and is
+// silent about most attempts that fail (all three: a dialer of our own). What is left: an -ERR that
+// it does not know, while connected, ends the connection for good; then there has to be another one.
 //
 // --nats-down says what becomes of publications while the bus is away:
 //
