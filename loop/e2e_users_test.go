@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -56,6 +57,8 @@ func TestPublishToUsers(t *testing.T) {
 	e, addr := start(t, nil)
 	sink := e.NewSink(SinkOptions{Name: "test", MaxMessages: 10, MaxBytes: 1 << 20})
 	defer sink.Close()
+	asks := e.NewSink(SinkOptions{Name: "asks", MaxMessages: 10, MaxBytes: 1 << 20, Users: true})
+	defer asks.Close()
 	anonymous := open(t, addr)
 	for _, name := range []string{"7", "user:7"} { // none of them is the user
 		anonymous.join(name)
@@ -75,7 +78,12 @@ func TestPublishToUsers(t *testing.T) {
 	}
 	publish(Publication{Users: []string{"7", "9", "7"}, Payload: []byte("a")}, 1)
 	publish(Publication{Groups: []string{"g", "h"}, Users: []string{"8", "7"}, Payload: []byte("b")}, 4)
-	publish(Publication{Users: []string{"8"}, Payload: []byte("c"), Exclude: []SessionID{sessionOf(t, e, eight)}}, 5)
+	elsewhere := []string{"other.01234567." + sessionOf(t, e, seven[0]).String()} // no session of this node
+	publish(Publication{
+		Users: []string{"8"}, Payload: []byte("c"),
+		Exclude: []SessionID{sessionOf(t, e, eight)}, ExcludeElsewhere: elsewhere,
+	}, 5)
+	elsewhere[0] = "another's by now"
 	publish(Publication{Groups: []string{"g"}, Payload: []byte("d")}, 6)
 	for _, w := range seven {
 		w.want("a", "b")
@@ -90,6 +98,20 @@ func TestPublishToUsers(t *testing.T) {
 	}{{2, "g"}, {3, "h"}, {6, "g"}} {
 		if m := next(t, sink); m.Order != want.order || m.Group != want.group {
 			t.Errorf("the sink got %d of %q, want %d of %q", m.Order, m.Group, want.order, want.group)
+		}
+	}
+	for i, want := range []string{"[7 9] []", "[] []+", "[] []+", "[7 8] [g h]", "[8] []", "[] []"} {
+		m := next(t, asks)
+		got := fmt.Sprint(m.Users, m.Groups)
+		if m.Joint {
+			got += "+"
+		}
+		if got != want || m.Order != uint64(i)+1 {
+			t.Errorf("who asks for users got %d, %s, want %d, %s", m.Order, got, i+1, want)
+		}
+		if own := []string{"other.01234567." + sessionOf(t, e, seven[0]).String()}; m.Order == 5 &&
+			!slices.Equal(m.ExcludeElsewhere, own) {
+			t.Errorf("excluded elsewhere: %q", m.ExcludeElsewhere)
 		}
 	}
 	groups, _, err := e.Groups(t.Context(), "", "", MaxPage)
@@ -122,7 +144,18 @@ func TestPublishToUsersLimits(t *testing.T) {
 		"not UTF-8":               {Publication{Users: []string{"\xff"}}, ErrBadUser},
 		"too many":                {Publication{Users: append(many, long, "8")}, ErrTooManyUsers},
 		"neither":                 {Publication{Users: []string{}}, ErrTooManyGroups},
-		"with a bad group":        {Publication{Groups: []string{""}, Users: []string{"8"}}, ErrBadGroup},
+		"as many excluded as there may be": {Publication{
+			Users: []string{long}, Exclude: make([]SessionID, 1000),
+			ExcludeElsewhere: slices.Repeat([]string{strings.Repeat("x", MaxExcludeBytes)}, MaxPublicationExcludes-1000),
+		}, nil},
+		"too many excluded": {Publication{
+			Users: []string{long}, Exclude: make([]SessionID, 1000),
+			ExcludeElsewhere: make([]string, MaxPublicationExcludes-999),
+		}, ErrTooManyExcludes},
+		"too long an excluded one": {Publication{
+			Users: []string{long}, ExcludeElsewhere: []string{strings.Repeat("x", MaxExcludeBytes+1)},
+		}, ErrBadExclude},
+		"with a bad group": {Publication{Groups: []string{""}, Users: []string{"8"}}, ErrBadGroup},
 	} {
 		c.p.Payload, c.p.IsText = []byte(name), true
 		if _, err := e.PublishAll(t.Context(), c.p); !errors.Is(err, c.want) {

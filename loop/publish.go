@@ -26,6 +26,9 @@ type Publication struct {
 	IsText  bool
 	// Exclude are sessions that do not get it. It is copied.
 	Exclude []SessionID
+	// ExcludeElsewhere are texts that name sessions of other nodes, which are to be left out
+	// there: sinks get them, loops pass over them. It is copied.
+	ExcludeElsewhere []string
 	// From is the sink whose owner publishes, Tag what sinks get with it.
 	From *Sink
 	Tag  any
@@ -35,7 +38,10 @@ type Publication struct {
 const (
 	MaxPublicationGroups   = 1024
 	MaxPublicationUsers    = 1024
-	MaxPublicationExcludes = 1024
+	MaxPublicationExcludes = 1024 // Exclude and ExcludeElsewhere together
+	// MaxExcludeBytes bounds one of ExcludeElsewhere: a node's name, 32 bytes at most, eight
+	// digits of its epoch and a session's id.
+	MaxExcludeBytes = 64
 )
 
 // MaxUserBytes bounds the name of a user, to whom is published or who has a token.
@@ -93,7 +99,7 @@ func (e *Engine) newPublication(p Publication) (*order.Message, error) {
 		return nil, ErrTooManyGroups
 	case len(p.Users) > MaxPublicationUsers:
 		return nil, ErrTooManyUsers
-	case len(p.Exclude) > MaxPublicationExcludes:
+	case len(p.Exclude)+len(p.ExcludeElsewhere) > MaxPublicationExcludes:
 		return nil, ErrTooManyExcludes
 	case len(p.Payload) > e.options().MaxMessageBytes || p.IsText &&
 		order.OverLimit(p.Payload, e.options().MaxMessageBytes):
@@ -111,11 +117,17 @@ func (e *Engine) newPublication(p Publication) (*order.Message, error) {
 			return nil, ErrBadUser
 		}
 	}
+	for _, session := range p.ExcludeElsewhere {
+		if len(session) > MaxExcludeBytes {
+			return nil, ErrBadExclude
+		}
+	}
 	outside := &order.Outside{
-		Exclude: slices.Clone(p.Exclude), // read by every loop, long after the caller has gone on
-		Users:   each(p.Users),
-		From:    p.From,
-		Tag:     p.Tag,
+		Exclude:          slices.Clone(p.Exclude), // read by every loop, long after the caller has gone on
+		ExcludeElsewhere: slices.Clone(p.ExcludeElsewhere),
+		Users:            each(p.Users),
+		From:             p.From,
+		Tag:              p.Tag,
 	}
 	var m *order.Message
 	if len(p.Groups) > 0 {
@@ -166,6 +178,7 @@ var (
 	ErrBadUser         = fmt.Errorf("a user's name is UTF-8, 1 to %d bytes", MaxUserBytes)
 	ErrNoMemory        = fmt.Errorf("%w: the server is short of memory", ErrOverloaded)
 	ErrTooManyExcludes = fmt.Errorf("a publication excludes %d sessions at most", MaxPublicationExcludes)
+	ErrBadExclude      = fmt.Errorf("a session of another node is named with %d bytes at most", MaxExcludeBytes)
 )
 
 // Epoch is a random name of this run of the broker's order, whose places begin at 1: together

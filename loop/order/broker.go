@@ -209,7 +209,7 @@ func (b *Broker) fanOut(m *Message) {
 		}
 	}
 	switch m.Kind {
-	case KindPublish:
+	case KindPublish, KindUsers:
 		for _, s := range *b.sinks.Load() {
 			s.offer(m)
 		}
@@ -218,7 +218,7 @@ func (b *Broker) fanOut(m *Message) {
 		for _, s := range *b.sinks.Load() {
 			s.drain()
 		}
-	case KindOwn, KindKeep, KindUsers:
+	case KindOwn, KindKeep:
 	}
 }
 

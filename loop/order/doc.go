@@ -19,6 +19,7 @@
 //	port.go       a loop as the broker sees it; publishing into a full ring
 //	door.go       the way in for goroutines outside the loops
 //	sink.go       the way out for them
+//	missed.go     what a sink did not get
 //	keeper.go     state of groups, in step with the order
 //	broker.go     the one order; a loop in the broker's place
 //	outside.go    what others ask of it
@@ -27,9 +28,9 @@
 //
 // A publication from outside the loops is one item of the door, however many groups
 // it has: they get it one after the other, or none of them does. Users come last, all of them
-// with one message, which only the loops get: a user's sessions are this process's, and to a
-// bridge it would be a message of no group. A sink is handed
-// every message right after the loops, and keeps it in a queue of its own that
+// with one message, which of the sinks only those get that ask for it: to a bridge between
+// groups it would be a message of no group. A sink is handed
+// every other message right after the loops, and keeps it in a queue of its own that
 // overflows counted: the broker never waits for one. It says where it missed
 // something, in place. A drain's barrier is a word beside that queue, so that it comes
 // through where nothing else does: behind all that is queued and all that was dropped.

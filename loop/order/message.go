@@ -25,8 +25,8 @@ const (
 	// KindKeep asks the broker for what it keeps of a group. It goes to no reactor and has
 	// no place in the order, but comes behind those that were taken before.
 	KindKeep
-	// KindUsers is a message for the sessions of users. It belongs to no group, and no sink
-	// gets it: users are this process's own.
+	// KindUsers is a message for the sessions of users. It belongs to no group, and only sinks
+	// that ask for it get it.
 	KindUsers
 )
 
@@ -71,6 +71,12 @@ type Message struct {
 type Outside struct {
 	// Exclude are the sessions that do not get it.
 	Exclude []SessionID
+	// ExcludeElsewhere are texts that name sessions of other nodes, which do not get it there:
+	// for sinks, a loop has none of these.
+	ExcludeElsewhere []string
+	// Groups are all of the publication's, in its order: of a KindUsers that comes behind
+	// messages to groups.
+	Groups []string
 	// Users are those whose sessions get the publication. All of its messages have them: the
 	// KindUsers, which is its last, is for the sessions that the others have not reached.
 	Users []string
@@ -171,18 +177,27 @@ func NewBarrier() *Message { return &Message{Kind: KindBarrier} }
 // its Outside already, with the users. It shares the frame of m.
 func (m *Message) AddGroup(group string) { m.add(KindPublish, group) }
 
-// AddUsers adds the message to the publication's users, behind those to its groups.
-func (m *Message) AddUsers() { m.add(KindUsers, "") }
+// AddUsers adds the message to the publication's users, behind those to its groups, of which
+// there is one at least and which have all been added.
+func (m *Message) AddUsers() {
+	groups := make([]string, 0, 1+len(m.Outside.also))
+	groups = append(groups, m.Group())
+	for _, other := range m.Outside.also {
+		groups = append(groups, other.Group())
+	}
+	m.add(KindUsers, "").Outside.Groups = groups
+}
 
-func (m *Message) add(kind Kind, group string) {
+func (m *Message) add(kind Kind, group string) *Message {
 	other := &Message{Kind: kind, IsText: m.IsText, Published: m.Published, header: m.header, borrowed: true}
 	other.Frame = m.Frame
 	other.Frame.Group = group
 	other.Outside = &Outside{
-		Exclude: m.Outside.Exclude, Users: m.Outside.Users,
+		Exclude: m.Outside.Exclude, ExcludeElsewhere: m.Outside.ExcludeElsewhere, Users: m.Outside.Users,
 		From: m.Outside.From, Tag: m.Outside.Tag,
 	}
 	m.Outside.also = append(m.Outside.also, other)
+	return other
 }
 
 // Size is what the message counts against a ring's bytes. The messages of one
@@ -193,23 +208,33 @@ func (m *Message) Size() int {
 	if m.borrowed {
 		return len(m.Frame.Group) + len(m.ReqID) + m.usersSize() + Overhead
 	}
-	return m.held() + m.usersSize()
+	return m.held()
 }
 
-// usersSize is what the names of the publication's users count: with the message to them.
-func (m *Message) usersSize() (n int) {
+// usersSize is what the names of the publication's users and groups count: with the message
+// to the users.
+func (m *Message) usersSize() int {
 	if m.Kind != KindUsers {
 		return 0
 	}
-	for _, user := range m.Outside.Users {
-		n += len(user) + int(unsafe.Sizeof(user))
+	return namesSize(m.Outside.Users) + namesSize(m.Outside.Groups)
+}
+
+// held is what the message keeps alive by itself, what it shares with others of its
+// publication included.
+func (m *Message) held() int {
+	n := len(m.Frame.Buf) + len(m.Frame.Group) + len(m.ReqID) + Overhead
+	if m.Outside != nil {
+		n += m.usersSize() + namesSize(m.Outside.ExcludeElsewhere)
 	}
 	return n
 }
 
-// held is what the message keeps alive by itself, a shared frame included.
-func (m *Message) held() int {
-	return len(m.Frame.Buf) + len(m.Frame.Group) + len(m.ReqID) + Overhead
+func namesSize(names []string) (n int) {
+	for _, name := range names {
+		n += len(name) + int(unsafe.Sizeof(name))
+	}
+	return n
 }
 
 // SizeWithGroups is what m and the publication's messages to further groups

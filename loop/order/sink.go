@@ -30,6 +30,7 @@ type Sink struct {
 	bytes   atomic.Int64 // of what is queued
 	taken   atomic.Uint64
 	dropped atomic.Uint64
+	missed  missed
 	// barrier is set once a drain's barrier has come: behind all that is in the queue or
 	// was dropped. It is no item of the queue, which may be full.
 	barrier atomic.Bool
@@ -49,6 +50,11 @@ type SinkOptions struct {
 	// several messages of one publication share is counted by each: any of them
 	// may be the one that is kept while the others are dropped.
 	MaxMessages, MaxBytes int
+	// Users has publications to users come as well: with the messages to their groups, which
+	// are Joint, or without any, one message to the users, as the last.
+	Users bool
+	// NameMissed has Missed say which groups' messages were dropped.
+	NameMissed bool
 	// SkipOwn leaves out what the sink's owner has published with From.
 	SkipOwn bool
 	// SayDrained has Next return ErrSinkDrained, once, where a drain's barrier stands.
@@ -65,7 +71,7 @@ type sinkItem struct {
 type SinkMessage struct {
 	Epoch   Epoch // Epoch and Order name the message, for ever
 	Order   uint64
-	Group   string
+	Group   string // "": it is for Users
 	Payload []byte // shared with everybody: read only
 	IsText  bool   // Payload is a string's characters, else a JSON value's text
 	From    *Sink  // the sink whose owner published it, nil otherwise
@@ -74,6 +80,17 @@ type SinkMessage struct {
 	Origin      SessionID   // the session that sent it, zero if it came from outside
 	ExcludeSelf bool        // Origin does not get it
 	Exclude     []SessionID // nor do these; read only
+	// ExcludeElsewhere are texts that name sessions of other nodes, which do not get it either;
+	// read only.
+	ExcludeElsewhere []string
+
+	// Joint says of a message to a group that its publication is for users as well: theirs
+	// comes behind those to its groups, to sinks that have asked for it.
+	Joint bool
+	// Users are all users of a publication, each once, in the message to them, and Groups all
+	// its groups, as often and in the order that it names them; nil: it has none. Whoever is a
+	// member of one gets the publication once, as such. Both are read only.
+	Users, Groups []string
 }
 
 // SinkStats is a snapshot of a Sink.
@@ -183,15 +200,20 @@ func (s *Sink) take(m *Message) SinkMessage {
 		Epoch: s.epoch, Order: m.Order(), Group: m.Group(), Payload: m.Payload(), IsText: m.IsText,
 		Origin: m.Origin, ExcludeSelf: m.ExcludeSelf,
 	}
-	if m.Outside != nil {
-		out.From, out.Tag, out.Exclude = m.Outside.From, m.Outside.Tag, m.Outside.Exclude
+	if o := m.Outside; o != nil {
+		out.From, out.Tag, out.Exclude, out.ExcludeElsewhere = o.From, o.Tag, o.Exclude, o.ExcludeElsewhere
+		if m.Kind == KindUsers {
+			out.Users, out.Groups = o.Users, o.Groups
+		} else {
+			out.Joint = m.Names()
+		}
 	}
 	return out
 }
 
 // Choose restricts the sink to messages for these groups; nil is all of them, as at the
-// start. It holds for what is ordered from some moment on; the caller must not change
-// groups afterwards.
+// start. A message to users is for none of them: it passes only with nil. It holds for
+// what is ordered from some moment on; the caller must not change groups afterwards.
 func (s *Sink) Choose(groups map[string]struct{}) {
 	if groups == nil {
 		s.groups.Store(nil)
@@ -202,11 +224,14 @@ func (s *Sink) Choose(groups map[string]struct{}) {
 
 // offer is the broker's: it never waits.
 func (s *Sink) offer(m *Message) {
+	if m.Kind == KindUsers && !s.opt.Users {
+		return
+	}
 	if s.opt.SkipOwn && m.Outside != nil && m.Outside.From == s {
 		return
 	}
 	if groups := s.groups.Load(); groups != nil {
-		if _, chosen := (*groups)[m.Group()]; !chosen {
+		if _, chosen := (*groups)[m.Group()]; !chosen || m.Kind == KindUsers {
 			return
 		}
 	}
@@ -220,6 +245,9 @@ func (s *Sink) offer(m *Message) {
 		}
 	}
 	s.bytes.Add(-n)
+	if s.opt.NameMissed {
+		s.missed.note(m) // before it is told, so that who is told finds it
+	}
 	s.dropped.Add(1)
 	s.tell()
 }
