@@ -14,10 +14,26 @@ const (
 	deadAfter  = 60 * time.Second
 )
 
+// ackTick is how often acks that wait are looked at, and so how much longer than JoinWait one may.
+const ackTick = 100 * time.Millisecond
+
+// tickAcks reports whether acks wait on any loop, and has those loops look at them.
+func (e *Engine) tickAcks() (waiting bool) {
+	for _, r := range e.reactors {
+		if r.TickAcks() {
+			waiting = true
+		}
+	}
+	return waiting
+}
+
 // clock has every reactor advance its wheel, and notices loops that do not.
 func (e *Engine) clock() {
 	ticker := time.NewTicker(reactor.TickFor(e.options()))
 	defer ticker.Stop()
+	acks := time.NewTicker(ackTick) // for the acks that wait, as long as any do
+	acks.Stop()
+	defer acks.Stop()
 	stalled := make([]bool, len(e.reactors))
 	for {
 		select {
@@ -25,6 +41,14 @@ func (e *Engine) clock() {
 			return
 		case every := <-e.retick:
 			ticker.Reset(every)
+			continue
+		case <-e.shared.AcksWait:
+			acks.Reset(ackTick)
+			continue
+		case <-acks.C:
+			if !e.tickAcks() {
+				acks.Stop() // the next one that waits is told by a token
+			}
 			continue
 		case <-ticker.C:
 		}

@@ -28,12 +28,14 @@
 //	drain.go                  the orderly end
 //	sessions.go grouplist.go  questions and orders from outside
 //	members.go                who is in which group, for one goroutine outside the loops
+//	covering.go               which groups a bus to other nodes covers, and whose acks wait for that
 //	reconfigure.go            limits that change while it runs
 //	memory.go                 the engine's part of the process's budget
 //	stats.go                  what is counted
 //	ask.go                    questions to the loops
 //	publish.go                the way in for goroutines outside the loops
 //	engine.go                 what an engine is made of
+//	joinwaiters.go            goroutines that wait for a group to be covered
 //	enroller.go               the way in to one loop
 //	admission.go              what is known of a connection that was accepted elsewhere
 //	names.go                  what callers meet of the rooms behind
@@ -70,6 +72,12 @@
 // Who is in which group is followed by Members, at first all of it and then what changes.
 // A roster that counts users and feeds presence and webhooks is built on that, outside the
 // loops.
+//
+// In a cluster the ack of a join waits until the bus covers the group: until all that other nodes
+// publish to it comes to this one. Which groups are covered is one table of the node, which the
+// bus writes (Cover, Uncover) and the loops read without a lock; what is believed of it is one
+// word (SetCoverage), and without a cluster a join looks at nothing else. An ack that waits is its
+// loop's, which sends it once it is told, or after Options.JoinWait (reactor/joinack.go).
 //
 // A publisher that is faster than the members can be written to feels it as TCP
 // back-pressure: its loop does not read it while its push waits (order/doc.go).

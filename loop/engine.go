@@ -43,6 +43,8 @@ type Engine struct {
 	enrolled    chan struct{}         // capacity one: a loop has taken a connection
 	enrolFailed atomic.Pointer[error] // the last enrolment that failed, until an acceptor has seen it
 
+	joining joinWaiters // for the bus to cover a group, outside the loops
+
 	draining      atomic.Bool
 	followed      atomic.Bool // there is a Members
 	stopped       chan struct{}

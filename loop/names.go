@@ -39,6 +39,8 @@ type (
 	Membership = reactor.Membership
 	// MemberChange is a membership that began or ended; see reactor.Change.
 	MemberChange = reactor.Change
+	// Coverage is what is believed of the bus; see reactor.Coverage.
+	Coverage = reactor.Coverage
 	// GroupInfo is what is known of one group.
 	GroupInfo = reactor.GroupInfo
 	// ReactorStats are one reactor's counters and gauges.
@@ -47,6 +49,14 @@ type (
 	ErrorCounts = reactor.ErrorCounts
 	// Histogram counts values in buckets.
 	Histogram = reactor.Histogram
+)
+
+// What is believed of the bus; see reactor.Coverage.
+const (
+	CoverageOff     = reactor.CoverageOff
+	CoverageAway    = reactor.CoverageAway
+	CoveragePending = reactor.CoveragePending
+	CoverageOn      = reactor.CoverageOn
 )
 
 // ExpiryGrace is how long an identity is good for beyond its end: clocks differ.

@@ -50,6 +50,7 @@ func New(o Options) (*Engine, error) {
 		Addresses: quota.New[netip.Prefix](o.MaxConnsPerIP),
 		Users:     quota.New[string](o.MaxConnsPerUser),
 		Members:   quota.New[string](o.MaxMembers),
+		AcksWait:  make(chan struct{}, 1),
 	}
 	for i := range o.Loops {
 		r, err := reactor.New(e.shared, i, &o)

@@ -141,6 +141,7 @@ func TestAllocsAppend(t *testing.T) {
 	message := []byte("a \"message\"\n\u2028")
 	for name, f := range map[string]func(){
 		"AppendAck":         func() { AppendAck(dst, ModeBare, reqID) },
+		"AppendUncovered":   func() { AppendUncoveredAck(dst, ModeBare, reqID) },
 		"AppendError":       func() { AppendError(dst, ModeEnvelope, reqID, CodeBadGroup, errGroupType.Reason) },
 		"AppendMessage":     func() { AppendMessage(dst, "group", message, true) },
 		"AppendMessage raw": func() { AppendMessage(dst, "group", message, false) },

@@ -204,6 +204,8 @@ func TestGoldenReplies(t *testing.T) {
 		JSON   *string
 		InMs   int64 `json:"in_ms"`
 		Out    string
+
+		Uncovered bool
 	}
 	for _, c := range golden[replyCase](t, "replies.jsonl") {
 		t.Run(c.Name, func(t *testing.T) {
@@ -211,7 +213,11 @@ func TestGoldenReplies(t *testing.T) {
 			dst := []byte("before")
 			switch c.Type {
 			case "ack":
-				dst = AppendAck(dst, mode, []byte(c.ReqID))
+				if c.Uncovered {
+					dst = AppendUncoveredAck(dst, mode, []byte(c.ReqID))
+				} else {
+					dst = AppendAck(dst, mode, []byte(c.ReqID))
+				}
 			case "error":
 				dst = AppendError(dst, mode, []byte(c.ReqID), c.Code, c.Reason)
 			case "expiring":

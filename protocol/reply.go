@@ -23,6 +23,13 @@ func AppendAck(dst []byte, mode Mode, reqID []byte) []byte {
 	return append(dst, '}')
 }
 
+// AppendUncoveredAck appends the answer to a join of a group whose messages of other nodes may
+// not reach this one yet. reqID is as for AppendAck.
+func AppendUncoveredAck(dst []byte, mode Mode, reqID []byte) []byte {
+	dst = appendReply(dst, mode, "ack", reqID)
+	return append(dst, `,"cluster":false}`...)
+}
+
 // AppendError appends the answer to a command that was not carried out. reqID
 // is as for AppendAck.
 func AppendError(dst []byte, mode Mode, reqID []byte, code Code, reason string) []byte {

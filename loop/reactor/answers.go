@@ -193,6 +193,7 @@ func (r *Reactor) Snapshot() Stats {
 	s.Memberships = r.groups.memberships
 	s.Users = len(r.users.byName)
 	s.Watched = len(r.watched)
+	s.JoinsWaiting = r.acks.count
 	s.SealedBytes, s.HalfBytes = int(r.memory.sealed), int(r.memory.halves)
 	port := r.port.Stats()
 	s.IngressLen = port.IngressLen

@@ -173,3 +173,33 @@ func BenchmarkMillion(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkJoinAcked: one session in and out of a group by commands that want an ack, without a
+// cluster and in one that covers the group.
+func BenchmarkJoinAcked(b *testing.B) {
+	for name, state := range map[string]Coverage{"off": CoverageOff, "on": CoverageOn} {
+		b.Run(name, func(b *testing.B) {
+			e := startSim(b, nil)
+			r := e.reactors[0]
+			for i := range 100_000 {
+				e.shared.Coverage.Cover([]string{fmt.Sprint("g", i)})
+			}
+			e.shared.Coverage.Set(state)
+			onLoop(b, r, func() {
+				r.sink()
+				r.simulate(1, protocol.ModeBare)[0].joinAs("g1")
+				s := r.simulate(1, protocol.ModeBare)[0]
+				group, reqID := []byte("g1"), []byte("7")
+				b.ReportAllocs()
+				for b.Loop() {
+					r.join(s, group, reqID)
+					r.leaveAll(s)
+					if s.backlog > 4096 {
+						r.flushAll()
+					}
+				}
+				r.flushAll()
+			})
+		})
+	}
+}

@@ -132,7 +132,7 @@ func (r *Reactor) join(s *Session, group, reqID []byte) {
 	if _, err := r.enter(s, group); err != nil {
 		s.Send(ws.OpText, r.refusal(s, reqID, err.Code, err.Reason))
 	} else if reqID != nil {
-		s.sendAck(protocol.KindAddGroup, reqID)
+		r.acknowledgeJoin(s, group, reqID)
 	}
 }
 

@@ -52,6 +52,19 @@ type Stats struct {
 	Panics       uint64 `metric:"session_ends_total{cause=panic}" also:"panics_total{where=loop}"`
 	Deferred     uint64 `metric:"deferred_commands_total" help:"Commands and answers that waited behind a send of their session."`
 
+	// Joins in a cluster; see joinack.go.
+	JoinsWaiting  int    `metric:"join_acks_waiting{reactor}" help:"Acks of joins that wait until the bus covers the group."`
+	JoinsWaited   uint64 `metric:"join_acks_delayed_total" help:"Acks of joins that had to wait until the bus covers the group."`
+	JoinsReleased uint64 `metric:"join_acks_covered_total" help:"Of these, those that were sent once it did."`
+	// JoinWait was over.
+	JoinsTimedOut uint64 `metric:"join_acks_uncovered_total{cause=wait}" help:"Acks of joins that say that the group is not covered: its time was over (wait), the bus or this server is going away (away, draining), or too many waited already, of the session or of the event loop (session_limit, loop_limit)."`
+	JoinsAway     uint64 `metric:"join_acks_uncovered_total{cause=away}"`
+	JoinsDraining uint64 `metric:"join_acks_uncovered_total{cause=draining}"`
+	// MaxWaitingAcks.
+	JoinsLimit uint64 `metric:"join_acks_uncovered_total{cause=session_limit}"`
+	// MaxLoopWaitingAcks.
+	JoinsLoopLimit uint64 `metric:"join_acks_uncovered_total{cause=loop_limit}"`
+
 	// Broadcast.
 	Published  uint64 `metric:"published_messages_total{source=session}" help:"Publications: by sessions, or from outside the loops (API, bridges), where one for several groups counts once."`
 	Messages   uint64 `metric:"reactor_messages_total{reactor}" help:"Messages that an event loop took from the broker."`

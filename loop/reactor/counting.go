@@ -24,6 +24,7 @@ func (r *Reactor) tellMemoryNow() {
 	m.told.secured.Store(m.secured)
 	m.told.blocked.Store(int64(r.stats.BacklogSessions))
 	m.told.shed.Store(m.shed)
+	m.told.acks.Store(m.acks)
 	if grown {
 		r.shared.Budget.Grown()
 	}
@@ -33,7 +34,7 @@ func (r *Reactor) tellMemoryNow() {
 func (r *Reactor) Memory() Memory {
 	told, blocked := &r.memory.told, r.memory.blockedBytes
 	return Memory{
-		Backlogs: told.backlogs.Load(),
+		Backlogs: told.backlogs.Load() + told.acks.Load(),
 		Halves:   told.halves.Load(),
 		TLS:      told.sealed.Load() + told.secured.Load()*SecuredBytes,
 		Kernel:   told.blocked.Load() * blocked,

@@ -20,6 +20,8 @@ type dialect struct {
 	parse func(p *parsers, payload []byte, binary bool, c *protocol.Command) *protocol.CommandError
 	// ack is the text that says that a command of that kind was carried out.
 	ack func(dst []byte, mode protocol.Mode, kind protocol.Kind, reqID []byte) []byte
+	// uncoveredAck is ack for a join of a group that the bus does not cover.
+	uncoveredAck func(dst []byte, mode protocol.Mode, reqID []byte) []byte
 	// refusal is the text that says that one was not.
 	refusal func(dst []byte, mode protocol.Mode, reqID []byte, code protocol.Code, reason string) []byte
 	// goodbye is the whole last frame.
@@ -68,6 +70,8 @@ var dialects = [dialectCount]dialect{
 		ack: func(dst []byte, mode protocol.Mode, _ protocol.Kind, reqID []byte) []byte {
 			return protocol.AppendAck(dst, mode, reqID)
 		},
+		uncoveredAck: protocol.AppendUncoveredAck,
+
 		refusal: protocol.AppendError,
 		goodbye: protocol.AppendClose,
 		ping:    &order.Chunk{Buf: protocol.AppendFrame(nil, ws.OpPing, nil)},

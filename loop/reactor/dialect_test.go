@@ -40,6 +40,9 @@ func words() dialect {
 		ack: func(dst []byte, mode protocol.Mode, kind protocol.Kind, reqID []byte) []byte {
 			return fmt.Appendf(dst, "%d did %s %s", mode, kind, reqID)
 		},
+		uncoveredAck: func(dst []byte, mode protocol.Mode, reqID []byte) []byte {
+			return fmt.Appendf(dst, "%d did add_group %s, here", mode, reqID)
+		},
 		refusal: func(dst []byte, mode protocol.Mode, reqID []byte, code protocol.Code, reason string) []byte {
 			return fmt.Appendf(dst, "%d no %s %s %s", mode, reqID, code, reason)
 		},

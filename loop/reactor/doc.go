@@ -15,11 +15,12 @@
 //	lifecycle.go   a session's birth and burial
 //	inbound.go     bytes in: frames, messages
 //	receiverate.go how many of them a second
-//	drain.go answers.go listing.go follower.go holders.go  what an engine asks, and orders from outside
+//	drain.go answers.go listing.go follower.go holders.go covering.go  what an engine asks, and orders from outside
 //	delivery.go    batches: mark, then flush
 //	users.go       messages to users
 //	marking.go     who is handed what, and how it looks
 //	command.go     what a command does; how commands keep their order
+//	joinack.go     the ack of a join, which may wait for the bus
 //	clock.go       what happens when time goes on
 //	handshake.go   bytes in: the request head
 //	silence.go     pings, and those who do not answer
@@ -35,9 +36,10 @@
 //	ticks.go       time in ticks
 //	reactor.go     a loop's world; waking, yielding
 //	memory.go      what of the process's memory is its sessions'
-//	batch.go usertable.go groups.go wheel.go progress.go outbox.go secured.go  what it is made of
+//	batch.go usertable.go groups.go wheel.go progress.go outbox.go secured.go waiting.go  what it is made of
 //	writable_*.go  news of room in a full socket
 //	shared.go      what several loops count and know together
+//	coverage.go    which groups the bus covers
 //	options.go     limits and sizes
 //	session.go     a session: its fields, and the table of them
 //	outqueue.go identity.go         what those are made of

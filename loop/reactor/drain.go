@@ -1,6 +1,8 @@
 package reactor
 
 import (
+	"math"
+
 	"github.com/gobwas/ws"
 
 	"groupcast/loop/order"
@@ -8,10 +10,13 @@ import (
 
 // What a reactor does in an orderly end; the engine's Drain says when.
 
-// StartDrain refuses publishes and sends this reactor's barrier to the broker.
+// StartDrain refuses publishes and sends this reactor's barrier to the broker. Acks of joins wait
+// for the bus no more.
 func (r *Reactor) StartDrain() {
 	if !r.draining {
 		r.draining = true
+		// Nothing that other nodes publish comes any more.
+		r.releaseUntil(math.MaxInt64, &r.stats.JoinsDraining)
 		r.emptyOutbox()
 		r.publish(order.NewBarrier())
 		r.settle()

@@ -12,11 +12,12 @@ type memory struct {
 	sealed   int64 // what is encrypted and not written
 	secured  int64 // sessions over TLS
 	shed     int64 // blocked sessions that are being closed for want of memory
+	acks     int64 // acks of joins that wait
 
 	blockedBytes int64 // Options.blockedBytes, which does not change
 
 	toldSum int64
-	told    struct{ backlogs, halves, sealed, secured, blocked, shed atomic.Int64 }
+	told    struct{ backlogs, halves, sealed, secured, blocked, shed, acks atomic.Int64 }
 }
 
 // Estimates, in bytes, of what cannot be counted.
@@ -46,13 +47,13 @@ func (o *Options) blockedBytes() int64 {
 
 // sum is what there may be to tell.
 func (m *memory) sum(blocked int) int64 {
-	return m.backlogs + m.halves + m.sealed + m.secured*SecuredBytes + int64(blocked)*m.blockedBytes
+	return m.backlogs + m.acks + m.halves + m.sealed + m.secured*SecuredBytes + int64(blocked)*m.blockedBytes
 }
 
 // Memory is what a reactor's sessions hold; it may be budget.TellBytes behind, and the part
 // of one reactor less than nothing.
 type Memory struct {
-	Backlogs, Halves int64
+	Backlogs, Halves int64 // acks that wait for the bus are backlogs
 	TLS              int64 // an estimate for each session over it included
 	Kernel           int64 // an estimate: full send buffers
 	Leaving          int64 // of Kernel: of sessions that are being closed for want of memory

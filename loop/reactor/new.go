@@ -53,6 +53,7 @@ func New(shared *Shared, index int, o *Options) (*Reactor, error) {
 			r.settle()
 		})
 	})
+	r.onAckTick = runnable(func() { r.busy(r.expireAcks) })
 	r.onWritable = runnable(func() { r.busy(r.collectWritable) })
 	var err error
 	wake := func() error { return r.execute(r.onWritable) }

@@ -65,6 +65,9 @@ type Options struct {
 	// MaxMembers bounds the members of one group over all reactors; 0 is unlimited.
 	MaxMembers int
 
+	// JoinWait is how long the ack of a join waits, in a cluster, until the bus covers the group.
+	JoinWait time.Duration
+
 	// MaxConns bounds the connections in all, handshaking ones included.
 	MaxConns int
 	// MaxConnsPerIP bounds the connections of one remote address; 0 is unlimited.
@@ -137,6 +140,7 @@ func DefaultOptions() Options {
 		MaxGroupsPerSession: 128,
 		MaxGroupBytes:       256,
 		MaxGroups:           1_000_000,
+		JoinWait:            time.Second,
 		MaxConns:            1024,
 		IPv6PrefixBits:      64,
 		CommandBurst:        100,
@@ -214,6 +218,8 @@ func (o Options) Validate() error {
 			d.value)
 	}
 	wants(o.CloseAfter > o.PingAfter, "CloseAfter", "wants more than PingAfter (%s), got %s", o.PingAfter, o.CloseAfter)
+	wants(o.JoinWait >= minTimeout && o.JoinWait <= maxJoinWait, "JoinWait", "wants %s to %s, got %s", minTimeout,
+		maxJoinWait, o.JoinWait)
 	wants(o.CloseLimit >= 0 && o.CloseLimit <= maxTimeout, "CloseLimit", "wants 0s to %s, got %s", maxTimeout,
 		o.CloseLimit)
 	if len(errs) == 0 {
@@ -233,6 +239,8 @@ func (o Options) Validate() error {
 const (
 	minTimeout = 50 * time.Millisecond
 	maxTimeout = 24 * time.Hour
+	// maxJoinWait is short: a client waits for its ack, and one that waits is kept in memory.
+	maxJoinWait = time.Minute
 )
 
 // MaxFrameBytes is what a message of MaxMessageBytes may need in a ring or a

@@ -95,6 +95,12 @@ type Reactor struct {
 	sealing []byte // scratch: what is encrypted
 	opened  []byte // scratch: what was decrypted
 
+	// Acks of joins that wait for the bus, how many for other goroutines to read, and whether
+	// a look at the time is on its way to them.
+	acks        waitingAcks
+	acksWaiting atomic.Int32
+	ackTicking  atomic.Bool
+
 	draining  bool          // publishes are refused
 	atBarrier bool          // the drain's barrier has been taken from the ring
 	drained   chan struct{} // closed once all before the barrier is flushed
@@ -109,6 +115,7 @@ type Reactor struct {
 
 	onWake     gnet.Runnable
 	onTick     gnet.Runnable
+	onAckTick  gnet.Runnable
 	onWritable gnet.Runnable
 
 	now    int64 // when the current callback began, in nanoseconds since the engine's start

@@ -39,6 +39,11 @@ type Shared struct {
 	Users     *quota.Quota[string]       // connections of each user
 	Members   *quota.Quota[string]       // members of each group, over all reactors
 
+	// AcksWait, of capacity one, gets a token when the first ack of a join waits on a loop.
+	AcksWait chan struct{}
+	// Coverage says which groups the bus covers.
+	Coverage CoverageTable
+
 	lastPanic atomic.Int64 // when one was logged, in milliseconds since the start
 }
 
@@ -85,6 +90,15 @@ func (h *Shared) addressKey(addr net.Addr) (netip.Prefix, bool) {
 	}
 	key := quota.AddressKey(tcp.AddrPort().Addr(), h.IPv6Bits, h.Uncounted...)
 	return key, key.IsValid()
+}
+
+// tellAcksWait tells the engine's clock that a loop's first ack waits. A token that is there
+// already says the same.
+func (h *Shared) tellAcksWait() {
+	select {
+	case h.AcksWait <- struct{}{}:
+	default:
+	}
 }
 
 // logPanic logs a panic with its stack, the first time in full and from then
