@@ -26,6 +26,7 @@ type Engine interface {
 	Session(ctx context.Context, id loop.SessionID) (loop.SessionInfo, error)
 	CloseSession(ctx context.Context, id loop.SessionID, code ws.StatusCode, reason string) error
 	Join(ctx context.Context, group string, id loop.SessionID) error
+	WaitCovered(ctx context.Context, group string) (covered bool)
 	Leave(ctx context.Context, group string, id loop.SessionID) error
 	Groups(ctx context.Context, prefix, after string, limit int) ([]loop.GroupInfo, bool, error)
 	Group(ctx context.Context, name string) (loop.GroupInfo, error)

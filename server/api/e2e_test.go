@@ -389,6 +389,30 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+// TestJoinInACluster: the answer to a join waits until the bus covers the group, and says where it
+// does not. The session is a member in any case.
+func TestJoinInACluster(t *testing.T) {
+	w := start(t, func(s *setup) { s.loop.JoinWait = patience })
+	m := w.connect()
+	path := "/v1/groups/g/members/" + w.sessions()[0]
+	w.engine.SetCoverage(loop.CoverageAway)
+	if a := w.do("PUT", path, "").want(200); a.body != "{\"cluster\":false}\n" ||
+		a.header.Get("Content-Type") != "application/json" {
+		t.Errorf("answered %q, %v", a.body, a.header)
+	}
+	w.do("POST", "/v1/groups/g/messages", "hi").order()
+	m.want("hi")
+	w.engine.SetCoverage(loop.CoverageOn)
+	answered := make(chan *answer, 1)
+	go func() { answered <- w.do("PUT", path, "") }()
+	if err := w.engine.Cover([]string{"g"}); err != nil {
+		t.Fatal(err)
+	}
+	(<-answered).want(204)
+	w.do("PUT", path, "").want(204)
+	w.do("PUT", "/v1/groups/g/members/0-1f-3", "").wantCode(404, codeNoSession)
+}
+
 func TestGroupsAndMembers(t *testing.T) {
 	w := start(t, nil)
 	m := w.connect()

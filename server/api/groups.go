@@ -94,10 +94,28 @@ func (a *API) deleteGroup(ctx context.Context, name string) *problem {
 	return problemOf(err)
 }
 
-func (a *API) putMember(ctx context.Context, m membership) *problem {
-	ctx, cancel := a.queried(ctx)
+// joined is the answer to a join of a group that the bus does not cover.
+type joined struct {
+	Cluster bool `json:"cluster"`
+}
+
+// putMember has nothing to say but of a group that the bus does not cover.
+func (a *API) putMember(w http.ResponseWriter, r *http.Request, _ *Limits) *problem {
+	m, p := readParameters(r, memberOf)
+	if p != nil {
+		return p
+	}
+	ctx, cancel := a.queried(r.Context())
 	defer cancel()
-	return problemOf(a.engine.Join(ctx, m.group, m.session))
+	if p := problemOf(a.engine.Join(ctx, m.group, m.session)); p != nil {
+		return p
+	}
+	if !a.engine.WaitCovered(ctx, m.group) {
+		writeJSON(w, http.StatusOK, "application/json", joined{Cluster: false})
+		return nil
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 func (a *API) deleteMember(ctx context.Context, m membership) *problem {

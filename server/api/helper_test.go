@@ -400,6 +400,7 @@ func (f *fake) CloseSession(_ context.Context, _ loop.SessionID, code ws.StatusC
 	return f.question
 }
 func (f *fake) Join(context.Context, string, loop.SessionID) error  { return f.question }
+func (f *fake) WaitCovered(context.Context, string) bool            { return true }
 func (f *fake) Leave(context.Context, string, loop.SessionID) error { return f.question }
 
 func (f *fake) Groups(ctx context.Context, _, _ string, limit int) ([]loop.GroupInfo, bool, error) {

@@ -225,7 +225,7 @@ func TestDescriptionIsComplete(t *testing.T) {
 func TestDescribedStructs(t *testing.T) {
 	schemas := describedAPI().Components.Schemas
 	for name, value := range map[string]any{
-		"Accepted": accepted{}, "GroupsPage": groupsPage{}, "GroupInfo": loop.GroupInfo{}, "SessionsPage": sessionsPage{},
+		"Accepted": accepted{}, "Joined": joined{}, "GroupsPage": groupsPage{}, "GroupInfo": loop.GroupInfo{}, "SessionsPage": sessionsPage{},
 		"SessionInfo": loop.SessionInfo{},
 		"Health":      health{}, "Problem": problem{}, "FieldError": details.FieldError{}, "Status": monitor.Status{},
 		"Listener": monitor.Listener{},
