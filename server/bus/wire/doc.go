@@ -8,6 +8,24 @@
 //   - message.go: a message for groups and users
 //   - reply.go: what a requester is answered
 //   - hash.go: a group as 64 bits
+//   - control.go: messages of nodes among themselves, and the list of their kinds, which are in
+//     heartbeat.go, marker.go, notice.go (packed.go has its lists) and members.go
+//
+// # Nodes among themselves
+//
+// A control message is one JSON object, {"v":1,"type":..,"node":..,"epoch":..} and the fields of its kind; testdata/control
+// has one of each. To all goes under PREFIX.n.all, to one under PREFIX.n.NODE:
+//
+//	heartbeat        to all   what a node is, each second
+//	marker, marked   to all, to one   is what I subscribed to known to you? It is, as of this place
+//	notice           to all   these may be lost
+//	range, ranged    to one   which groups had messages between these places? These
+//	who, here        to one   is that your name? It is, and this is my process
+//	members, members_answer   to one   which sessions has a group at yours? These
+//
+// 64-bit numbers are JSON numbers; a reader must not make a float of them. Lists of groups are packed, base64 of
+// little-endian numbers: 32,768 entries are 683 KiB, so that a message stays below the 1 MiB that NATS servers
+// take by default.
 //
 // # Trust
 //

@@ -1,0 +1,90 @@
+package wire
+
+import (
+	"cmp"
+	"fmt"
+
+	"groupcast/protocol/subject"
+)
+
+// MaxMembers bounds the list of one answer.
+const MaxMembers = 1000
+
+// MaxUserBytes bounds a user's name: that of the engine, which a test compares.
+const MaxUserBytes = 256
+
+// Members asks a node for members of a group.
+type Members struct {
+	ID    uint64 `json:"id"`
+	Group string `json:"group"`
+	After string `json:"after,omitempty"` // the session behind which to go on
+	Limit int    `json:"limit"`           // how many at most; with 0 they are only counted
+}
+
+func (m *Members) check() string {
+	if m.Limit < 0 || m.Limit > MaxMembers {
+		return fmt.Sprintf("limit: want 0 to %d: got %d", MaxMembers, m.Limit)
+	}
+	if m.Group == "" {
+		return "group: want a name: got none"
+	}
+	return cmp.Or(tooLong("group", m.Group, subject.MaxNameBytes), checkSession("after", m.After))
+}
+
+// MembersAnswer is the answer to it.
+type MembersAnswer struct {
+	ID     uint64   `json:"id"`
+	Total  int      `json:"total"`
+	List   []Member `json:"list,omitempty"`
+	Next   string   `json:"next,omitempty"`   // the session to go on behind; "" if there are no more
+	Failed bool     `json:"failed,omitempty"` // the node could not tell
+}
+
+// Member is one session of a group.
+type Member struct {
+	Session string `json:"session"`
+	User    string `json:"user,omitempty"`
+}
+
+func (m *MembersAnswer) check() string {
+	if len(m.List) > MaxMembers {
+		return fmt.Sprintf("list: want %d members at most: got %d", MaxMembers, len(m.List))
+	}
+	if m.Total < 0 {
+		return fmt.Sprintf("total: want 0 or more: got %d", m.Total)
+	}
+	for i := range m.List {
+		one := &m.List[i]
+		if one.Session == "" {
+			return "session: want an id: got none"
+		}
+		if wrong := cmp.Or(checkSession("session", one.Session), tooLong("user", one.User, MaxUserBytes)); wrong != "" {
+			return wrong
+		}
+	}
+	return checkSession("next", m.Next)
+}
+
+// checkSession checks a session's text that may be missing.
+func checkSession(field, text string) string {
+	if _, _, _, ok := ParseSession(text); !ok && text != "" {
+		return fmt.Sprintf("%s: want a session's id: got %s", field, quote(text))
+	}
+	return ""
+}
+
+// Fit is how many of the first members fit into one answer. MaxMembers with users of ordinary names do; names as
+// long as they may be, of bytes that JSON escapes, do not.
+func Fit(list []Member) int {
+	const (
+		escaped = len(`\u0000`) // the most that one byte becomes
+		around  = len(`{"session":"","user":""},`)
+	)
+	room := MaxListBytes - MaxControlBytes
+	for i := range min(len(list), MaxMembers) {
+		if room -= around + len(list[i].Session) + escaped*len(list[i].User); room < 0 {
+			return i
+		}
+	}
+	return min(len(list), MaxMembers)
+}
