@@ -24,7 +24,8 @@ type Members struct {
 const DefaultMembersLimit = 16 << 10
 
 // MembersUpdate is what has changed on one loop. Replayed one after the other, a loop's
-// updates give who is in which group there.
+// updates give who is in which group there. A membership begins once and ends once, so that
+// it may be counted, but for updates between an overflow and the next one that is Anew.
 type MembersUpdate struct {
 	Reactor int
 	Anew    bool // forget what was known of this loop first

@@ -132,7 +132,8 @@
 // which a turn brought by the first of them empties, and StartDrain before its barrier. The
 // loop and the follower exchange one pointer and never wait for each other. What cancels out
 // before it is taken is left out; beyond a limit all of it is dropped and read anew, in
-// parts that come through the outbox as well, so that they stand in order with the changes.
+// parts that come through the outbox as well, so that they stand in order with the changes. Of a
+// session that is still to be read nothing is noted, so that updates may be counted.
 // While nobody follows that costs a join or a leave a comparison.
 //
 // # Dialects

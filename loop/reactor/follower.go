@@ -1,5 +1,7 @@
 package reactor
 
+import "math"
+
 // Follower receives one reactor's memberships, from the first reading on.
 //
 // Owner: a goroutine outside the loops.
@@ -93,9 +95,9 @@ func (r *Reactor) readMembers(slot int) {
 			n++
 		}
 	}
-	c.part, c.next = true, 0
+	c.part, c.next, r.outbox.read = true, 0, math.MaxInt
 	if slot < len(slots) {
-		c.next = slot
+		c.next, r.outbox.read = slot, slot
 	}
 	// What comes later may not cancel what stands in front of this part: the part has
 	// what became of it.

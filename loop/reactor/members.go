@@ -100,9 +100,12 @@ func (r *Reactor) exitUser(s *Session) {
 	}
 }
 
-// noteMember tells the outbox, which there is, of a membership that begins or ends. It is
-// emptied by the turn that this brings.
+// noteMember tells the outbox, which there is, of a membership that begins or ends, unless the
+// session is still to be read. It is emptied by the turn that this brings.
 func (r *Reactor) noteMember(s *Session, group string, joined bool) {
+	if int(s.slot) >= r.outbox.read {
+		return
+	}
 	r.outbox.open().add(Change{Membership{s.ID(), group, s.who}, joined, r.place}, r.outbox.limit)
 	r.yield()
 }

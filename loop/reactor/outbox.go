@@ -13,7 +13,9 @@ import (
 // read all memberships anew.
 //
 // That reading comes through the outbox too, in parts, each in its place between the
-// changes: replayed one after the other they give what is true on the loop.
+// changes: replayed one after the other they give what is true on the loop. What becomes of
+// a session that is not read yet is no change, since its part will have it: so a membership
+// begins once and ends once, and a receiver may count instead of keeping a set.
 
 // Membership is a session in a group.
 type Membership struct {
@@ -102,6 +104,7 @@ func (c *Changes) compact() {
 type outbox struct {
 	limit   int                     // of changes that wait
 	perPart int                     // memberships that end a part of a reading; the last session's may pass it
+	read    int                     // slots below it were read: only what becomes of these is noted
 	filling *Changes                // since it was last emptied, with what had not been taken
 	ready   atomic.Pointer[Changes] // what can be taken
 	news    chan<- struct{}         // capacity one or more: there is something

@@ -15,21 +15,27 @@ import (
 // roster is what a receiver makes of an outbox.
 type roster map[memberKey]*Identity
 
-// replay applies changes, and fails where one cannot be.
-func (m roster) replay(c *Changes) {
+// replay applies changes, and returns what a receiver that only counts would count twice, or
+// for nothing: a join of a member, and a leave of none.
+func (m roster) replay(c *Changes) (stray []Change) {
 	if c == nil {
-		return
+		return nil
 	}
 	if c.Anew {
 		clear(m)
 	}
 	for _, one := range c.List {
-		if key := (memberKey{one.Session, one.Group}); one.Joined {
+		key := memberKey{one.Session, one.Group}
+		if _, found := m[key]; found == one.Joined {
+			stray = append(stray, one)
+		}
+		if one.Joined {
 			m[key] = one.Who
 		} else {
 			delete(m, key)
 		}
 	}
+	return stray
 }
 
 // truth is who is in which group.
@@ -67,9 +73,14 @@ func TestOutboxModel(t *testing.T) {
 			defer f.End()
 			got := roster{}
 			var reads []func() // asked for, and not run yet
+			whole := true      // nothing is missing since the last reading began
 			take := func() {
+				before := f.Overflows
 				c, next := f.Take()
-				got.replay(c)
+				whole = (whole || c != nil && c.Anew) && f.Overflows == before
+				if stray := got.replay(c); whole && len(stray) > 0 {
+					rt.Fatalf("counted twice or for nothing: %v", stray)
+				}
 				if c != nil && c.Anew {
 					readings++
 				}
