@@ -13,8 +13,8 @@
 //
 // # Nodes among themselves
 //
-// A control message is one JSON object, {"v":1,"type":..,"node":..,"epoch":..} and the fields of its kind; testdata/control
-// has one of each. To all goes under PREFIX.n.all, to one under PREFIX.n.NODE:
+// A control message is one JSON object, {"v":1,"type":..,"node":..,"epoch":..} and the fields of its kind;
+// testdata/control has one of each. What is for all goes under PREFIX.n.all, the rest under PREFIX.n.NODE:
 //
 //	heartbeat        to all   what a node is, each second
 //	marker, marked   to all, to one   is what I subscribed to known to you? It is, as of this place

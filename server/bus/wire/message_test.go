@@ -158,7 +158,8 @@ func TestRoundTrip(t *testing.T) {
 		many := rapid.Bool().Draw(t, "many")
 		m := anyMessage(t, many)
 		header := m.Header()
-		if plain := m.IsText && m.Origin == (Place{}) && len(m.Exclude)+len(m.Groups)+len(m.Users) == 0; plain != (header == nil) {
+		lists := len(m.Exclude) + len(m.Groups) + len(m.Users)
+		if plain := m.IsText && m.Origin == (Place{}) && lists == 0; plain != (header == nil) {
 			t.Fatalf("header %v", header)
 		}
 		got, b := Read(header, m.Payload, many, 1<<20)
@@ -237,7 +238,9 @@ func FuzzRead(f *testing.F) {
 		f.Add(h(HeaderVersion), h(HeaderMode), h(HeaderOrigin), h(HeaderExclude), h(HeaderGroups), h(HeaderUsers),
 			c.payload(f), c.Many, byte(255))
 	}
-	f.Fuzz(func(t *testing.T, version, mode, origin, exclude, groups, users string, payload []byte, many bool, which byte) {
+	f.Fuzz(func(
+		t *testing.T, version, mode, origin, exclude, groups, users string, payload []byte, many bool, which byte,
+	) {
 		header := map[string][]string{}
 		for i, value := range []string{version, mode, origin, exclude, groups, users} {
 			if which&(1<<i) != 0 && (value != "" || which&(1<<7) == 0) {
