@@ -1,6 +1,6 @@
 // Package subject says under which NATS subjects groupcast's messages go: it writes names of
 // groups and users as one token of a subject, and reads them back. ../WIRE.md is the contract,
-// testdata shows it case by case and may be used from any language. Nothing uses it yet: the
+// testdata shows it case by case and may be used from any language. Package server/bus/wire uses it: the
 // bus of which it is a part is designed in package server/bus.
 //
 //	name.go   a name as a token, and a token as a name

@@ -1,6 +1,7 @@
-// Package bus will join this node to others over NATS: one group over many machines. There is no code
-// yet. This page is its design, which the steps at its end build one by one; each step turns what it
-// builds from "will" into "does". protocol/subject, which names the subjects, is there.
+// Package bus will join this node to others over NATS: one group over many machines. This page is its
+// design, which the steps at its end build one by one; each step turns what it builds from "will" into
+// "does". What is there: protocol/subject, which names the subjects; package wire, which reads and
+// writes messages; package sent, the ring of loss.
 //
 // # Where it hangs
 //
