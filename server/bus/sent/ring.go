@@ -15,9 +15,8 @@ type Ring struct {
 	entries []wire.Entry
 	oldest  int // where the oldest stands, and the next one goes once the ring is full
 	used    int
-	// forgotten is the place of the newest message that is not in the ring any more, if there is one.
-	forgotten    uint64
-	hasForgotten bool
+	// forgotten is the place of the newest message that is not in the ring any more, 0 if there is none.
+	forgotten uint64
 }
 
 // NewRing makes a ring for so many messages, one at least.
@@ -39,7 +38,7 @@ func (r *Ring) Add(hash, order uint64) {
 		r.used++
 		return
 	}
-	r.forgotten, r.hasForgotten = r.at(0).Order, true
+	r.forgotten = r.at(0).Order
 	r.entries[r.oldest] = wire.Entry{Hash: hash, Order: order}
 	r.oldest = (r.oldest + 1) % len(r.entries)
 }
@@ -54,7 +53,7 @@ func (r *Ring) Entries(after, upto uint64) (list []wire.Entry, all bool) {
 	if after >= upto {
 		return nil, false
 	}
-	if r.hasForgotten && after < r.forgotten {
+	if after < r.forgotten {
 		return nil, true
 	}
 	// A set and no sorting: the writer waits for this. A full ring of 5,000 groups takes 1 ms, not 11.

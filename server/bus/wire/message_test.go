@@ -209,6 +209,7 @@ func TestSurrogates(t *testing.T) {
 		{` {"a":"\ud83d\ude42\n"} `, false, `{"a":"\ud83d\ude42\n"}`, false},
 		{`{"a":"\ud83d"}`, true, `{"a":"\ud83d"}`, false},
 		{`"\ude42"`, true, "\ufffd", true},
+		{`"\ude42\ude42"`, true, "\ufffd\ufffd", true},
 		{`"\ud83dx\ude42"`, true, "\ufffdx\ufffd", true},
 		{`"\\ud83d"`, false, `\ud83d`, true},
 		{`"\u00e4\/"`, false, `ä/`, true},

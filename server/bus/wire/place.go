@@ -86,7 +86,7 @@ func ParsePlace(text string) (p Place, ok bool) {
 
 // parseDecimal reads a number of which there is one form.
 func parseDecimal(text string) (n uint64, ok bool) {
-	if len(text) == 0 || text[0] == '+' || text[0] == '0' && len(text) > 1 {
+	if len(text) > 1 && text[0] == '0' {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
