@@ -495,6 +495,47 @@ func TestServerStandsStill(t *testing.T) {
 	}
 }
 
+// refusing is a connection that takes nothing while full is set, and stays.
+type refusing struct {
+	net.Conn
+
+	full *atomic.Bool
+}
+
+func (r refusing) Write(p []byte) (int, error) {
+	if r.full.Load() {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return r.Conn.Write(p)
+}
+
+// refusingDialer makes such connections.
+type refusingDialer struct{ full atomic.Bool }
+
+func (d *refusingDialer) Dial(network, address string) (net.Conn, error) {
+	conn, err := net.Dial(network, address)
+	return refusing{conn, &d.full}, err
+}
+
+// What was in a write of which the server took nothing is lost. So the connection is, too, and the
+// writer knows of it; otherwise it would go on as if nothing was.
+func TestLostWriteEndsTheConnection(t *testing.T) {
+	d := &refusingDialer{}
+	s := runServer(t)
+	j := join(t, at(addressOf(s)), nats.SetCustomDialer(d))
+	j.until(t, StateUp)
+	d.full.Store(true)
+	if err := j.conn.Publish("x", nil); err != nil {
+		t.Fatal(err)
+	}
+	wait.Until(t, "a word of it", func() bool { return len(j.failures()) > 0 })
+	d.full.Store(false)
+	wait.Until(t, "the next connection", func() bool { return j.state.Status().Reconnects == 1 })
+	if got := reasonOf(j.failures()[0]); got != ReasonTimeout {
+		t.Errorf("the reason is %s", got)
+	}
+}
+
 // says is a NATS server that greets a client and then says one thing.
 func says(t testing.TB, last string, end bool) string {
 	t.Helper()

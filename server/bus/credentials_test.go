@@ -176,6 +176,9 @@ func TestFileGoesMeanwhile(t *testing.T) {
 	}
 	rewrite(t, o.CredentialsFile, good)
 	j.until(t, StateUp)
+	if got := j.failures(); len(got) > 0 { // attempts are told as attempts
+		t.Errorf("failed: %v", got)
+	}
 
 	guarded := func(o *server.Options) { o.Authorization = "g00d" }
 	s = runServer(t, guarded)
@@ -227,12 +230,14 @@ func TestCheckFiles(t *testing.T) {
 		},
 		{
 			"--nats-ca", "PEM certificates of authorities", func(o *Options, file string) { o.CAFile = file },
-			string(must(os.ReadFile(cert))), []string{"", "s3cret"},
+			string(must(os.ReadFile(cert))),
+			[]string{"", "s3cret"},
 		},
 		{
 			"--nats-cert and --nats-key", "a PEM certificate and its key",
 			func(o *Options, file string) { o.CertFile, o.KeyFile = file, key },
-			string(must(os.ReadFile(cert))), []string{"", "s3cret", string(must(os.ReadFile(key)))},
+			string(must(os.ReadFile(cert))),
+			[]string{"", "s3cret", string(must(os.ReadFile(key)))},
 		},
 	} {
 		good := at("127.0.0.1:1")
