@@ -303,8 +303,15 @@ func TestMemberPages(t *testing.T) {
 				if err != nil || len(page) > limit {
 					t.Fatal(len(page), err)
 				}
-				for _, s := range page {
+				short, shortNext, err := e.Memberships(t.Context(), name, after, limit)
+				if err != nil || len(short) != len(page) || shortNext != next {
+					t.Fatal(len(short), shortNext, err)
+				}
+				for i, s := range page {
 					got = append(got, s.ID)
+					if short[i] != (Membership{Session: s.ID, Group: name}) {
+						t.Fatalf("%+v is %+v", short[i], s)
+					}
 				}
 				after = next
 			}
@@ -315,6 +322,10 @@ func TestMemberPages(t *testing.T) {
 	}
 	if _, _, err := e.Members(t.Context(), "nobody's", SessionID{}, 10); !errors.Is(err, ErrNoGroup) {
 		t.Errorf("%v", err)
+	}
+	if page, next, err := e.Memberships(t.Context(), "nobody's", SessionID{}, 10); err != nil || len(page) != 0 ||
+		next != (SessionID{}) {
+		t.Errorf("%v, %v, %v", page, next, err)
 	}
 	if page, _, err := e.Members(t.Context(), "all", ids[len(ids)-1], 10); err != nil || len(page) != 0 {
 		t.Errorf("behind the last one: %v, %v", page, err)

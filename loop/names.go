@@ -33,6 +33,8 @@ type (
 	Grants = reactor.Grants
 	// AuthRequest is a token that an open session sends; see Options.Authenticate.
 	AuthRequest = reactor.AuthRequest
+	// MembersRequest is an open session's question who is in a group; see Options.ListMembers.
+	MembersRequest = reactor.MembersRequest
 	// SessionInfo is what is known of one session.
 	SessionInfo = reactor.SessionInfo
 	// Membership is a session in a group; see reactor.Membership.

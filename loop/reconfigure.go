@@ -110,6 +110,7 @@ func keepFixed(o, old *Options) error {
 		keep(&o.MaxMembers, old.MaxMembers, "MaxMembers", counted)
 	}
 	o.Logger, o.OnMessage, o.Authenticate, o.Budget = old.Logger, old.OnMessage, old.Authenticate, old.Budget
+	o.ListMembers = old.ListMembers
 	o.UncountedIPs = old.UncountedIPs
 	return errors.Join(errs...)
 }

@@ -37,6 +37,16 @@ func (e *Engine) Members(ctx context.Context, group string, after SessionID, lim
 	return page, next, err
 }
 
+// Memberships is Members for who asks only who they are. A group without members has none.
+func (e *Engine) Memberships(ctx context.Context, group string, after SessionID, limit int) (page []Membership,
+	next SessionID, err error,
+) {
+	return listBy(ctx, e, after, limit, func(r *reactor.Reactor, slot, limit int) ([]Membership, int) {
+		part := r.ListMemberships(group, slot, limit)
+		return part.Memberships, part.Next
+	}, func(m *Membership) SessionID { return m.Session })
+}
+
 // UserSessions lists up to limit sessions of a user, as Sessions does. The error is ErrNoUser
 // if after is the beginning and there are none, ErrClosed or ctx's.
 func (e *Engine) UserSessions(ctx context.Context, user string, after SessionID, limit int) (page []SessionInfo,
@@ -86,20 +96,35 @@ var ErrNoUser = errors.New("no session of that user")
 func (e *Engine) list(ctx context.Context, after SessionID, limit int,
 	part func(r *reactor.Reactor, slot, limit int) reactor.SessionsPart,
 ) (page []SessionInfo, next SessionID, err error) {
+	return listBy(ctx, e, after, limit, func(r *reactor.Reactor, slot, limit int) ([]SessionInfo, int) {
+		p := part(r, slot, limit)
+		return p.Sessions, p.Next
+	}, func(s *SessionInfo) SessionID { return s.ID })
+}
+
+// listBy is list for whatever a page has entries of: one for each session, whose id is id.
+func listBy[T any](ctx context.Context, e *Engine, after SessionID, limit int,
+	part func(r *reactor.Reactor, slot, limit int) (entries []T, next int), id func(*T) SessionID,
+) (page []T, next SessionID, err error) {
+	type answer struct {
+		entries []T
+		next    int
+	}
 	limit = min(max(limit, 1), MaxPage)
 	index, slot := placeBehind(after)
 	for index < len(e.reactors) {
-		found, err := askOne(ctx, e, e.reactors[index], func(r *reactor.Reactor) reactor.SessionsPart {
-			return part(r, slot, limit-len(page))
+		found, err := askOne(ctx, e, e.reactors[index], func(r *reactor.Reactor) (a answer) {
+			a.entries, a.next = part(r, slot, limit-len(page))
+			return a
 		})
 		if err != nil {
 			return nil, SessionID{}, err
 		}
-		page = append(page, found.Sessions...)
+		page = append(page, found.entries...)
 		if len(page) == limit {
-			return page, page[limit-1].ID, nil
+			return page, id(&page[limit-1]), nil
 		}
-		if slot = found.Next; slot == 0 {
+		if slot = found.next; slot == 0 {
 			index++
 		}
 	}
@@ -154,6 +179,18 @@ func (e *Engine) Authenticated(ctx context.Context, request AuthRequest, who *Id
 ) error {
 	return e.order(ctx, request.Session, func(r *reactor.Reactor) error {
 		return r.Authenticated(request.Session, request.ReqID, who, refused)
+	})
+}
+
+// MembersListed brings the answer to a members command that Options.ListMembers has taken: the
+// text that request.Text has made, which nobody may change any more, or why there is none. It
+// stands outside the order of the session's commands. The error is ErrNoSession, ErrClosed or
+// ctx's; after the last the session gets its answer all the same.
+func (e *Engine) MembersListed(ctx context.Context, request MembersRequest, text []byte,
+	refused *protocol.CommandError,
+) error {
+	return e.order(ctx, request.Session, func(r *reactor.Reactor) error {
+		return r.MembersListed(request, text, refused)
 	})
 }
 

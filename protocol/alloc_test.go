@@ -72,6 +72,7 @@ var commandSamples = map[string]string{
 	"send":      `{"cmd":"send_to_group", "group_id":"123", "message":"Dies ist eine Nachricht"}`,
 	"escapes":   `{"cmd":"send\u005fto_group","group_id":"a\/b\u00e4","message":"\u4f60\u597d \ud83d\ude00 \"x\"\n","req_id":7}`,
 	"JSON":      `{"cmd":"send_to_group","group_id":123,"message":{"a":[1,2,{"b":"\u00e4"}]},"exclude_self":true,"req_id":"r"}`,
+	"members":   `{"cmd":"members","group_id":"g","limit":1000,"after":"0-1f-\u0033","req_id":1}`,
 	"ping":      `{"cmd":"ping","req_id":"abc"}`,
 	"unknown":   `{"v":[{"x":"y"},null,1.5],"cmd":"add_group","w":{"cmd":"x"},"group_id":"g"}`,
 	"64 KiB":    `{"cmd":"send_to_group","group_id":"123","message":"` + strings.Repeat("\\u00e4 abc", 6000) + `"}`,

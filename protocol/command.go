@@ -15,6 +15,7 @@ const (
 	KindSendToGroup
 	KindPing
 	KindAuth
+	KindMembers
 )
 
 // String returns the command's name on the wire.
@@ -30,9 +31,19 @@ func (k Kind) String() string {
 		return "ping"
 	case KindAuth:
 		return "auth"
+	case KindMembers:
+		return "members"
 	}
 	return "none"
 }
+
+// Bounds of a page of members.
+const (
+	MaxMembersPage     = 1000
+	DefaultMembersPage = 100
+	// MaxAfterBytes bounds where a page goes on, in bytes of the JSON token.
+	MaxAfterBytes = 256
+)
 
 // MaxReqIDBytes bounds what a client makes the server repeat, in bytes of the
 // JSON token.
@@ -52,6 +63,10 @@ type Command struct {
 	IsText  bool
 	// ExcludeSelf asks for no copy to the sender.
 	ExcludeSelf bool
+	// Limit is how many members are asked for, and After behind which place: of
+	// KindMembers.
+	Limit int
+	After []byte
 	// ReqID is the JSON token to repeat in the answer, a string with its
 	// quotes or an integer, at most 256 bytes; nil if none came.
 	ReqID []byte
@@ -135,6 +150,14 @@ func (p *CommandParser) Parse(payload []byte, binary bool, c *Command) *CommandE
 			c.Message = text(f.Message, p.message[:0])
 		}
 	}
+	if kind == KindMembers {
+		if c.Limit, err = parseLimit(f.Limit); err != nil {
+			return err
+		}
+		if c.After, err = p.parseAfter(f.After); err != nil {
+			return err
+		}
+	}
 	c.Kind, c.Group = kind, group
 	return nil
 }
@@ -155,6 +178,8 @@ func (p *CommandParser) parseKind(raw []byte) (Kind, *CommandError) {
 		return KindPing, nil
 	case "auth":
 		return KindAuth, nil
+	case "members":
+		return KindMembers, nil
 	}
 	return 0, errCmd
 }
@@ -200,6 +225,36 @@ func parseBool(raw []byte) (bool, *CommandError) {
 		return true, nil
 	}
 	return false, errExcludeSelf
+}
+
+// parseLimit reads how many members are wanted.
+func parseLimit(raw []byte) (int, *CommandError) {
+	if raw == nil {
+		return DefaultMembersPage, nil
+	}
+	const digits = 4 // of MaxMembersPage
+	if !isInteger(raw) || raw[0] == '-' || len(raw) > digits {
+		return 0, errLimit
+	}
+	n := 0
+	for _, c := range raw {
+		n = 10*n + int(c-'0')
+	}
+	if n < 1 || n > MaxMembersPage {
+		return 0, errLimit
+	}
+	return n, nil
+}
+
+// parseAfter reads where a page goes on; a missing one and "" are the beginning.
+func (p *CommandParser) parseAfter(raw []byte) ([]byte, *CommandError) {
+	switch {
+	case raw == nil:
+		return nil, nil
+	case raw[0] != '"' || len(raw) > MaxAfterBytes:
+		return nil, errAfter
+	}
+	return text(raw, p.message[:0]), nil
 }
 
 func isReqID(raw []byte) bool {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -45,7 +46,7 @@ func parseNaive(payload []byte, maxGroupBytes int) (c Command, code Code) {
 	kinds := map[any]Kind{
 		"add_group": KindAddGroup, "leave_group": KindLeaveGroup,
 		"send_to_group": KindSendToGroup, "ping": KindPing,
-		"auth": KindAuth,
+		"auth": KindAuth, "members": KindMembers,
 	}
 	cmd, ok := value("cmd").(string)
 	kind := kinds[cmd]
@@ -92,8 +93,32 @@ func parseNaive(payload []byte, maxGroupBytes int) (c Command, code Code) {
 			}
 		}
 	}
+	if kind == KindMembers && !naivePage(m, value, &c) {
+		return Command{ReqID: c.ReqID}, CodeBadCommand
+	}
 	c.Kind = kind
 	return c, ""
+}
+
+// naivePage reads which page of members is wanted.
+func naivePage(m map[string]json.RawMessage, value func(string) any, c *Command) bool {
+	c.Limit = DefaultMembersPage
+	if _, ok := m["limit"]; ok {
+		number, ok := value("limit").(json.Number)
+		if n, err := strconv.Atoi(string(number)); !ok || err != nil || n < 1 || n > MaxMembersPage {
+			return false
+		} else {
+			c.Limit = n
+		}
+	}
+	if raw, ok := m["after"]; ok {
+		after, ok := value("after").(string)
+		if !ok || len(raw) > MaxAfterBytes {
+			return false
+		}
+		c.After = []byte(after)
+	}
+	return true
 }
 
 func checkCommand(t rapid.TB, p *CommandParser, maxGroupBytes int, payload []byte) {
@@ -122,7 +147,8 @@ func checkCommand(t rapid.TB, p *CommandParser, maxGroupBytes int, payload []byt
 		return
 	}
 	if got.Kind != want.Kind || !bytes.Equal(got.Group, want.Group) || !bytes.Equal(got.Message, want.Message) ||
-		got.IsText != want.IsText || got.ExcludeSelf != want.ExcludeSelf {
+		got.IsText != want.IsText || got.ExcludeSelf != want.ExcludeSelf || got.Limit != want.Limit ||
+		!bytes.Equal(got.After, want.After) {
 		t.Fatalf("%q:\ngot  %+v\nwant %+v", payload, got, want)
 	}
 	if !utf8.Valid(got.Group) || !utf8.Valid(got.Message) || !got.IsText && got.Message != nil &&
@@ -337,18 +363,23 @@ func TestReqIDLimit(t *testing.T) {
 // TestParseForgets holds that nothing of one command reaches the next.
 func TestParseForgets(t *testing.T) {
 	p := NewCommandParser(8)
-	full := `{"cmd":"send_to_group","group_id":"\u0061","message":"\u0062","exclude_self":true,"req_id":1}`
-	for _, next := range []string{
-		`{}`, `{"cmd":"ping"}`, `{"cmd":"add_group"}`, `{"cmd":"send_to_group","group_id":1}`,
-		`x`,
+	for _, full := range []string{
+		`{"cmd":"send_to_group","group_id":"\u0061","message":"\u0062","exclude_self":true,"req_id":1}`,
+		`{"cmd":"members","group_id":"\u0061","limit":7,"after":"\u0062","req_id":1}`,
 	} {
-		var c Command
-		if err := p.Parse([]byte(full), false, &c); err != nil {
-			t.Fatal(err)
-		}
-		_ = p.Parse([]byte(next), false, &c)
-		if c.Group != nil || c.Message != nil || c.IsText || c.ExcludeSelf || c.ReqID != nil {
-			t.Errorf("after %s: %+v", next, c)
+		for _, next := range []string{
+			`{}`, `{"cmd":"ping"}`, `{"cmd":"add_group"}`, `{"cmd":"send_to_group","group_id":1}`,
+			`x`,
+		} {
+			var c Command
+			if err := p.Parse([]byte(full), false, &c); err != nil {
+				t.Fatal(err)
+			}
+			_ = p.Parse([]byte(next), false, &c)
+			if c.Group != nil || c.Message != nil || c.IsText || c.ExcludeSelf || c.ReqID != nil || c.Limit != 0 ||
+				c.After != nil {
+				t.Errorf("after %s: %+v", next, c)
+			}
 		}
 	}
 }
@@ -358,7 +389,7 @@ func TestParseForgets(t *testing.T) {
 func TestReasonsAreFixed(t *testing.T) {
 	for _, err := range []*CommandError{
 		errNotObject, errNotUTF8, errCmd, errReqID, errExcludeSelf,
-		errGroupType, errGroupEmpty, errGroupLength, errNoMessage,
+		errGroupType, errGroupEmpty, errGroupLength, errNoMessage, errLimit, errAfter, errToken,
 	} {
 		if err.Reason == "" || quotedLen(err.Reason) != len(err.Reason)+2 {
 			t.Errorf("%v", err)

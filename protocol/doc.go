@@ -15,7 +15,7 @@
 //     frames, with the state that outlives a read.
 //   - json.go, command.go, commanderror.go: CommandParser, from a message to a
 //     Command, or to the error that answers it.
-//   - quote.go, reply.go: what the server says, as JSON text.
+//   - quote.go, reply.go, members.go: what the server says, as JSON text.
 //   - close.go: Close frames and CloseError.
 //
 // # Memory

@@ -123,7 +123,9 @@ type commandCase struct {
 	Group       string
 	Text        *string
 	JSON        *string
-	ExcludeSelf bool   `json:"exclude_self"`
+	ExcludeSelf bool `json:"exclude_self"`
+	Limit       int
+	After       string
 	ReqID       string `json:"req_id"`
 	Error       Code
 }
@@ -187,6 +189,9 @@ func TestGoldenCommands(t *testing.T) {
 			if got.ExcludeSelf != c.ExcludeSelf {
 				t.Errorf("exclude self: %v", got.ExcludeSelf)
 			}
+			if got.Limit != c.Limit || string(got.After) != c.After {
+				t.Errorf("limit %d, after %q, want %d, %q", got.Limit, got.After, c.Limit, c.After)
+			}
 		})
 	}
 }
@@ -203,6 +208,7 @@ func TestGoldenReplies(t *testing.T) {
 		Text   *string
 		JSON   *string
 		InMs   int64 `json:"in_ms"`
+		Page   MembersPage
 		Out    string
 
 		Uncovered bool
@@ -222,6 +228,8 @@ func TestGoldenReplies(t *testing.T) {
 				dst = AppendError(dst, mode, []byte(c.ReqID), c.Code, c.Reason)
 			case "expiring":
 				dst = AppendExpiring(dst, c.InMs)
+			case "members":
+				dst = AppendMembers(dst, mode, []byte(c.ReqID), c.Group, &c.Page)
 			case "message":
 				message := c.JSON
 				if c.Text != nil {

@@ -31,6 +31,8 @@ type commandFields struct {
 	ExcludeSelf sonic.NoCopyRawMessage `json:"exclude_self"`
 	ReqID       sonic.NoCopyRawMessage `json:"req_id"`
 	Token       sonic.NoCopyRawMessage `json:"token"`
+	Limit       sonic.NoCopyRawMessage `json:"limit"`
+	After       sonic.NoCopyRawMessage `json:"after"`
 }
 
 // jsonDecoder finds the fields of a command. It is the only place that knows
@@ -134,6 +136,8 @@ func decodeStandard(payload []byte, f *commandFields) *commandFields {
 	f.ExcludeSelf = sonic.NoCopyRawMessage(m["exclude_self"])
 	f.ReqID = sonic.NoCopyRawMessage(m["req_id"])
 	f.Token = sonic.NoCopyRawMessage(m["token"])
+	f.Limit = sonic.NoCopyRawMessage(m["limit"])
+	f.After = sonic.NoCopyRawMessage(m["after"])
 	return f
 }
 

@@ -3,6 +3,8 @@ package protocol
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -50,7 +52,38 @@ func FuzzReply(f *testing.F) {
 			t.Fatalf("%q came back as %q", message, got.Message)
 		}
 		checkReason(t, group)
+		checkMembers(t, group, message)
 	})
+}
+
+// checkMembers reads back a page of members with any texts in it.
+func checkMembers(t *testing.T, group, user string) {
+	t.Helper()
+	for mode, name := range map[Mode]string{ModeBare: "cmd", ModeEnvelope: "type"} {
+		page := MembersPage{
+			Total: 3, Members: []Member{{group, user, ""}, {user, "", group}}, Next: user, Silent: []string{group, user},
+		}
+		b := AppendMembers(nil, mode, []byte("7"), group, &page)
+		var got map[string]any
+		if err := json.Unmarshal(b, &got); err != nil {
+			t.Fatalf("%v in %q", err, b)
+		}
+		member := func(session, user, node string) map[string]any {
+			m := map[string]any{"session": session, "user": user, "node": node}
+			maps.DeleteFunc(m, func(key string, v any) bool { return key != "session" && v == "" })
+			return m
+		}
+		want := map[string]any{
+			name: "members", "req_id": 7.0, "group_id": group, "total": 3.0, "next": user,
+			"members": []any{member(group, user, ""), member(user, "", group)}, "silent": []any{group, user},
+		}
+		if user == "" {
+			delete(want, "next")
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %v, want %v", got, want)
+		}
+	}
 }
 
 // checkReason puts any text where a reason stands.

@@ -91,8 +91,15 @@ func TestListMembers(t *testing.T) {
 					if len(part.Sessions) > limit {
 						t.Fatalf("%d members in a page of %d", len(part.Sessions), limit)
 					}
-					for _, s := range part.Sessions {
+					short := r.ListMemberships(name, slot, limit)
+					if short.Next != part.Next || len(short.Memberships) != len(part.Sessions) {
+						t.Fatalf("%d memberships and %d sessions", len(short.Memberships), len(part.Sessions))
+					}
+					for i, s := range part.Sessions {
 						got = append(got, s.ID)
+						if m := short.Memberships[i]; m != (Membership{s.ID, name, s.Who}) {
+							t.Fatalf("got %+v of %+v", m, s)
+						}
 					}
 					if slot = part.Next; slot == 0 {
 						break

@@ -44,6 +44,8 @@ func (r *Reactor) interpret(s *Session, payload []byte, binary bool, c *protocol
 		r.sendToGroup(s, c)
 	case protocol.KindAuth:
 		r.authenticate(s, c)
+	case protocol.KindMembers:
+		r.askMembers(s, c)
 	case protocol.KindPing:
 		r.reply = s.speaks().ack(r.reply[:0], s.mode, c.Kind, c.ReqID)
 		r.answer(s, r.reply)

@@ -11,7 +11,7 @@ import (
 // answers, pings, goodbyes and groups' messages are written to it. What a command does
 // is the same in all of them (command.go), and so are WebSocket's frames around them.
 //
-// All of it is called on the session's loop, never waits, and appends to dst as append
+// All of it but members is called on the session's loop, never waits, and appends to dst as append
 // does. A session's dialect does not change once it is open.
 type dialect struct {
 	// parse reads the command in payload into c, which the caller has cleared. A
@@ -24,6 +24,8 @@ type dialect struct {
 	uncoveredAck func(dst []byte, mode protocol.Mode, reqID []byte) []byte
 	// refusal is the text that says that one was not.
 	refusal func(dst []byte, mode protocol.Mode, reqID []byte, code protocol.Code, reason string) []byte
+	// members is the text that says who is in a group. It is called off the loops.
+	members func(dst []byte, mode protocol.Mode, reqID []byte, group string, page *protocol.MembersPage) []byte
 	// goodbye is the whole last frame.
 	goodbye func(dst []byte, code ws.StatusCode, reason string) []byte
 	// ping is the whole frame that asks a silent session for a sign of life; shared.
@@ -73,6 +75,7 @@ var dialects = [dialectCount]dialect{
 		uncoveredAck: protocol.AppendUncoveredAck,
 
 		refusal: protocol.AppendError,
+		members: protocol.AppendMembers,
 		goodbye: protocol.AppendClose,
 		ping:    &order.Chunk{Buf: protocol.AppendFrame(nil, ws.OpPing, nil)},
 		encodings: [modes]encoding{

@@ -24,7 +24,7 @@ const (
 	farAway = 24 * time.Hour
 )
 
-// grants are what s may do; nil: everything.
+// grants are what s may do; nil: join and send to every group, and be told the members of none.
 func (r *Reactor) grants(s *Session) *Grants {
 	if s.who != nil {
 		return s.who.Grants

@@ -14,14 +14,15 @@ type Identity struct {
 	User string
 	// Expires is when it is over, in seconds since 1970; 0: never.
 	Expires int64
-	// Grants are what it may do, shared by all to whom the same is granted; nil: everything.
+	// Grants are what it may do, shared by all to whom the same is granted; nil: join and send
+	// to every group, and be told the members of none.
 	Grants *Grants
 }
 
-// Grants say into which groups a session may go and to which it may send. They never
-// change.
+// Grants say into which groups a session may go, to which it may send, and of which it may be
+// told the members. They never change.
 type Grants struct {
-	Join, Publish pattern.Set
+	Join, Publish, Members pattern.Set
 	// Groups are those that it joins before its first command. Join has them as well.
 	Groups []string
 }

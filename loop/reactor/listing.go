@@ -35,19 +35,23 @@ type SessionInfo struct {
 	Age          time.Duration   `json:"age_ns"`  // since it was accepted; likewise
 }
 
-// GrantsInfo are patterns of the groups that a session may join and send to.
+// GrantsInfo are patterns of the groups that a session may join and send to, and whose members it
+// may be told.
 type GrantsInfo struct {
 	Join    []string `json:"join"`
 	Publish []string `json:"publish"`
+	Members []string `json:"members,omitempty"` // whose members it may be told
 	// How many patterns of each are left out, in lists.
 	JoinMore    int `json:"join_more,omitempty"`
 	PublishMore int `json:"publish_more,omitempty"`
+	MembersMore int `json:"members_more,omitempty"`
 }
 
-// listedGrants is how many patterns a list shows, each of joining and of sending.
+// listedGrants is how many patterns a list shows, of each kind.
 const listedGrants = 3
 
-// describeGrants are up to most patterns of each, nil where everything is granted.
+// describeGrants are up to most patterns of each, nil for those who may join and send to every
+// group, and no more.
 func (r *Reactor) describeGrants(s *Session, most int) *GrantsInfo {
 	g := r.grants(s)
 	if g == nil {
@@ -56,6 +60,7 @@ func (r *Reactor) describeGrants(s *Session, most int) *GrantsInfo {
 	return &GrantsInfo{
 		Join: g.Join.First(most), JoinMore: max(0, g.Join.Len()-most),
 		Publish: g.Publish.First(most), PublishMore: max(0, g.Publish.Len()-most),
+		Members: g.Members.First(most), MembersMore: max(0, g.Members.Len()-most),
 	}
 }
 
@@ -86,35 +91,69 @@ func (r *Reactor) ListUser(user string, slot, limit int) SessionsPart {
 // ListMembers describes up to limit members of a group from slot on, in the order of their
 // slots, looking through scanSlots sessions at most: those that the group has, or, where it
 // has more, those that there are.
-func (r *Reactor) ListMembers(name string, slot, limit int) (part SessionsPart) {
-	g := r.groups.find(name)
-	switch {
-	case g == nil:
-		return part
-	case g.size() <= scanSlots:
-		return r.listFew(g, slot, limit)
-	}
-	return r.scan(slot, limit, func(s *Session) bool { return s.membershipOf(g) >= 0 })
+func (r *Reactor) ListMembers(name string, slot, limit int) SessionsPart {
+	return r.describeAll(r.findMembers(name, slot, limit))
 }
 
-// scan describes up to limit sessions that are wanted, of those in scanSlots slots from slot on.
-func (r *Reactor) scan(slot, limit int, wanted func(*Session) bool) (part SessionsPart) {
-	slots := r.sessions.slots
-	end := min(slot+scanSlots, len(slots))
-	for ; slot < end && len(part.Sessions) < limit; slot++ {
-		if s := slots[slot]; s != nil && wanted(s) {
-			part.Sessions = append(part.Sessions, r.describe(s, listedGrants))
-		}
-	}
-	if slot < len(slots) {
-		part.Next = slot
+// MembershipsPart is what a reactor says of a group's members in one go.
+type MembershipsPart struct {
+	Memberships []Membership
+	Next        int // slot to go on with, 0 at the end
+}
+
+// ListMemberships is ListMembers for who asks only who they are: it costs the loop a tenth.
+func (r *Reactor) ListMemberships(name string, slot, limit int) MembershipsPart {
+	found, next := r.findMembers(name, slot, limit)
+	part := MembershipsPart{make([]Membership, len(found)), next}
+	for i, s := range found {
+		part.Memberships[i] = Membership{s.ID(), name, s.who}
 	}
 	return part
 }
 
-// listFew is ListMembers of a group that is small enough to be sorted.
-func (r *Reactor) listFew(g *group, slot, limit int) (part SessionsPart) {
-	var found []*Session
+func (r *Reactor) describeAll(found []*Session, next int) SessionsPart {
+	part := SessionsPart{Next: next}
+	for _, s := range found {
+		part.Sessions = append(part.Sessions, r.describe(s, listedGrants))
+	}
+	return part
+}
+
+// findMembers finds up to limit members of a group from slot on. next is the slot to go on with, 0
+// at the end.
+func (r *Reactor) findMembers(name string, slot, limit int) (found []*Session, next int) {
+	g := r.groups.find(name)
+	switch {
+	case g == nil:
+		return nil, 0
+	case g.size() <= scanSlots:
+		return r.findFew(g, slot, limit)
+	}
+	return r.find(slot, limit, func(s *Session) bool { return s.membershipOf(g) >= 0 })
+}
+
+// scan describes up to limit sessions that are wanted, of those in scanSlots slots from slot on.
+func (r *Reactor) scan(slot, limit int, wanted func(*Session) bool) SessionsPart {
+	return r.describeAll(r.find(slot, limit, wanted))
+}
+
+// find finds up to limit sessions that are wanted, of those in scanSlots slots from slot on.
+func (r *Reactor) find(slot, limit int, wanted func(*Session) bool) (found []*Session, next int) {
+	slots := r.sessions.slots
+	end := min(slot+scanSlots, len(slots))
+	for ; slot < end && len(found) < limit; slot++ {
+		if s := slots[slot]; s != nil && wanted(s) {
+			found = append(found, s)
+		}
+	}
+	if slot < len(slots) {
+		next = slot
+	}
+	return found, next
+}
+
+// findFew is findMembers of a group that is small enough to be sorted.
+func (r *Reactor) findFew(g *group, slot, limit int) (found []*Session, next int) {
 	for i := range g.members {
 		for _, m := range g.members[i] {
 			if int(m.s.slot) >= slot {
@@ -124,13 +163,10 @@ func (r *Reactor) listFew(g *group, slot, limit int) (part SessionsPart) {
 	}
 	slices.SortFunc(found, func(a, b *Session) int { return cmp.Compare(a.slot, b.slot) })
 	if len(found) > limit {
-		part.Next = int(found[limit].slot)
+		next = int(found[limit].slot)
 		found = found[:limit]
 	}
-	for _, s := range found {
-		part.Sessions = append(part.Sessions, r.describe(s, listedGrants))
-	}
-	return part
+	return found, next
 }
 
 var stateNames = [...]string{stateHandshake: "handshake", stateOpen: "open", stateClosing: "closing", stateDead: "dead"}

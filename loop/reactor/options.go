@@ -33,12 +33,17 @@ type Options struct {
 	// AllowOrigin reports whether an upgrade with these Origin headers, none or several,
 	// may come in; nil lets all in. It runs on the loops: it must not wait.
 	AllowOrigin func(origins []string) bool
-	// Anonymous is what sessions without an identity may do; nil: everything.
+	// Anonymous is what sessions without an identity may do; nil: join and send to every group,
+	// and be told the members of none.
 	Anonymous *Grants
 	// Authenticate is asked to check a token that an open session sends, elsewhere: it must
 	// not wait. Engine.Authenticated brings the answer. It reports false where it cannot take
 	// one more. nil: there are no tokens. It runs on the loops.
 	Authenticate func(AuthRequest) bool
+	// ListMembers is asked who is in a group, elsewhere: it must not wait.
+	// Engine.MembersListed brings the answer. It reports false where it cannot take one more.
+	// nil: nobody is told. It runs on the loops.
+	ListMembers func(MembersRequest) bool
 	// PingAfter is the silence after which a session is pinged.
 	PingAfter time.Duration
 	// CloseAfter is the silence after which it is closed; larger than PingAfter.
