@@ -48,6 +48,7 @@ func (s *Server) newAPI() (*api.API, error) {
 		API:         func() api.Stats { return a.Stats() },
 		Doors:       s.roadStats,
 		Tokens:      s.tokenStats,
+		Members:     s.questions.stats,
 		Channel:     s.channelStats,
 		ChannelJoin: s.joinStats,
 		Build:       metrics.Build{Version: build.Version, Revision: build.Revision, Go: build.Go},
@@ -65,6 +66,7 @@ func (s *Server) newAPI() (*api.API, error) {
 		Tokens:  tokens,
 		Budget:  s.budget,
 		Logger:  s.log,
+		Cluster: s.directory.others,
 
 		IPv6Bits:     s.options.IPv6PrefixBits,
 		AllowedHosts: s.options.APIHosts,

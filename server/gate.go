@@ -293,4 +293,5 @@ func (t *tokens) running(o *Options) {
 	o.TokenAudience, o.TokenOptional, o.TokenMaxBytes = now.TokenAudience, now.TokenOptional, now.TokenMaxBytes
 	o.TokenFailures = now.TokenFailures
 	o.AnonymousJoin, o.AnonymousPublish = now.AnonymousJoin, now.AnonymousPublish
+	o.AnonymousMembers = now.AnonymousMembers
 }

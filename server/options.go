@@ -32,10 +32,16 @@ func loopOptions(o Options, maxConns int) loop.Options {
 		engine.AllowOrigin = origins.Allow
 	}
 	join, send := settings.Patterns(o.AnonymousJoin), settings.Patterns(o.AnonymousPublish)
-	if !join.All() || !send.All() {
-		engine.Anonymous = &loop.Grants{Join: join, Publish: send}
+	members := settings.Patterns(o.AnonymousMembers)
+	if !everywhere(o) || !members.None() {
+		engine.Anonymous = &loop.Grants{Join: join, Publish: send, Members: members}
 	}
 	return engine
+}
+
+// everywhere reports whether clients without a token may join and send to every group.
+func everywhere(o Options) bool {
+	return settings.Patterns(o.AnonymousJoin).All() && settings.Patterns(o.AnonymousPublish).All()
 }
 
 // listenTo are the addresses of --listen: with a certificate, all of them have TLS, unless

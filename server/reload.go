@@ -26,7 +26,7 @@ type change struct {
 
 // parts are all that a reload has to do with, but for the loops.
 func (s *Server) parts() []part {
-	all := []part{s.program.Log, &s.roads, s.tokens, &s.memory}
+	all := []part{s.program.Log, &s.roads, s.tokens, &s.memory, s.questions}
 	for _, one := range s.services {
 		all = append(all, one)
 	}

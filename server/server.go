@@ -46,6 +46,8 @@ type Server struct {
 	doors     []*door.Door // in the order of --listen; set at the start, like services and control
 	roads     roads
 	gate      *gate // nil without keys for tokens
+	directory *directory
+	questions *questions
 	tokens    *tokens
 	memory    memoryPart
 	services  []service         // in the order of their start
@@ -88,6 +90,8 @@ func (p Program) Start(o Options) (*Server, error) {
 		node:   workerman.NewNode(),
 	}
 	s.tokens = &tokens{s, o}
+	s.directory = new(directory)
+	s.questions = newQuestions(o, s.directory, s.log)
 	s.memory = memoryPart{s.budget, s.log, o.MaxMemory}
 	become, err := identityOf(o)
 	if err != nil {
@@ -134,12 +138,15 @@ func (s *Server) open() error {
 	if s.gate != nil {
 		engine.Authenticate = s.gate.renew
 	}
+	engine.ListMembers = s.questions.take
 	if s.engine, err = loop.New(engine); err != nil {
 		return fmt.Errorf("start the loops: %w", err)
 	}
 	if s.gate != nil {
 		s.gate.tell, s.gate.drop = s.engine.Authenticated, s.engine.CloseSession
 	}
+	s.directory.engine = s.engine
+	s.questions.tell = s.engine.MembersListed
 	s.monitor = monitor.New(s.engine, s.monitorInfo())
 	if s.api, err = s.newAPI(); err != nil {
 		return err
@@ -207,7 +214,7 @@ func (s *Server) access() string {
 		return monitor.AccessTokensOptional
 	case t.Configured():
 		return monitor.AccessTokens
-	case loopOptions(o, 1).Anonymous != nil:
+	case !everywhere(o):
 		return monitor.AccessLimited
 	}
 	return monitor.AccessOpen
@@ -396,6 +403,7 @@ func (s *Server) end() error {
 	if s.gate != nil {
 		s.gate.close()
 	}
+	s.questions.close()
 	err := errors.Join(s.closeServices(), s.stopProfiler())
 	if s.endSampling != nil {
 		s.endSampling()

@@ -12,6 +12,7 @@ import (
 	"groupcast/loop"
 	"groupcast/loop/budget"
 	"groupcast/loop/ration"
+	"groupcast/server/members"
 	"groupcast/server/monitor"
 )
 
@@ -46,6 +47,9 @@ type Monitor interface {
 type Options struct {
 	Engine  Engine
 	Monitor Monitor
+	// Cluster is asked who is in a group where it is not nil: at the moment, this node is one of several
+	// then. A nil func is a node that is always alone.
+	Cluster func() members.Cluster
 	// Page serves / and what belongs to it, to every client: it must not hold
 	// anything that is worth a token. nil is no page.
 	Page http.Handler
@@ -71,6 +75,7 @@ type Options struct {
 type API struct {
 	engine  Engine
 	monitor Monitor
+	cluster func() members.Cluster
 	page    http.Handler
 	metrics http.Handler
 	sites   *SiteGuard
@@ -102,6 +107,7 @@ func New(o Options) (*API, error) {
 	a := &API{
 		engine:     o.Engine,
 		monitor:    o.Monitor,
+		cluster:    o.Cluster,
 		page:       o.Page,
 		metrics:    o.Metrics,
 		sites:      NewSiteGuard(o.AllowedHosts),
@@ -117,6 +123,9 @@ func New(o Options) (*API, error) {
 	}
 	if a.log == nil {
 		a.log = slog.Default()
+	}
+	if a.cluster == nil {
+		a.cluster = func() members.Cluster { return nil }
 	}
 	a.ration = ration.New(a.log)
 	if err := errors.Join(a.SetLimits(o.Limits), a.SetTokens(o.Tokens)); err != nil {

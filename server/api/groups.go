@@ -63,28 +63,14 @@ func (a *API) enterListing(ctx context.Context) *problem {
 	return problemf(http.StatusServiceUnavailable, codeBusy, "other listings took too long")
 }
 
-func (a *API) getGroup(ctx context.Context, name string) (loop.GroupInfo, *problem) {
+func (a *API) getGroup(ctx context.Context, name string) (groupOfAll, *problem) {
 	ctx, cancel := a.queried(ctx)
 	defer cancel()
 	info, err := a.engine.Group(ctx, name)
-	return info, problemOf(err)
-}
-
-type membersQuery struct {
-	sessionsQuery
-	group string
-}
-
-func membersQueryOf(v *parameters) membersQuery { return membersQuery{sessionsQueryOf(v), groupOf(v)} }
-
-func (a *API) listMembers(ctx context.Context, q membersQuery) (page sessionsPage, p *problem) {
-	ctx, cancel := a.queried(ctx)
-	defer cancel()
-	if p := a.enterListing(ctx); p != nil {
-		return page, p
+	if c := a.cluster(); c != nil {
+		return groupOfCluster(ctx, c, name, info, err)
 	}
-	defer a.listings.leave()
-	return sessionsPageOf(a.engine.Members(ctx, q.group, q.after, q.limit))
+	return groupOfAll{GroupInfo: info}, problemOf(err)
 }
 
 func (a *API) deleteGroup(ctx context.Context, name string) *problem {

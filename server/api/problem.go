@@ -10,6 +10,7 @@ import (
 
 	"groupcast/loop"
 	"groupcast/protocol"
+	"groupcast/server/members"
 	details "groupcast/server/problem"
 )
 
@@ -111,6 +112,8 @@ func problemOf(err error) *problem {
 		return problemf(http.StatusUnprocessableEntity, codeTooManyExcludes, "%v", loop.ErrTooManyExcludes)
 	case errors.Is(err, protocol.ErrBadClose):
 		return problemf(http.StatusUnprocessableEntity, codeBadClose, "%v", protocol.ErrBadClose)
+	case errors.Is(err, members.ErrAfter):
+		return problemf(http.StatusUnprocessableEntity, codeBadParameter, "%v", members.ErrAfter)
 	case errors.Is(err, loop.ErrNoGroup):
 		return problemf(http.StatusNotFound, codeNoGroup, "%v", loop.ErrNoGroup)
 	case errors.Is(err, loop.ErrNoUser):

@@ -52,7 +52,7 @@ func (a *API) register() {
 	add("list-groups", "GET /v1/groups", backend, answering(groupsQueryOf, a.listGroups))
 	add("get-group", "GET /v1/groups/{group}", backend, answering(groupOf, a.getGroup))
 	add("delete-group", "DELETE /v1/groups/{group}", backend, doing(groupOf, a.deleteGroup))
-	add("list-members", "GET /v1/groups/{group}/members", backend, answering(membersQueryOf, a.listMembers))
+	add("list-members", "GET /v1/groups/{group}/members", backend, answering(a.membersQueryOf, a.listMembers))
 	add("put-member", "PUT /v1/groups/{group}/members/{session}", backend, a.putMember)
 	add("delete-member", "DELETE /v1/groups/{group}/members/{session}", backend, doing(memberOf, a.deleteMember))
 

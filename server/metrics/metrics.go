@@ -14,6 +14,7 @@ import (
 	"groupcast/loop/ration"
 	"groupcast/server/api"
 	"groupcast/server/door"
+	"groupcast/server/members"
 	"groupcast/server/token"
 	"groupcast/server/workerman"
 )
@@ -32,6 +33,8 @@ type Sources struct {
 	Doors func() *door.Stats
 	// Tokens is what was counted of clients' tokens, where there are keys.
 	Tokens func() *token.Stats
+	// Members is what was counted of sessions' questions who is in a group.
+	Members func() *members.Stats
 	// Channel is the Workerman Channel server.
 	Channel func() *workerman.Stats
 	// ChannelJoin is the connection to another program's Channel server.
@@ -69,6 +72,7 @@ func (s Sources) list(r *reader) []source {
 		from(r, pointer(s.API, same)),
 		from(r, s.Doors),
 		from(r, s.Tokens),
+		from(r, s.Members),
 		from(r, s.Channel),
 		from(r, s.ChannelJoin),
 	}

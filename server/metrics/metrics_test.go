@@ -31,6 +31,7 @@ import (
 	protocol "groupcast/protocol/workerman"
 	"groupcast/server/api"
 	"groupcast/server/door"
+	"groupcast/server/members"
 	"groupcast/server/monitor"
 	"groupcast/server/token"
 	"groupcast/server/workerman"
@@ -44,6 +45,7 @@ type world struct {
 	api     api.Stats
 	doors   door.Stats
 	tokens  token.Stats
+	members members.Stats
 	channel workerman.Stats
 	join    workerman.Status
 }
@@ -74,6 +76,7 @@ func (w *world) sources() Sources {
 		API:         func() api.Stats { return w.api },
 		Doors:       func() *door.Stats { return &w.doors },
 		Tokens:      func() *token.Stats { return &w.tokens },
+		Members:     func() *members.Stats { return &w.members },
 		Channel:     func() *workerman.Stats { return &w.channel },
 		ChannelJoin: func() *workerman.Status { return &w.join },
 		Build:       Build{"1.2.3", "abc", "go1.26"},

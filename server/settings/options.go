@@ -51,6 +51,9 @@ type Options struct {
 	TokenFailures      float64  // a second and address; 0: unlimited
 	AnonymousJoin      []string // patterns, or None alone
 	AnonymousPublish   []string
+	AnonymousMembers   []string
+
+	MaxMemberQuestions int
 
 	SocketMode FileMode
 

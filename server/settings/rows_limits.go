@@ -135,4 +135,10 @@ var groupsRows = Group{"groups", "Limits of groups", []Setting{
 		value: number(func(o *Options) *int { return &o.MaxMembers }, 0, gib),
 		Help:  "Members of one group. 0 is unlimited.",
 	},
+	{
+		Name: "max-member-questions", Shown: Rare, Reload: forNew, Preset: "64",
+		value: number(func(o *Options) *int { return &o.MaxMemberQuestions }, 1, 65536),
+		Help: "Questions of sessions who is in a group that are under way at a time, one of each session. More are " +
+			"answered overloaded, like one that the loops do not answer within --api-query-timeout.",
+	},
 }}

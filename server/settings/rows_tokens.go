@@ -33,7 +33,8 @@ var tokensRows = Group{"tokens", "Tokens, and what clients may do", []Setting{
 	{
 		Name: "token-optional", Shown: Usual, Reload: forNew, Preset: "false",
 		value: toggle(func(o *Options) *bool { return &o.TokenOptional }),
-		Help:  "Clients without a token may come in, with what --anonymous-join and --anonymous-publish allow.",
+		Help: "Clients without a token may come in, with what --anonymous-join, --anonymous-publish and " +
+			"--anonymous-members allow.",
 	},
 	{
 		Name: "anonymous-join", Shown: Usual, Reload: atOnce, Preset: "*",
@@ -45,6 +46,11 @@ var tokensRows = Group{"tokens", "Tokens, and what clients may do", []Setting{
 		Name: "anonymous-publish", Shown: Usual, Reload: atOnce, Preset: "*",
 		value: texts(func(o *Options) *[]string { return &o.AnonymousPublish }, "PATTERN", grantPattern),
 		Help:  "Groups that they may send to, likewise. none: only backends publish.",
+	},
+	{
+		Name: "anonymous-members", Shown: Usual, Reload: atOnce, Preset: None,
+		value: texts(func(o *Options) *[]string { return &o.AnonymousMembers }, "PATTERN", grantPattern),
+		Help:  "Groups of which they may be told who is in them, likewise. Nobody is told of any unless it is set.",
 	},
 	{
 		Name: "token-max-bytes", Shown: Rare, Reload: forNew, Preset: "4KiB",

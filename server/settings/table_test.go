@@ -41,7 +41,8 @@ func TestRows(t *testing.T) {
 var notSettings = []string{
 	"Engine.Logger", "Engine.AllowOrigin", "Engine.OnMessage", "Engine.CloseLimit",
 	"Engine.JoinWait", // there is no cluster yet
-	"Engine.Anonymous", "Engine.Budget", "Engine.Authenticate", "Engine.UncountedIPs", "APILimits.MaxMessageBytes",
+	"Engine.Anonymous", "Engine.Budget", "Engine.Authenticate", "Engine.ListMembers", "Engine.UncountedIPs",
+	"APILimits.MaxMessageBytes",
 	"APIServer.Logger",
 	"ChannelServer.Budget",
 	"ChannelServer.Logger", "ChannelServer.IPv6Bits", "ChannelServer.Channel", "ChannelClient.Logger",
@@ -113,7 +114,7 @@ func another(t testing.TB, s *Setting) []string {
 		"config":     {"/etc/groupcast.yaml"}, "control": {"/run/x"}, "log-file": {"/var/log/x"}, "log-level": {"debug"},
 		"token-key-file": {"/k"}, "token-jwks": {"https://idp.example/keys"},
 		"token-issuer": {"https://idp.example=/k"}, "token-audience": {"push"}, "token-optional": {"true"},
-		"anonymous-join": {"room:*", "lobby"}, "anonymous-publish": {"none"}, "token-failures": {"2.5"},
+		"anonymous-join": {"room:*", "lobby"}, "anonymous-publish": {"none"}, "anonymous-members": {"room:*"}, "token-failures": {"2.5"},
 		"log-format": {"json"}, "max-memory": {"256MiB"}, "pprof": {"127.0.0.1:6060"}, "rate": {"2.5"},
 		"api-max-batch": {"2MiB"}, "ring-slots": {"2048"}, "channel-join-retry-min": {"500ms"},
 		"channel-join-retry-max": {"7s"},

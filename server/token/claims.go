@@ -176,6 +176,9 @@ func (c *claims) identity(o *Options, shared *identities) (*loop.Identity, *Refu
 	if g.Publish, failure = c.patterns("publish", user); failure != nil {
 		return nil, failure
 	}
+	if g.Members, failure = c.patterns("members", user); failure != nil {
+		return nil, failure
+	}
 	if g.Groups, failure = c.groups(user, o); failure != nil {
 		return nil, failure
 	}
@@ -252,6 +255,7 @@ func newIdentities() *identities {
 func (i *identities) of(user string, expires int64, g *loop.Grants) *loop.Identity {
 	key := g.Join.AppendKey(nil)
 	key = g.Publish.AppendKey(key)
+	key = g.Members.AppendKey(key)
 	for _, name := range g.Groups {
 		key = fmt.Appendf(key, "%d:%s", len(name), name)
 	}

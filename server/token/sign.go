@@ -9,11 +9,11 @@ import (
 
 // Grant is what a new token says.
 type Grant struct {
-	User                  string
-	Join, Publish, Groups []string
-	Issuer                string // "": none
-	Audience              string // "": none
-	TTL                   time.Duration
+	User                           string
+	Join, Publish, Members, Groups []string
+	Issuer                         string // "": none
+	Audience                       string // "": none
+	TTL                            time.Duration
 }
 
 // Sign makes a token, signed with the secret or the first private key in a file. It is for
@@ -24,7 +24,9 @@ func Sign(path string, g Grant, now time.Time) (string, error) {
 		return "", fmt.Errorf("token keys %s: %w", path, err)
 	}
 	m := jwt.MapClaims{"sub": g.User, "iat": now.Unix(), "exp": now.Add(g.TTL).Unix()}
-	for name, list := range map[string][]string{"join": g.Join, "publish": g.Publish, "groups": g.Groups} {
+	for name, list := range map[string][]string{
+		"join": g.Join, "publish": g.Publish, "members": g.Members, "groups": g.Groups,
+	} {
 		if len(list) > 0 {
 			m[name] = list
 		}

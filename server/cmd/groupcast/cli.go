@@ -106,6 +106,7 @@ type tokenFlags struct {
 	Sub      string        `name:"sub" env:"-" required:"" placeholder:"USER" help:"The user."`
 	Join     []string      `name:"join" env:"-" sep:"none" placeholder:"PATTERN" help:"Groups that may be joined: a name, or its beginning and a * behind it. Repeat it for several."`
 	Publish  []string      `name:"publish" env:"-" sep:"none" placeholder:"PATTERN" help:"Groups that may be sent to, likewise."`
+	Members  []string      `name:"members" env:"-" sep:"none" placeholder:"PATTERN" help:"Groups whose members may be listed, likewise."`
 	Groups   []string      `name:"groups" env:"-" sep:"none" placeholder:"GROUP" help:"Joined at once. Repeat it for several."`
 	TTL      time.Duration `name:"ttl" env:"-" default:"1h" placeholder:"TIME" help:"How long it is good for."`
 	Issuer   string        `name:"issuer" env:"-" placeholder:"ISS" help:"Its iss."`

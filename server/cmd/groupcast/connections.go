@@ -146,6 +146,7 @@ var sessionColumns = []column{
 	{title: "token", right: true, rank: 8},
 	{title: "may join", rank: 10},
 	{title: "may send", rank: 11},
+	{title: "may list", rank: 12},
 	{title: "groups", right: true, rank: 2},
 	{title: "queued", right: true, rank: 1},
 	{title: "in", right: true, rank: 5},
@@ -222,16 +223,17 @@ func sessionRow(s loop.SessionInfo) []cell {
 		state.colour = green
 	}
 	row := []cell{{text: s.ID.String()}}
-	user, join, publish := cmp.Or(s.User, anonymous), "*", "*"
+	user, join, publish, list := cmp.Or(s.User, anonymous), "*", "*", "-"
 	switch g := s.Grants; {
 	case g != nil:
 		join, publish = patterns(g.Join, g.JoinMore), patterns(g.Publish, g.PublishMore)
+		list = patterns(g.Members, g.MembersMore)
 	case s.State == "handshake": // who it is, and what it may do, is not known yet
 		user, join, publish = cmp.Or(s.User, "-"), "-", "-"
 	}
 	for _, text := range []string{
 		thousands(s.Reactor), printable(s.Remote), printable(user),
-		left(s.ExpiresAt, time.Now()), join, publish,
+		left(s.ExpiresAt, time.Now()), join, publish, list,
 		thousands(s.GroupCount),
 		size(s.BacklogBytes), size(s.BytesIn), size(s.BytesOut), span(s.Idle), span(s.Age),
 	} {

@@ -188,7 +188,7 @@ func someSessions(t *testing.T) []control.Session {
 		`{"id":"1-1f-a3","reactor":1,"remote":"[2001:db8:1234:5678:9abc:def0:1234:5678]:65535","state":"open","blocked":true,"group_count":128,"backlog_bytes":900000,"bytes_in":10485760,"bytes_out":1073741824,"idle_ns":90000000000,"age_ns":273600000000000}`,
 		`{"id":"1-20-1","reactor":1,"remote":"/run/\u001b[31m.sock","state":"closing","group_count":0,"backlog_bytes":0,"bytes_in":0,"bytes_out":0,"idle_ns":0,"age_ns":0,"new_field":1}`,
 		`{"id":"0-2-1","reactor":0,"remote":"10.0.0.3:50000","state":"handshake","group_count":0,"backlog_bytes":0,"bytes_in":0,"bytes_out":0,"idle_ns":0,"age_ns":0}`,
-		`{"id":"1-21-1","reactor":1,"remote":"10.0.0.2:50000","user":"J\u001b[31m Doe","expires_at":"2001-01-01T00:00:00Z","grants":{"join":["room:*","\u001b","x"],"join_more":12,"publish":[]},"state":"open","group_count":1,"backlog_bytes":0,"bytes_in":0,"bytes_out":0,"idle_ns":0,"age_ns":0}`,
+		`{"id":"1-21-1","reactor":1,"remote":"10.0.0.2:50000","user":"J\u001b[31m Doe","expires_at":"2001-01-01T00:00:00Z","grants":{"join":["room:*","\u001b","x"],"join_more":12,"publish":[],"members":["room:*"]},"state":"open","group_count":1,"backlog_bytes":0,"bytes_in":0,"bytes_out":0,"idle_ns":0,"age_ns":0}`,
 	} {
 		var s control.Session
 		if err := json.Unmarshal([]byte(text), &s); err != nil {

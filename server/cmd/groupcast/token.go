@@ -15,7 +15,8 @@ func makeToken(ctx context.Context, flags tokenFlags, stdout io.Writer) error {
 		return fmt.Errorf("--ttl: wants a second at least, got %v", flags.TTL)
 	}
 	text, err := token.Sign(flags.KeyFile, token.Grant{
-		User: flags.Sub, Join: flags.Join, Publish: flags.Publish, Groups: flags.Groups,
+		User: flags.Sub, Join: flags.Join, Publish: flags.Publish,
+		Members: flags.Members, Groups: flags.Groups,
 		Issuer: flags.Issuer, Audience: flags.Audience, TTL: flags.TTL,
 	}, time.Now())
 	if err != nil {

@@ -4,7 +4,7 @@ import { Refusal, request } from "./api.js";
 import { ask, said } from "./dialog.js";
 import { bytes, count, duration, none, plural, visible, visibleName } from "./format.js";
 import { cell, placed } from "./rows.js";
-import { mayJoin, mayShortly, maySend, tokenOf, userOf } from "./who.js";
+import { mayJoin, mayList, mayShortly, maySend, tokenOf, userOf } from "./who.js";
 
 const pageSessions = 1000; // of the API, at most
 const showSessions = 50; // found at a time
@@ -125,7 +125,8 @@ export function startSessions(openGroup, now) {
       if (shown !== id) return;
       remote = s.remote;
       const facts = [["Address", visible(s.remote || none)], ["User", userOf(s)], ["Token ends in", tokenOf(s, now())],
-        ["May join", mayJoin(s)], ["May send to", maySend(s)], ["State", visible(s.state)], ["Loop", count(s.reactor)], ["Backlog", bytes(s.backlog_bytes)],
+        ["May join", mayJoin(s)], ["May send to", maySend(s)],
+        ["May list members of", mayList(s)], ["State", visible(s.state)], ["Loop", count(s.reactor)], ["Backlog", bytes(s.backlog_bytes)],
         ["Received", bytes(s.bytes_in)], ["Sent", bytes(s.bytes_out)], ["Silent for", seconds(s.idle_ns)], ["Connected for", seconds(s.age_ns)],
         ["Groups", count(s.group_count)]];
       $("session-facts").replaceChildren(...facts.map(([term, value]) => {

@@ -23,10 +23,14 @@ function patterns(list, more = 0) {
   return shown.map(visibleName).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }
 
-// mayJoin and maySend say into which groups a session may go, and to which it may send.
+// mayJoin, maySend and mayList say into which groups a session may go, to which it may send, and of
+// which it may be told the members.
 export const mayJoin = (s) => (s.grants ? patterns(s.grants.join, s.grants.join_more) : "everything");
 
 export const maySend = (s) => (s.grants ? patterns(s.grants.publish, s.grants.publish_more) : "everything");
 
-// mayShortly says both in a line; nothing where everything is granted.
-export const mayShortly = (s) => (s.grants ? `joins ${mayJoin(s)}; sends to ${maySend(s)}` : "");
+export const mayList = (s) => patterns(s.grants?.members ?? [], s.grants?.members_more);
+
+// mayShortly says all in a line; nothing where there is nothing unusual about it.
+export const mayShortly = (s) => (s.grants ?
+  `joins ${mayJoin(s)}; sends to ${maySend(s)}${s.grants.members ? `; lists ${mayList(s)}` : ""}` : "");
