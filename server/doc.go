@@ -5,6 +5,7 @@
 //
 //   - settings: the table of all settings; options.go: what becomes of them
 //   - gate.go: tokens, in front of an upgrade; renewal.go: those of open sessions
+//   - members.go: who is in a group, asked by sessions, of this node or of all
 //   - road.go: TLS, the PROXY protocol, a head that is read: between accepting and a loop
 //   - certificates.go: where they come from; TLS with them
 //   - admission.go: along a road, past the gate, into the engine

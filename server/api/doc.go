@@ -14,7 +14,7 @@
 //	body.go        reading bodies
 //	item.go        what stands in the body of POST /v1/publish
 //	scanner.go     JSON, read once
-//	publish.go groups.go sessions.go health.go   the operations
+//	publish.go groups.go members.go sessions.go health.go   the operations
 //	problem.go     errors, as clients get them
 //	limits.go      what requests may cost
 //	conns.go       which connections there may be, and which goes when there are too many

@@ -227,7 +227,8 @@ func testUsers(s scene) {
 		t.Fatal(err)
 	}
 	who := &loop.Identity{
-		User: "J <b>Doe</b>", Expires: time.Now().Add(150 * time.Minute).Unix(), Grants: &loop.Grants{Join: join},
+		User: "J <b>Doe</b>", Expires: time.Now().Add(150 * time.Minute).Unix(),
+		Grants: &loop.Grants{Join: join, Members: join},
 	}
 	if err := r.engine.Identify(t.Context(), all[1].ID, who); err != nil {
 		t.Fatal(err)
@@ -238,7 +239,7 @@ func testUsers(s scene) {
 	p.text(row(all[0].ID)+" td:nth-child(3)", "anonymous")
 	p.text(row(all[0].ID)+" .ends", "–")
 	p.text(row(all[1].ID)+" td:nth-child(3) bdi", "J <b>Doe</b>")
-	p.text(row(all[1].ID)+" .may", "joins a, b, c and 2 more; sends to nothing")
+	p.text(row(all[1].ID)+" .may", "joins a, b, c and 2 more; sends to nothing; lists a, b, c and 2 more")
 	p.text(row(all[1].ID)+" .ends", "2 h ")
 	p.do(chromedp.EmulateViewport(390, 844))
 	p.until("innerWidth === 390")

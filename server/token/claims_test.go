@@ -10,7 +10,7 @@ import (
 
 func TestClaimsOfWrongTypes(t *testing.T) {
 	c := newLarge(t)
-	for _, claim := range []string{"join", "publish", "groups"} {
+	for _, claim := range []string{"join", "publish", "members", "groups"} {
 		for _, v := range []any{
 			"room:1", 7, true,
 			map[string]string{"0": "room:1"},
@@ -127,10 +127,11 @@ func TestUserInPatterns(t *testing.T) {
 	} {
 		who := accept(t, c, token(t, jwt.MapClaims{
 			"sub": one.sub, "join": []string{"user:{sub}:*"}, "publish": []string{"user:{sub}:inbox"},
-			"groups": []string{"own:{sub}"},
+			"groups": []string{"own:{sub}"}, "members": []string{"user:{sub}:inbox"},
 		}))
 		if !who.Grants.Join.Match([]byte(one.yes)) || who.Grants.Join.Match([]byte(one.no)) ||
-			!who.Grants.Publish.Match([]byte(one.yes)) || who.Grants.Publish.Match([]byte(one.no)) {
+			!who.Grants.Publish.Match([]byte(one.yes)) || who.Grants.Publish.Match([]byte(one.no)) ||
+			!who.Grants.Members.Match([]byte(one.yes)) || who.Grants.Members.Match([]byte(one.no)) {
 			t.Errorf("%q: may join %q", one.sub, who.Grants.Join.Strings())
 		}
 		want := "own:" + one.sub
@@ -143,7 +144,8 @@ func TestUserInPatterns(t *testing.T) {
 func TestWhatIsNotGranted(t *testing.T) {
 	c := newChecker(t, Options{KeyFiles: []string{secretFile(t)}})
 	who := accept(t, c, token(t, jwt.MapClaims{"join": nil, "publish": nil}))
-	if !who.Grants.Join.None() || !who.Grants.Publish.None() || len(who.Grants.Groups) > 0 {
+	if !who.Grants.Join.None() || !who.Grants.Publish.None() || !who.Grants.Members.None() ||
+		len(who.Grants.Groups) > 0 {
 		t.Errorf("no claim grants %+v", who.Grants)
 	}
 	// Claims by other names are others.

@@ -21,7 +21,7 @@ func (r rawClaims) MarshalJSON() ([]byte, error) { return []byte(r.raw), nil }
 // Whatever an issuer has signed gives an identity within its limits, or a refusal.
 func FuzzClaims(f *testing.F) {
 	for _, seed := range []string{
-		`{"sub":"7","exp":4102444800,"join":["room:*","user:{sub}:*"],"publish":[],"groups":["a"]}`,
+		`{"sub":"7","exp":4102444800,"join":["room:*","user:{sub}:*"],"publish":[],"members":["of:*"],"groups":["a"]}`,
 		`{"sub":"*","exp":4102444800.5,"join":["{sub}{sub}"],"nbf":1e3}`, `{"sub":"7","sub":"8","exp":4102444800}`, `null`, `{}`,
 		`{"exp":-1e999}`, `{"sub":"\ud800","exp":4102444800}`, `{"join":[[[]]]}`, `{"aud":["a",{"b":1}],"exp":4102444800}`,
 	} {

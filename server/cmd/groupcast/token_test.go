@@ -21,7 +21,7 @@ func TestToken(t *testing.T) {
 		code = run(append([]string{"token", "--token-key-file", path}, args...), &stdout, &stderr)
 		return code, stdout.String(), stderr.String()
 	}
-	code, out, errs := call("--sub", "7", "--join", "room:*", "--join", "a,b", "--publish=x", "--groups", "lobby",
+	code, out, errs := call("--sub", "7", "--join", "room:*", "--join", "a,b", "--publish=x", "--members", "of:*", "--groups", "lobby",
 		"--ttl", "2h", "--issuer", "me", "--audience", "push")
 	if code != exitStopped || errs != "" {
 		t.Fatalf("%d: %s", code, errs)
@@ -37,7 +37,8 @@ func TestToken(t *testing.T) {
 	}
 	if left := time.Until(time.Unix(who.Expires, 0)); who.User != "7" || left < time.Hour || left > 2*time.Hour ||
 		!slices.Equal(who.Grants.Join.Strings(), []string{"a,b", "lobby", "room:*"}) ||
-		!slices.Equal(who.Grants.Publish.Strings(), []string{"x"}) || !slices.Equal(who.Grants.Groups, []string{"lobby"}) {
+		!slices.Equal(who.Grants.Publish.Strings(), []string{"x"}) ||
+		!slices.Equal(who.Grants.Members.Strings(), []string{"of:*"}) || !slices.Equal(who.Grants.Groups, []string{"lobby"}) {
 		t.Errorf("got %+v %+v", who, who.Grants)
 	}
 	for _, c := range []struct {
