@@ -36,9 +36,11 @@ func (e *CommandError) Error() string {
 }
 
 var (
-	errNotObject   = &CommandError{CodeBadJSON, "a command must be one JSON object"}
-	errNotUTF8     = &CommandError{CodeBadJSON, "a command must be UTF-8"}
-	errCmd         = &CommandError{CodeBadCommand, "cmd must be add_group, leave_group, send_to_group, members, ping or auth"}
+	errNotObject = &CommandError{CodeBadJSON, "a command must be one JSON object"}
+	errNotUTF8   = &CommandError{CodeBadJSON, "a command must be UTF-8"}
+	errCmd       = &CommandError{
+		CodeBadCommand, "cmd must be add_group, leave_group, send_to_group, members, ping or auth",
+	}
 	errReqID       = &CommandError{CodeBadCommand, "req_id must be a string or an integer of at most 256 bytes"}
 	errExcludeSelf = &CommandError{CodeBadCommand, "exclude_self must be true or false"}
 	errLimit       = &CommandError{CodeBadCommand, "limit must be an integer from 1 to 1000"}

@@ -277,6 +277,7 @@ func testUsers(s scene) {
 	fact("Token ends in", "2 h ")
 	fact("May join", "a, b, c, d, room:*")
 	fact("May send to", "nothing")
+	fact("May list members of", "a, b, c, d, room:*")
 	eval[bool](p, `{import("./page/who.js").then((w) => { window.over = w.tokenOf({expires_at: "2026-01-01T00:00:00Z"},
 		Date.parse("2026-01-01T00:00:01Z")); }); true}`)
 	p.until(`window.over === "over"`)

@@ -21,8 +21,8 @@ func TestToken(t *testing.T) {
 		code = run(append([]string{"token", "--token-key-file", path}, args...), &stdout, &stderr)
 		return code, stdout.String(), stderr.String()
 	}
-	code, out, errs := call("--sub", "7", "--join", "room:*", "--join", "a,b", "--publish=x", "--members", "of:*", "--groups", "lobby",
-		"--ttl", "2h", "--issuer", "me", "--audience", "push")
+	code, out, errs := call("--sub", "7", "--join", "room:*", "--join", "a,b", "--publish=x", "--members", "of:*",
+		"--groups", "lobby", "--ttl", "2h", "--issuer", "me", "--audience", "push")
 	if code != exitStopped || errs != "" {
 		t.Fatalf("%d: %s", code, errs)
 	}
