@@ -138,6 +138,20 @@ func (r *Reactor) Authenticated(id order.SessionID, reqID []byte, who *Identity,
 	return nil
 }
 
+// MembersListed brings the answer to a session's members command: q.Text's, or why there is none.
+func (r *Reactor) MembersListed(q MembersRequest, text []byte, refused *protocol.CommandError) error {
+	s, err := r.openSession(q.Session)
+	if err != nil {
+		return err
+	}
+	if refused != nil {
+		text = r.refusal(s, q.ReqID, refused.Code, refused.Reason)
+	}
+	s.Send(ws.OpText, text)
+	r.settle()
+	return nil
+}
+
 var (
 	errAnotherUser = &protocol.CommandError{Code: protocol.CodeNotAllowed, Reason: "the token is another user's"}
 	errManyOfUser  = &protocol.CommandError{

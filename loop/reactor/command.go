@@ -165,6 +165,36 @@ func (r *Reactor) authenticate(s *Session, c *protocol.Command) {
 	}
 }
 
+var (
+	errNoMembers     = &protocol.CommandError{Code: protocol.CodeNotAllowed, Reason: "nobody is told of members here"}
+	errSecretMembers = &protocol.CommandError{
+		Code:   protocol.CodeNotAllowed,
+		Reason: "this session may not be told who is in that group",
+	}
+	errManyQuestions = &protocol.CommandError{
+		Code:   protocol.CodeOverloaded,
+		Reason: "a question of this session about members is under way, or too many are",
+	}
+)
+
+// askMembers has a question answered elsewhere, since members are on all loops. The session goes on
+// meanwhile.
+func (r *Reactor) askMembers(s *Session, c *protocol.Command) {
+	refused := errManyQuestions
+	switch g := r.grants(s); {
+	case r.opt.ListMembers == nil:
+		refused = errNoMembers
+	case g == nil || !g.Members.Match(c.Group):
+		refused = errSecretMembers
+	case r.opt.ListMembers(MembersRequest{
+		Session: s.ID(), Group: string(c.Group), After: string(c.After), Limit: c.Limit, ReqID: bytes.Clone(c.ReqID),
+		via: s.dialect, mode: s.mode,
+	}):
+		return
+	}
+	r.refuse(s, c.ReqID, refused.Code, refused.Reason)
+}
+
 // sendToGroup publishes. The ack, if one is wanted, comes with the message's
 // own way back from the broker, so that it follows the sender's own copy.
 func (r *Reactor) sendToGroup(s *Session, c *protocol.Command) {

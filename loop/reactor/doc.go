@@ -25,7 +25,6 @@
 //	handshake.go   bytes in: the request head
 //	silence.go     pings, and those who do not answer
 //	granted.go     what an identity means for its session
-//	asked.go       who is in a group, asked by a session
 //	flush.go       writing what sessions have queued
 //	closing.go     close handshakes, and overBacklog: the policy for slow readers
 //	acked.go       how far a peer has come

@@ -5,6 +5,7 @@ import (
 
 	"groupcast/loop/order"
 	"groupcast/loop/pattern"
+	"groupcast/protocol"
 )
 
 // Identity is who a session's peer is known to be, and what it may do. It never changes:
@@ -33,4 +34,22 @@ type AuthRequest struct {
 	Remote  net.Addr
 	Token   string
 	ReqID   []byte // nil: there is none
+}
+
+// MembersRequest is a question of an open session who is in a group. Its slices are its own.
+type MembersRequest struct {
+	Session order.SessionID
+	Group   string
+	After   string // where the page before has ended; "": the beginning
+	Limit   int    // members that are wanted, 1 to protocol.MaxMembersPage
+	ReqID   []byte // nil: there is none
+
+	via  dialectID
+	mode protocol.Mode
+}
+
+// Text is the answer as the session is sent it. It may be called from any goroutine: a page is
+// long, and a loop has better things to do than to write it.
+func (q *MembersRequest) Text(page *protocol.MembersPage) []byte {
+	return dialects[q.via].members(nil, q.mode, q.ReqID, q.Group, page)
 }
