@@ -67,7 +67,8 @@
 // handshake, a token's check) happens before it, and what it found of who the peer is
 // comes along. An open session becomes another user's by Identify, and an answer that such
 // a thing owes it goes to it by Tell. A bus to other machines lives in package server: it is a
-// sink (NewSink) and a publisher (Submit, PublishAll).
+// sink (NewSink) and a publisher (Submit, PublishAll), and what it may have lost it tells the
+// members of, in place (Gap).
 //
 // Who is in which group is followed by Members, at first all of it and then what changes.
 // A roster that counts users and feeds presence and webhooks is built on that, outside the

@@ -92,6 +92,37 @@ func (e *Engine) refusePublication() bool {
 	return true
 }
 
+// MaxGapGroups is how many groups one Gap is of.
+const MaxGapGroups = 1024
+
+// Gap tells all members of these groups that messages of theirs may have been lost: behind all
+// that the same goroutine has published before, and in front of all that it publishes
+// afterwards. A member in envelope mode gets a notice, others are closed with 1013, a thousand
+// a second and loop. It has no place in the order, no sink gets it, and it is not refused
+// where memory is short, since who misses something has to know.
+//
+// It waits for room until ctx ends: the error is then ErrOverloaded, and some of the groups
+// may have been told; ErrDraining and ErrClosed mean the same. To tell a group twice does no
+// harm.
+func (e *Engine) Gap(ctx context.Context, groups []string) error {
+	if len(groups) == 0 || len(groups) > MaxGapGroups {
+		return fmt.Errorf("a gap of %d groups, wants 1 to %d: %w", len(groups), MaxGapGroups, ErrTooManyGroups)
+	}
+	for _, group := range groups {
+		if !e.validGroup(group) {
+			return fmt.Errorf("a gap: %w", ErrBadGroup)
+		}
+	}
+	o := e.options()
+	fit := max(1, o.RingBytes/(o.MaxGroupBytes+order.Overhead)) // in the door, which holds what a ring does
+	for some := range slices.Chunk(each(groups), fit) {
+		if err := e.broker.Gap(ctx, some); err != nil {
+			return fmt.Errorf("a gap: %w", err)
+		}
+	}
+	return nil
+}
+
 // newPublication checks p and makes its messages: the first, which holds the others.
 func (e *Engine) newPublication(p Publication) (*order.Message, error) {
 	switch {
@@ -158,12 +189,12 @@ func ValidUser(name string) bool {
 	return len(name) > 0 && len(name) <= MaxUserBytes && utf8.ValidString(name)
 }
 
-// each has every one of users once, in a list of its own.
-func each(users []string) []string {
-	if len(users) == 0 {
+// each has every one of names once, in a list of its own.
+func each(names []string) []string {
+	if len(names) == 0 {
 		return nil
 	}
-	list := slices.Clone(users)
+	list := slices.Clone(names)
 	slices.Sort(list)
 	return slices.Compact(list)
 }

@@ -26,9 +26,11 @@ func (e *CloseError) Error() string {
 	return "close " + strconv.Itoa(int(e.Code)) + ": " + e.Reason
 }
 
-// StatusServiceRestart is a status code that gobwas/ws does not name (IANA
-// WebSocket close code registry).
-const StatusServiceRestart ws.StatusCode = 1012
+// Status codes that gobwas/ws does not name (IANA WebSocket close code registry).
+const (
+	StatusServiceRestart ws.StatusCode = 1012
+	StatusTryAgainLater  ws.StatusCode = 1013
+)
 
 // maxCloseReason is what a control frame leaves for the reason, in bytes:
 // 125 less the two of the code (RFC 6455, 5.5 and 5.5.1).

@@ -230,6 +230,8 @@ func TestGoldenReplies(t *testing.T) {
 				dst = AppendExpiring(dst, c.InMs)
 			case "members":
 				dst = AppendMembers(dst, mode, []byte(c.ReqID), c.Group, &c.Page)
+			case "gap":
+				dst = AppendGap(dst, c.Group)
 			case "message":
 				message := c.JSON
 				if c.Text != nil {

@@ -65,6 +65,14 @@ func AppendExpiring(dst []byte, inMillis int64) []byte {
 	return append(dst, '}')
 }
 
+// AppendGap appends the notice that messages to a group may have been lost, nobody knows how
+// many. There is one in envelope mode only.
+func AppendGap(dst []byte, group string) []byte {
+	dst = append(dst, `{"type":"gap","group_id":`...)
+	dst = appendQuoted(dst, group)
+	return append(dst, `,"missed":"unknown"}`...)
+}
+
 const (
 	messageHead     = `{"type":"message","group_id":`
 	messageMid      = `,"message":`

@@ -177,7 +177,7 @@ func (b *Broker) fanOutAll(m *Message) int {
 // be on its way.
 //
 // What is a session's own goes back where it came from, behind all that came
-// from there before.
+// from there before. A gap goes to every ring without a stamp.
 func (b *Broker) fanOut(m *Message) {
 	to := b.ports
 	switch m.Kind {
@@ -190,6 +190,7 @@ func (b *Broker) fanOut(m *Message) {
 	case KindUsers:
 		b.order++
 		m.Frame.Stamp(b.order, b.order)
+	case KindGap:
 	case KindBarrier:
 		if b.barriers++; b.barriers < len(b.ports)+1 {
 			return
@@ -218,7 +219,7 @@ func (b *Broker) fanOut(m *Message) {
 		for _, s := range *b.sinks.Load() {
 			s.drain()
 		}
-	case KindOwn, KindKeep:
+	case KindOwn, KindKeep, KindGap:
 	}
 }
 

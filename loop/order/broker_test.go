@@ -93,10 +93,15 @@ func (l *plainLoop) catchUp() {
 		if m == nil {
 			break
 		}
-		if m.Kind != KindBarrier {
+		switch m.Kind {
+		case KindBarrier:
+			continue
+		case KindGap:
+			l.got = append(l.got, m.Group())
+		default:
 			l.got = append(l.got, string(m.Payload()))
-			l.count.Add(1)
 		}
+		l.count.Add(1)
 	}
 	l.port.HandBack()
 }

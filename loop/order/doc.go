@@ -18,8 +18,8 @@
 //	ring.go       the rings
 //	port.go       a loop as the broker sees it; publishing into a full ring
 //	door.go       the way in for goroutines outside the loops
-//	sink.go       the way out for them
 //	missed.go     what a sink did not get
+//	sink.go       the way out for them
 //	keeper.go     state of groups, in step with the order
 //	broker.go     the one order; a loop in the broker's place
 //	outside.go    what others ask of it
@@ -32,8 +32,14 @@
 // groups it would be a message of no group. A sink is handed
 // every other message right after the loops, and keeps it in a queue of its own that
 // overflows counted: the broker never waits for one. It says where it missed
-// something, in place. A drain's barrier is a word beside that queue, so that it comes
+// something, in place, and which groups' messages that were (Missed). A drain's barrier is a
+// word beside that queue, so that it comes
 // through where nothing else does: behind all that is queued and all that was dropped.
+//
+// A gap (KindGap) comes from outside as well. It says to a group's members that messages of
+// theirs have been lost on the way to this process, at a place between others and without one
+// of its own, so that no place in the order is missing anywhere. A publication's messages are
+// never torn apart by one.
 //
 // # A session's own
 //

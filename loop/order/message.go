@@ -28,6 +28,9 @@ const (
 	// KindUsers is a message for the sessions of users. It belongs to no group, and only sinks
 	// that ask for it get it.
 	KindUsers
+	// KindGap says to the members of a group that messages to it may have been lost. It has no
+	// place in the order of its own, but stands between two of it. No sink gets it.
+	KindGap
 )
 
 // Act is what is to be done when a KindOwn comes back.
@@ -166,6 +169,22 @@ func NewOwn(origin SessionID, act Act, payload, reqID []byte) *Message {
 	m.Frame.Buf = buf[:len(payload):len(payload)]
 	if reqID != nil {
 		m.ReqID = buf[len(payload):]
+	}
+	return m
+}
+
+// NewGap says that messages to these groups may have been lost, of which there is one at
+// least: an item of the door, and one to each group behind it.
+func NewGap(groups []string) *Message {
+	gap := func(group string) *Message {
+		m := &Message{Kind: KindGap}
+		m.Frame.Group = group
+		return m
+	}
+	m := gap(groups[0])
+	m.Outside = &Outside{also: make([]*Message, 0, len(groups)-1)}
+	for _, group := range groups[1:] {
+		m.Outside.also = append(m.Outside.also, gap(group))
 	}
 	return m
 }

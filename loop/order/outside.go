@@ -21,6 +21,13 @@ func (b *Broker) Publish(ctx context.Context, m *Message) (order uint64, err err
 // keeps its sequence.
 func (b *Broker) Submit(ctx context.Context, m *Message) error { return b.door.submit(ctx, m) }
 
+// Gap has all members of the groups, of which there is one at least, told that messages of
+// theirs may have been lost: behind all that was submitted before, and in front of all that is
+// afterwards. The errors are Publish's, and mean that nothing is told.
+func (b *Broker) Gap(ctx context.Context, groups []string) error {
+	return b.door.enter(ctx, NewGap(groups))
+}
+
 // CloseOutside refuses further messages from outside and sends that door's
 // barrier behind the last one taken.
 func (b *Broker) CloseOutside(ctx context.Context) error { return b.door.close(ctx) }

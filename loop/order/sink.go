@@ -252,6 +252,22 @@ func (s *Sink) offer(m *Message) {
 	s.tell()
 }
 
+// Missed returns the groups of which messages were dropped for the sink since the last call,
+// in no order: where SinkOptions.NameMissed asks for that. A message to users counts for all
+// groups of its publication; one that has none names nobody. With all there were more than
+// MaxMissedGroups, and groups is nil.
+//
+// Called when Next has said ErrSinkMissed, it has at least the groups of what is missing
+// there, and may have those of messages that were dropped later: of these there is nothing to
+// say any more when Next comes to them. For any goroutine; the broker never waits for it.
+func (s *Sink) Missed() (groups []string, all bool) {
+	names, all := s.missed.take()
+	for name := range names {
+		groups = append(groups, name)
+	}
+	return groups, all
+}
+
 // drain is the broker's: nothing is offered any more.
 func (s *Sink) drain() {
 	s.barrier.Store(true)

@@ -159,6 +159,8 @@ func (r *Reactor) countClose(code ws.StatusCode) {
 		r.stats.CloseGoingAway++
 	case code == ws.StatusPolicyViolation:
 		r.stats.ClosePolicy++
+	case code == protocol.StatusTryAgainLater:
+		r.stats.CloseTryLater++
 	case code == ws.StatusInternalServerError:
 		r.stats.CloseInternal++
 	case code == ws.StatusMessageTooBig:

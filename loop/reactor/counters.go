@@ -71,6 +71,8 @@ type Stats struct {
 	Deliveries uint64 `metric:"deliveries_total{reactor}" help:"Messages handed to members of groups, and to users' sessions."`
 	// Of them.
 	UserDeliveries uint64 `metric:"user_deliveries_total" help:"Messages handed to sessions because of their user."`
+	// Members in envelope mode; others are in GapClosed.
+	Gaps uint64 `metric:"gap_notices_total" help:"Notices to members that messages to their group may have been lost, from other nodes of a cluster."`
 	// Not told by itself: BatchSizes.Count is the same.
 	Batches    uint64    `metric:"-"`
 	BatchSizes Histogram `metric:"batch_messages" buckets:"1-10" help:"Messages that an event loop took at a time."`
@@ -95,7 +97,7 @@ type Stats struct {
 	// The peer ended TLS otherwise than by close_notify, or sent what is not TLS.
 	TLSErrors   uint64 `metric:"tls_broken_sessions_total" help:"Sessions over TLS whose peer broke it off, or sent what is not TLS."`
 	Blocked     uint64 `metric:"writes_blocked_total" help:"Writes of which the kernel did not take everything."`
-	SlowReaders uint64 `metric:"session_ends_total{cause=slow_reader}" also:"limit_hits_total{limit=max_backlog}" help:"Sessions ended by the server: slow_reader, idle, close_timeout, rate, receive_rate, kicked, panic, memory, token_expired."`
+	SlowReaders uint64 `metric:"session_ends_total{cause=slow_reader}" also:"limit_hits_total{limit=max_backlog}" help:"Sessions ended by the server: slow_reader, idle, close_timeout, rate, receive_rate, kicked, panic, memory, token_expired, gap."`
 	Pings       uint64 `metric:"pings_sent_total" help:"Pings sent to silent sessions."`
 
 	// Ends.
@@ -108,6 +110,8 @@ type Stats struct {
 	FloodClosed uint64 `metric:"session_ends_total{cause=receive_rate}" also:"limit_hits_total{limit=receive_rate}"`
 	// Closed by Shed.
 	MemoryClosed uint64 `metric:"session_ends_total{cause=memory}"`
+	// Members of a group that may have lost messages, who cannot be told so in order.
+	GapClosed uint64 `metric:"session_ends_total{cause=gap}"`
 	// Closed by CloseSession.
 	Kicked uint64 `metric:"session_ends_total{cause=kicked}"`
 	// Joins refused by MaxGroupsPerSession.
@@ -124,6 +128,7 @@ type Stats struct {
 	ClosePolicy    uint64 `metric:"closes_total{code=1008}"`
 	CloseTooBig    uint64 `metric:"closes_total{code=1009}" also:"limit_hits_total{limit=max_message}"`
 	CloseInternal  uint64 `metric:"closes_total{code=1011}"`
+	CloseTryLater  uint64 `metric:"closes_total{code=1013}"`
 	// A peer's own code, echoed.
 	CloseOther uint64 `metric:"closes_total{code=other}"`
 }

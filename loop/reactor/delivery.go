@@ -20,6 +20,9 @@ func (r *Reactor) turn() {
 	if r.overdue > 0 && !r.yielding {
 		r.makeLateTicks()
 	}
+	if len(r.gapped.list) > 0 {
+		r.closeGapped()
+	}
 	more := r.flushSlice()
 	if !more {
 		r.takeBatch()
@@ -101,6 +104,9 @@ func (r *Reactor) takeBatch() bool {
 		case order.KindUsers:
 			r.endRun()
 			r.addressUsers(m)
+		case order.KindGap:
+			r.endRun()
+			r.tellGap(m.Group())
 		case order.KindOwn:
 			r.endRun()
 			r.carryOut(m)

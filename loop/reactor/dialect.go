@@ -54,6 +54,9 @@ type encoding struct {
 	// userSize and appendUserText are these of a message to users.
 	userSize       func(m *order.Message) int
 	appendUserText func(dst []byte, m *order.Message) []byte
+	// appendGap appends the text of a frame that says, between messages, that some of the
+	// group may have been lost. nil: there is no way to say it, and the session is closed.
+	appendGap func(dst []byte, group string) []byte
 }
 
 // dialectID is a session's dialect, an index into dialects.
@@ -89,6 +92,7 @@ var dialects = [dialectCount]dialect{
 				appendUserText: func(dst []byte, m *order.Message) []byte {
 					return protocol.AppendUserMessage(dst, m.Payload(), m.IsText)
 				},
+				appendGap: protocol.AppendGap,
 			},
 		},
 	},

@@ -18,6 +18,7 @@
 //	drain.go answers.go listing.go follower.go holders.go covering.go  what an engine asks, and orders from outside
 //	delivery.go    batches: mark, then flush
 //	users.go       messages to users
+//	gap.go         what members hear of messages that were lost on the way here
 //	marking.go     who is handed what, and how it looks
 //	command.go     what a command does; how commands keep their order
 //	joinack.go     the ack of a join, which may wait for the bus
@@ -36,7 +37,7 @@
 //	ticks.go       time in ticks
 //	reactor.go     a loop's world; waking, yielding
 //	memory.go      what of the process's memory is its sessions'
-//	batch.go usertable.go groups.go wheel.go progress.go outbox.go secured.go waiting.go  what it is made of
+//	batch.go gapped.go usertable.go groups.go wheel.go progress.go outbox.go secured.go waiting.go  what it is made of
 //	writable_*.go  news of room in a full socket
 //	shared.go      what several loops count and know together
 //	coverage.go    which groups the bus covers
@@ -115,6 +116,13 @@
 // only if none of these reached it: the group's own sequence stays whole. Whom it is owed to
 // is settled when the first message comes, since a batch may end between two of them, and
 // sessions come and go then (named).
+//
+// # Gaps
+//
+// Messages of other nodes may be lost on their way here. An item of the order says so of a
+// group (order.KindGap): its members in envelope mode get a notice in the place of what is
+// missing, others are closed with 1013. These are noted while members are marked and closed in
+// later turns and ticks, a thousand a second; until then they stay members.
 //
 // # Memory
 //

@@ -41,6 +41,7 @@ func New(shared *Shared, index int, o *Options) (*Reactor, error) {
 		decoders: freeList[protocol.Decoder]{max: maxFreeDecoders},
 		heads:    freeList[[]byte]{max: maxFreeHeads},
 		memory:   memory{blockedBytes: o.blockedBytes()},
+		gapped:   gapped{credit: maxGapCloses},
 	}
 	r.every = TickFor(o)
 	r.ticked = time.Since(shared.Start)
@@ -50,6 +51,7 @@ func New(shared *Shared, index int, o *Options) (*Reactor, error) {
 	r.onTick = runnable(func() {
 		r.busy(func() {
 			r.advance()
+			r.closeGapped()
 			r.settle()
 		})
 	})

@@ -50,6 +50,8 @@ type Reactor struct {
 	marking    bool    // see mayMove
 	named      []named // of the publication that is being delivered; see users.go
 
+	gapped gapped // who is to be closed because a group of theirs has lost messages
+
 	outbox *outbox // of those who come and go; nil: nobody wants to know
 
 	doomed  []*Session // dead, to be buried by reap

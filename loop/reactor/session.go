@@ -102,6 +102,7 @@ const (
 	flagHeld                                 // holds the next chunk; see holdNext
 	flagHalf                                 // its decoder's bytes are counted; see countHalf
 	flagShed                                 // is being closed for want of memory
+	flagGapped                               // is in the reactor's gapped
 )
 
 func (s *Session) is(f sessionFlags) bool { return s.flags&f != 0 }

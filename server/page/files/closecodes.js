@@ -15,7 +15,7 @@ const words = {
   1010: "an extension was missing",
   1011: "a mistake in the server; its log has the details",
   1012: "the server is restarting",
-  1013: "the server has too much to do; later again",
+  1013: "messages of a group may have been lost, or the server has too much to do: come back, and fetch the state anew",
   1014: "a proxy got no proper answer",
 };
 
