@@ -224,19 +224,14 @@ func (m *Message) add(kind Kind, group string) *Message {
 // through a ring one behind the other, so that a ring holds at most one frame
 // that it does not count.
 func (m *Message) Size() int {
-	if m.borrowed {
-		return len(m.Frame.Group) + len(m.ReqID) + m.usersSize() + Overhead
+	n := len(m.Frame.Group) + len(m.ReqID) + Overhead
+	if !m.borrowed {
+		n += len(m.Frame.Buf)
 	}
-	return m.held()
-}
-
-// usersSize is what the names of the publication's users and groups count: with the message
-// to the users.
-func (m *Message) usersSize() int {
-	if m.Kind != KindUsers {
-		return 0
+	if m.Outside != nil {
+		n += m.namesSize(m.borrowed)
 	}
-	return namesSize(m.Outside.Users) + namesSize(m.Outside.Groups)
+	return n
 }
 
 // held is what the message keeps alive by itself, what it shares with others of its
@@ -244,7 +239,21 @@ func (m *Message) usersSize() int {
 func (m *Message) held() int {
 	n := len(m.Frame.Buf) + len(m.Frame.Group) + len(m.ReqID) + Overhead
 	if m.Outside != nil {
-		n += m.usersSize() + namesSize(m.Outside.ExcludeElsewhere)
+		n += m.namesSize(false)
+	}
+	return n
+}
+
+// namesSize is what names beside the message count: those of the publication's users and
+// groups with the message to the users, those of sessions elsewhere unless another message of
+// the publication counts them. A session's message has no Outside and does not come here: every
+// ring asks for its size.
+func (m *Message) namesSize(borrowed bool) (n int) {
+	if m.Kind == KindUsers {
+		n = namesSize(m.Outside.Users) + namesSize(m.Outside.Groups)
+	}
+	if !borrowed {
+		n += namesSize(m.Outside.ExcludeElsewhere)
 	}
 	return n
 }
