@@ -2,6 +2,7 @@ package order
 
 import (
 	"testing"
+	"unsafe"
 )
 
 // TestHeldCountsOnce: what waits in the rings of several loops is counted once, and so is
@@ -104,5 +105,12 @@ func TestChunkHold(t *testing.T) {
 	}
 	if want := len(many.Frame.Buf)/3*3 + 3*(1+Overhead); sum != want {
 		t.Errorf("a publication to three groups: %d, want %d", sum, want)
+	}
+}
+
+// TestMessageSize: a Message fills one of Go's size classes; one byte more is 16 more each.
+func TestMessageSize(t *testing.T) {
+	if size := unsafe.Sizeof(Message{}); unsafe.Sizeof(uintptr(0)) == 8 && size > 128 {
+		t.Errorf("a message is %d bytes", size)
 	}
 }

@@ -50,8 +50,6 @@ type Reactor struct {
 	marking    bool    // see mayMove
 	named      []named // of the publication that is being delivered; see users.go
 
-	gapped gapped // who is to be closed because a group of theirs has lost messages
-
 	outbox *outbox // of those who come and go; nil: nobody wants to know
 
 	doomed  []*Session // dead, to be buried by reap
@@ -123,6 +121,7 @@ type Reactor struct {
 	now    int64 // when the current callback began, in nanoseconds since the engine's start
 	stats  Stats
 	memory memory
+	gapped gapped // who is to be closed because a group of theirs has lost messages
 }
 
 // runnable adapts a method to gnet without an allocation a call.
