@@ -27,6 +27,7 @@ func DefaultOptions() Options { return settings.Defaults() }
 func loopOptions(o Options, maxConns int) loop.Options {
 	engine := o.Engine
 	engine.Loops, engine.MaxConns, engine.CloseLimit = loops(o), maxConns, o.Drain
+	engine.JoinWait = o.Bus.JoinWait
 	engine.UncountedIPs = o.Proxies()
 	if origins, err := door.ParseOrigins(o.Origins); err == nil && !origins.All() { // they have been checked
 		engine.AllowOrigin = origins.Allow

@@ -12,9 +12,10 @@ import (
 
 func TestLoopOptions(t *testing.T) {
 	o := DefaultOptions()
-	o.MaxMessageBytes, o.Drain, o.Loops = 7, 33*time.Second, 5
+	o.MaxMessageBytes, o.Drain, o.Loops, o.Bus.JoinWait = 7, 33*time.Second, 5, 7*time.Second
 	got := loopOptions(o, 77)
-	if got.MaxMessageBytes != 7 || got.MaxConns != 77 || got.Loops != 5 || got.CloseLimit != o.Drain {
+	if got.MaxMessageBytes != 7 || got.MaxConns != 77 || got.Loops != 5 || got.CloseLimit != o.Drain ||
+		got.JoinWait != o.Bus.JoinWait {
 		t.Errorf("%+v", got)
 	}
 	if o.Loops = 0; loopOptions(o, 77).Loops < 1 {

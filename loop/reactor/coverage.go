@@ -12,13 +12,14 @@ import (
 type Coverage uint32
 
 const (
-	// CoverageOff: there is no cluster. Joins are acknowledged at once, and nothing is looked at.
+	// CoverageOff is no cluster: joins are acknowledged at once, and nothing is looked at.
 	CoverageOff Coverage = iota
-	// CoverageAway: the bus is away. An ack of a join says at once that the group is not covered.
+	// CoverageAway is a bus that is away: an ack of a join says at once that the group is not covered.
 	CoverageAway
-	// CoveragePending: the bus is coming back. No group is believed to be covered, and acks wait.
+	// CoveragePending is a bus that is coming back: no group is believed to be covered, and acks wait.
 	CoveragePending
-	// CoverageOn: the table of covered groups is believed, and the acks of others wait.
+	// CoverageOn is a bus that is there: the table of covered groups is believed, and the acks of
+	// others wait.
 	CoverageOn
 )
 

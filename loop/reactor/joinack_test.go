@@ -3,7 +3,10 @@ package reactor
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,7 +57,11 @@ func (c *cluster) session(mode protocol.Mode) (s *Session) {
 // says has s send these frames.
 func (c *cluster) says(s *Session, frames ...[]byte) {
 	c.t.Helper()
-	c.do(func() { c.r.read(s, slices.Concat(frames...)) })
+	c.do(func() {
+		b := slices.Concat(frames...)
+		c.r.read(s, b)
+		clear(b) // it is the loop's, and used again
+	})
 }
 
 // want checks all that s was sent since it was last looked at.
@@ -222,6 +229,54 @@ func TestCoverageComesBack(t *testing.T) {
 	})
 }
 
+// TestNoAckIsForgotten: a group is covered in the moment of its only join. Either the join sees that,
+// or the goroutine that covers it sees the ack that waits.
+func TestNoAckIsForgotten(t *testing.T) {
+	c := startCluster(t, CoverageOn)
+	s := c.session(protocol.ModeBare)
+	var turn, done atomic.Int64 // the join that begins, and the last one whose group is covered
+	var told atomic.Bool
+	var bus sync.WaitGroup
+	const joins = 20_000
+	bus.Go(func() {
+		for i := range int64(joins) {
+			for turn.Load() <= i {
+				runtime.Gosched()
+			}
+			for range i % 64 { // another moment each time
+				_ = turn.Load()
+			}
+			c.table.Cover([]string{fmt.Sprint(i)})
+			told.Store(c.r.AcksWaiting() > 0)
+			done.Store(i + 1)
+		}
+	})
+	c.do(func() {
+		forgotten := 0
+		for i := range int64(joins) {
+			group := fmt.Sprint(i)
+			turn.Store(i + 1)
+			c.r.join(s, []byte(group), []byte("1"))
+			for done.Load() <= i {
+				runtime.Gosched()
+			}
+			if told.Load() {
+				c.r.CoverGroups([]string{group})
+			}
+			if c.r.acks.count > 0 {
+				forgotten++
+				c.r.lookAgain(group)
+			}
+			c.r.leaveAll(s)
+			c.r.deliverAll()
+		}
+		if forgotten > 0 {
+			t.Errorf("%d acks of %d are forgotten", forgotten, joins)
+		}
+	})
+	bus.Wait()
+}
+
 // TestJoinWait: an ack that has waited for JoinWait is sent, whatever the bus does; another time
 // holds for joins that come behind a reload.
 func TestJoinWait(t *testing.T) {
@@ -266,6 +321,19 @@ func TestJoinWait(t *testing.T) {
 			t.Errorf("%d are counted", n)
 		}
 	})
+}
+
+// TestJoinWaitBounds: how long an ack may wait.
+func TestJoinWaitBounds(t *testing.T) {
+	for d, ok := range map[time.Duration]bool{
+		10*time.Millisecond - 1: false, 10 * time.Millisecond: true, time.Minute: true, time.Minute + 1: false,
+	} {
+		o := DefaultOptions()
+		o.JoinWait = d
+		if err := o.Validate(); (err == nil) != ok {
+			t.Errorf("%s: %v", d, err)
+		}
+	}
 }
 
 // TestAckTick: the clock's look is for loops with acks that wait, and one is under way at most.

@@ -223,7 +223,7 @@ func (o Options) Validate() error {
 			d.value)
 	}
 	wants(o.CloseAfter > o.PingAfter, "CloseAfter", "wants more than PingAfter (%s), got %s", o.PingAfter, o.CloseAfter)
-	wants(o.JoinWait >= minTimeout && o.JoinWait <= maxJoinWait, "JoinWait", "wants %s to %s, got %s", minTimeout,
+	wants(o.JoinWait >= minJoinWait && o.JoinWait <= maxJoinWait, "JoinWait", "wants %s to %s, got %s", minJoinWait,
 		maxJoinWait, o.JoinWait)
 	wants(o.CloseLimit >= 0 && o.CloseLimit <= maxTimeout, "CloseLimit", "wants 0s to %s, got %s", maxTimeout,
 		o.CloseLimit)
@@ -244,7 +244,8 @@ func (o Options) Validate() error {
 const (
 	minTimeout = 50 * time.Millisecond
 	maxTimeout = 24 * time.Hour
-	// maxJoinWait is short: a client waits for its ack, and one that waits is kept in memory.
+	// An ack's wait is short: a client waits for it, and it is kept in memory.
+	minJoinWait = 10 * time.Millisecond
 	maxJoinWait = time.Minute
 )
 

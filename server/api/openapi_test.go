@@ -226,9 +226,10 @@ func TestDescribedStructs(t *testing.T) {
 	schemas := describedAPI().Components.Schemas
 	for name, value := range map[string]any{
 		"Accepted": accepted{}, "Joined": joined{}, "GroupsPage": groupsPage{}, "GroupInfo": loop.GroupInfo{},
-		"SessionsPage": sessionsPage{}, "SessionInfo": loop.SessionInfo{}, "GroupOfAll": groupOfAll{},
-		"ClusterPage": clusterPage{}, "ClusterMember": clusterMember{},
-		"Health": health{}, "Problem": problem{}, "FieldError": details.FieldError{}, "Status": monitor.Status{},
+		"SessionsPage": sessionsPage{},
+		"SessionInfo":  loop.SessionInfo{}, "GroupOfAll": groupOfAll{}, "ClusterPage": clusterPage{},
+		"ClusterMember": clusterMember{},
+		"Health":        health{}, "Problem": problem{}, "FieldError": details.FieldError{}, "Status": monitor.Status{},
 		"Listener": monitor.Listener{},
 		"History":  monitor.History{}, "Samples": monitor.Samples{}, "Event": monitor.Event{},
 		"Reactor": monitor.Reactor{}, "Group": monitor.Group{}, "Channel": monitor.Channel{},

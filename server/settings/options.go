@@ -17,7 +17,7 @@ type Engine = loop.Options
 // kept in that package's own struct, which the row of the setting points into:
 // nothing is copied from one struct to the other. The rest is the process's own.
 //
-// Of Engine, the process itself fills in Logger, OnMessage, Budget and CloseLimit; of the
+// Of Engine, the process itself fills in Logger, OnMessage, Budget, CloseLimit and JoinWait; of the
 // others their Logger, Budget, the messages' size and the address to join. They are no settings.
 type Options struct {
 	Engine // Loops and MaxConns may be 0: the machine's choice

@@ -40,7 +40,7 @@ func TestRows(t *testing.T) {
 // notSettings are fields of Options that the process fills in.
 var notSettings = []string{
 	"Engine.Logger", "Engine.AllowOrigin", "Engine.OnMessage", "Engine.CloseLimit",
-	"Engine.JoinWait", // there is no cluster yet
+	"Engine.JoinWait", // Bus.JoinWait
 	"Engine.Anonymous", "Engine.Budget", "Engine.Authenticate", "Engine.ListMembers", "Engine.UncountedIPs",
 	"APILimits.MaxMessageBytes",
 	"APIServer.Logger",
