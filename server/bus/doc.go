@@ -120,10 +120,11 @@
 //
 // The join itself takes place at once and holds nothing. Its ack (with req_id), where the group is
 // not known to be covered, stands beside the order of a session's answers, as the one of auth does,
-// and WIRE.md will say so. The loop keeps, with the group, whose acks wait (16 a session at most; one
-// more is answered "cluster":false at once) and whether it is covered; an order from interest, for
-// many groups at a time, makes it so and sends them. Where nobody waits nothing is sent. Groups of a
-// claim and joins by the API wait the same way.
+// and WIRE.md says so. Which groups are covered is one table of the node (loop.Engine.Cover,
+// Uncover), and what is believed of it one word (SetCoverage); loops read both without a lock. A
+// loop keeps whose acks wait, by group (16 a session at most; one more is answered
+// "cluster":false at once), and Cover, for many groups at a time, has those loops send them on
+// which any wait. Joins by the API wait the same way; groups of a claim have no ack.
 //
 // Covered means: SUB was written, and then a marker, in that order on that connection. A marker goes
 // to groupcast.n.all and every node of the roster answers it to groupcast.n.NODE. NATS keeps a
