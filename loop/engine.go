@@ -45,6 +45,7 @@ type Engine struct {
 
 	joining joinWaiters // for the bus to cover a group, outside the loops
 
+	refusing      atomic.Pointer[Sink] // whose owner alone may publish; nil: everybody may
 	draining      atomic.Bool
 	followed      atomic.Bool // there is a Members
 	stopped       chan struct{}
@@ -60,6 +61,9 @@ type Engine struct {
 
 	retick chan time.Duration // capacity one: how often the clock ticks from now on
 }
+
+// Loops is how many event loops there are.
+func (e *Engine) Loops() int { return len(e.reactors) }
 
 // options are those in force.
 func (e *Engine) options() *Options { return e.opt.Load() }

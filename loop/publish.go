@@ -60,12 +60,9 @@ func (e *Engine) Publish(ctx context.Context, group string, text []byte) (order 
 // Close. A payload that is not UTF-8 or over MaxMessageBytes, in either mode's
 // encoding, is refused, and so is a publication that no ring could hold.
 func (e *Engine) PublishAll(ctx context.Context, p Publication) (order uint64, err error) {
-	if e.refusePublication() {
-		return 0, ErrNoMemory
-	}
-	m, err := e.newPublication(p)
+	m, err := e.accept(p)
 	if err != nil {
-		return 0, fmt.Errorf("publish: %w", err)
+		return 0, err
 	}
 	return e.broker.Publish(ctx, m)
 }
@@ -73,15 +70,48 @@ func (e *Engine) PublishAll(ctx context.Context, p Publication) (order uint64, e
 // Submit is PublishAll without the wait for the order: what one goroutine submits keeps
 // its sequence, and costs it no round trip each.
 func (e *Engine) Submit(ctx context.Context, p Publication) error {
-	if e.refusePublication() {
-		return ErrNoMemory
-	}
-	m, err := e.newPublication(p)
+	m, err := e.accept(p)
 	if err != nil {
-		return fmt.Errorf("publish: %w", err)
+		return err
 	}
 	return e.broker.Submit(ctx, m)
 }
+
+// SubmitForPlace is Submit, with a channel that the place in the order will come by; nothing
+// comes once the engine ends. Who submits several gets their places in that sequence.
+func (e *Engine) SubmitForPlace(ctx context.Context, p Publication) (place <-chan uint64, err error) {
+	m, err := e.accept(p)
+	if err != nil {
+		return nil, err
+	}
+	return e.broker.SubmitForPlace(ctx, m)
+}
+
+// accept makes the messages of a publication, unless it has to be refused.
+func (e *Engine) accept(p Publication) (*order.Message, error) {
+	if e.refusePublication() {
+		return nil, ErrNoMemory
+	}
+	if but := e.refusing.Load(); but != nil && p.From != but {
+		return nil, ErrRefused
+	}
+	m, err := e.newPublication(p)
+	if err != nil {
+		return nil, fmt.Errorf("publish: %w", err)
+	}
+	return m, nil
+}
+
+// RefusePublications has all publications refused but those of one sink's owner: sessions are
+// answered overloaded, callers get ErrRefused. nil ends that. What was accepted before goes
+// its way.
+func (e *Engine) RefusePublications(but *Sink) {
+	e.refusing.Store(but)
+	e.shared.Refusing.Store(but != nil)
+}
+
+// MaxMessageBytes is the limit in force.
+func (e *Engine) MaxMessageBytes() int { return e.options().MaxMessageBytes }
 
 // refusePublication reports whether memory is too short for a publication from outside.
 func (e *Engine) refusePublication() bool {
@@ -208,6 +238,7 @@ var (
 	ErrTooManyUsers    = fmt.Errorf("a publication goes to %d users at most", MaxPublicationUsers)
 	ErrBadUser         = fmt.Errorf("a user's name is UTF-8, 1 to %d bytes", MaxUserBytes)
 	ErrNoMemory        = fmt.Errorf("%w: the server is short of memory", ErrOverloaded)
+	ErrRefused         = fmt.Errorf("%w: other nodes cannot be reached", ErrOverloaded)
 	ErrTooManyExcludes = fmt.Errorf("a publication excludes %d sessions at most", MaxPublicationExcludes)
 	ErrBadExclude      = fmt.Errorf("a session of another node is named with %d bytes at most", MaxExcludeBytes)
 )

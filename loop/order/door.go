@@ -54,9 +54,8 @@ var (
 
 // publish is Broker.Publish.
 func (d *door) publish(ctx context.Context, m *Message) (order uint64, err error) {
-	reply := make(chan uint64, 1)
-	m.Outside.reply = reply
-	if err := d.submit(ctx, m); err != nil {
+	reply, err := d.submitForPlace(ctx, m)
+	if err != nil {
 		return 0, err
 	}
 	select {
@@ -68,6 +67,13 @@ func (d *door) publish(ctx context.Context, m *Message) (order uint64, err error
 		// It is in the ring and will be delivered; only its order is not known.
 		return 0, ctx.Err()
 	}
+}
+
+// submitForPlace is Broker.SubmitForPlace.
+func (d *door) submitForPlace(ctx context.Context, m *Message) (<-chan uint64, error) {
+	reply := make(chan uint64, 1)
+	m.Outside.reply = reply
+	return reply, d.submit(ctx, m)
 }
 
 // submit is Broker.Submit.

@@ -21,6 +21,11 @@ func (b *Broker) Publish(ctx context.Context, m *Message) (order uint64, err err
 // keeps its sequence.
 func (b *Broker) Submit(ctx context.Context, m *Message) error { return b.door.submit(ctx, m) }
 
+// SubmitForPlace is Submit, with a channel of capacity one that the order comes by.
+func (b *Broker) SubmitForPlace(ctx context.Context, m *Message) (<-chan uint64, error) {
+	return b.door.submitForPlace(ctx, m)
+}
+
 // Gap has all members of the groups, of which there is one at least, told that messages of
 // theirs may have been lost: behind all that was submitted before, and in front of all that is
 // afterwards. The errors are Publish's, and mean that nothing is told.

@@ -206,6 +206,10 @@ func (r *Reactor) sendToGroup(s *Session, c *protocol.Command) {
 		r.refuse(s, c.ReqID, protocol.CodeDraining, "this server is going away")
 		return
 	}
+	if r.shared.Refusing.Load() {
+		r.refuse(s, c.ReqID, protocol.CodeOverloaded, "other nodes cannot be reached")
+		return
+	}
 	if c.IsText && order.OverLimit(c.Message, r.opt.MaxMessageBytes) {
 		r.refuse(s, c.ReqID, protocol.CodeTooLarge, "message over the limit once encoded")
 		return

@@ -39,6 +39,9 @@ type Shared struct {
 	Users     *quota.Quota[string]       // connections of each user
 	Members   *quota.Quota[string]       // members of each group, over all reactors
 
+	// Refusing: sessions' publications are refused, since other nodes cannot be reached.
+	Refusing atomic.Bool
+
 	// AcksWait, of capacity one, gets a token when the first ack of a join waits on a loop.
 	AcksWait chan struct{}
 	// Coverage says which groups the bus covers.
