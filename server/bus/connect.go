@@ -31,6 +31,8 @@ const (
 // some are called under the lock that every call of the connection takes, and while one waits all
 // others do.
 type handlers struct {
+	// dialing: an attempt is about to be made. What NATS brought before is of another connection.
+	dialing func()
 	// connected and reconnected: a connection is there, to that HOST:PORT.
 	connected   func(server string)
 	reconnected func(server string)
@@ -49,6 +51,9 @@ type handlers struct {
 
 // whole is h with functions that do nothing in place of those that are nil.
 func (h handlers) whole() handlers {
+	if h.dialing == nil {
+		h.dialing = func() {}
+	}
 	if h.connected == nil {
 		h.connected = func(string) {}
 	}
@@ -369,6 +374,7 @@ func (d *attempts) Dial(network, address string) (net.Conn, error) {
 	}
 	d.began.Store(true)
 	d.last.Store(&address)
+	d.h.dialing()
 	raw, err := d.dial(network, address)
 	if err != nil {
 		d.h.tried(address, err)

@@ -385,7 +385,34 @@ type pipe struct {
 	mu   sync.Mutex
 	gate chan struct{} // closed: it runs
 	all  []net.Conn
+	away bool // connections are ended at once
 	wg   sync.WaitGroup
+}
+
+// cut ends all connections, and each new one until mend.
+func (p *pipe) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = true
+	for _, c := range p.all {
+		c.Close()
+	}
+	p.all = nil
+}
+
+// say has all who are connected hear text from their server.
+func (p *pipe) say(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := 0; i < len(p.all); i += 2 {
+		_, _ = p.all[i].Write([]byte(text))
+	}
+}
+
+func (p *pipe) mend() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = false
 }
 
 func newPipe(t testing.TB, to string) *pipe {
@@ -422,6 +449,10 @@ func (p *pipe) accept() {
 			continue
 		}
 		p.mu.Lock()
+		if p.away {
+			in.Close()
+			out.Close()
+		}
 		p.all = append(p.all, in, out)
 		p.mu.Unlock()
 		p.wg.Go(func() { p.copy(in, out) })

@@ -81,6 +81,7 @@ func (t *tracker) Status() ConnStatus {
 func (t *tracker) follow(h handlers) handlers {
 	h = h.whole()
 	return handlers{
+		dialing:      h.dialing,
 		connected:    func(server string) { t.connected(server); h.connected(server) },
 		disconnected: func(err error) { t.disconnected(err); h.disconnected(err) },
 		reconnected:  func(server string) { t.connected(server); h.reconnected(server) },
@@ -197,6 +198,15 @@ func (t *tracker) failed(err error) {
 	defer t.mu.Unlock()
 	if t.status.State == StateUp && reasonOf(err) == ReasonAuthorization {
 		t.ended = err // the server ends the connection next
+	}
+}
+
+// reopened is when another connection is tried for after one that was closed for good.
+func (t *tracker) reopened() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.status.State == StateClosed {
+		t.is(StateAway)
 	}
 }
 

@@ -1,0 +1,112 @@
+package bus
+
+import (
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// connect makes the connection, which comes back by itself.
+func (b *Bus) connect() error {
+	b.connecting.Lock()
+	defer b.connecting.Unlock()
+	if b.stop.Err() != nil {
+		return nil
+	}
+	b.state.reopened()
+	conn, err := connect(b.opt, b.handlers(), nats.CustomInboxPrefix(b.subjects.inbox))
+	if err == nil {
+		b.conn.Store(conn)
+	}
+	return err
+}
+
+// connectAgain makes another connection where NATS has ended one for good: nats.go gives up if the
+// server says something that it does not know.
+func (b *Bus) connectAgain() {
+	for b.stop.Err() == nil {
+		err := b.connect()
+		if err == nil {
+			return
+		}
+		b.failed(err)
+		select {
+		case <-time.After(connectAgainAfter):
+		case <-b.stop.Done():
+		}
+	}
+}
+
+const connectAgainAfter = time.Second
+
+// handlers are what NATS's callbacks do: note something, and put one token into a channel.
+func (b *Bus) handlers() handlers {
+	there := func(string) {
+		b.connected.Store(true)
+		select {
+		case b.first <- struct{}{}:
+		default:
+		}
+		select {
+		case b.wantName <- struct{}{}:
+		default:
+		}
+		b.turn()
+	}
+	return b.state.follow(handlers{
+		dialing:   func() { b.dials.Add(1) },
+		connected: there, reconnected: there,
+		disconnected: func(error) {
+			b.connected.Store(false)
+			b.turn()
+		},
+		closed: func() {
+			b.connected.Store(false)
+			b.turn()
+			if b.stop.Err() == nil {
+				b.running.Go(b.connectAgain)
+			}
+		},
+		slow:   func(*nats.Subscription) { b.overflowed() },
+		failed: b.failed,
+	})
+}
+
+// turn has the writer look at the connection.
+func (b *Bus) turn() {
+	select {
+	case b.turns <- struct{}{}:
+	default:
+	}
+}
+
+// turnLater is turn after a while.
+func (b *Bus) turnLater(after time.Duration) { time.AfterFunc(after, b.turn) }
+
+// overflowed is when the reader was too slow, and nats.go has dropped what came.
+func (b *Bus) overflowed() {
+	b.count.SlowConsumer.Add(1)
+	b.ration.Warn("bus: messages came faster than they could be published, and were dropped", "inbound", b.opt.Inbound)
+	select {
+	case b.told <- told{kind: toldOverflow}:
+	case <-b.stop.Done():
+	default:
+		b.overflow.Store(true) // tick sees it
+	}
+}
+
+// failed counts an error of the connection, and tells the operator of what he has to mend.
+func (b *Bus) failed(err error) {
+	if err == nil || errors.Is(err, nats.ErrConnectionClosed) {
+		return
+	}
+	reason := reasonOf(err)
+	b.count.Errors.add(string(reason))
+	if v, ok := violationOf(err); ok {
+		b.ration.Warn("bus: NATS forbids this node a subject: its members miss what goes there", "subject", v.Subject,
+			"operation", v.What, "err", err)
+		return
+	}
+	b.ration.Warn("bus: the connection failed", "reason", string(reason), "err", err)
+}

@@ -1,0 +1,130 @@
+package bus
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"groupcast/server/bus/wire"
+)
+
+// nameWait is how long another node of this one's name has to answer. Where nobody listens, as
+// after kill -9, NATS says so at once.
+const nameWait = 500 * time.Millisecond
+
+// nameAgain is how often a name that another has is asked for.
+const nameAgain = 2 * time.Second
+
+// firstName takes the name, where NATS is there already.
+func (b *Bus) firstName() error {
+	if !b.awaitConnection() {
+		return nil // keepName goes on
+	}
+	err := b.takeName()
+	if errors.Is(err, ErrNameTaken) {
+		return err
+	}
+	if err == nil {
+		b.setNamed(true)
+	}
+	return nil
+}
+
+// startWait is how long a start waits for NATS.
+const startWait = 2 * time.Second
+
+// awaitConnection reports whether the connection came within startWait.
+func (b *Bus) awaitConnection() bool {
+	timer := time.NewTimer(startWait)
+	defer timer.Stop()
+	select {
+	case <-b.first:
+		return true
+	case <-timer.C:
+	case <-b.stop.Done():
+	}
+	return false
+}
+
+// keepName asks for the name while this node does not have it.
+func (b *Bus) keepName() {
+	ticker := time.NewTicker(nameAgain)
+	defer ticker.Stop()
+	for {
+		if !b.named.Load() && b.connected.Load() {
+			switch err := b.takeName(); {
+			case err == nil:
+				b.setNamed(true)
+			case errors.Is(err, ErrNameTaken):
+				b.ration.Warn("bus: another node has this one's name: this one stays out of the cluster", "err", err)
+			default:
+				b.failed(err)
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-b.wantName:
+		case <-b.stop.Done():
+			return
+		}
+	}
+}
+
+// takeName asks whether another node answers to the name; it is free where none does.
+func (b *Bus) takeName() error {
+	c := wire.Control{Node: b.opt.Node, Epoch: b.epoch, Who: &wire.Who{}}
+	data, err := c.Append(nil)
+	if err != nil {
+		return err
+	}
+	answer, err := b.conn.Load().RequestMsg(&nats.Msg{Subject: b.subjects.own, Data: data}, nameWait)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, nats.ErrTimeout):
+		return nil
+	case err != nil:
+		return err
+	}
+	var who wire.Here
+	if got, bad := wire.ReadControl(answer.Data); bad == nil && got.Here != nil {
+		who = *got.Here
+	}
+	return fmt.Errorf("%w: %s, at host %s with process id %d: give this one another --nats-node", ErrNameTaken,
+		b.opt.Node, quoted(who.Host), who.PID)
+}
+
+func quoted(text string) string {
+	out, _ := json.Marshal(text) // of a string it never fails
+	return string(out)
+}
+
+// here says who has the name.
+func (b *Bus) here() *wire.Here {
+	return &wire.Here{Host: b.info.Host, PID: b.info.PID, Generation: b.generation.Load()}
+}
+
+// setNamed is whether the name is this node's.
+func (b *Bus) setNamed(is bool) {
+	b.named.Store(is)
+	b.turn()
+}
+
+// yields reports whether this node gives the name up to another one that has it as well: both had
+// been parted, or began in the same moment. The one that was counted out more often goes.
+func (b *Bus) yields(c *wire.Control) bool {
+	own := b.generation.Load()
+	if own != c.Heartbeat.Generation {
+		return own > c.Heartbeat.Generation
+	}
+	return b.epoch > c.Epoch
+}
+
+// taken is when another node turns out to have the name. This one goes on serving its own
+// sessions, and asks again.
+func (b *Bus) taken(host string, pid int) {
+	b.ration.Warn("bus: another node has this one's name: this one leaves the cluster", "host", host, "pid", pid)
+	b.count.NamesTaken.Add(1)
+	b.setNamed(false)
+}

@@ -1,0 +1,64 @@
+package bus
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+
+	"groupcast/loop"
+	"groupcast/protocol/subject"
+	"groupcast/server/bus/wire"
+)
+
+// outgoing is a message as it crosses: to a group under its subject, else to several targets. The
+// error is that of a name that has no subject.
+func (b *Bus) outgoing(m *message) (*nats.Msg, error) {
+	out := wire.Message{
+		Payload: m.Payload, IsText: m.IsText,
+		Origin:  wire.Place{Node: b.opt.Node, Epoch: b.epoch, Order: m.Order},
+		Exclude: b.excluded(m),
+	}
+	msg := &nats.Msg{Subject: b.subjects.many, Data: m.Payload}
+	if m.Group != "" {
+		text, err := b.subjects.of(subject.KindGroup, m.Group)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errNoSubject, err)
+		}
+		msg.Subject = text
+	} else {
+		out.Groups, out.Users = m.Groups, m.Users
+	}
+	msg.Header = out.Header()
+	return msg, nil
+}
+
+// excluded are the sessions that do not get m elsewhere. The sender's own is nowhere but here.
+func (b *Bus) excluded(m *message) []string {
+	return m.ExcludeElsewhere
+}
+
+// SessionText is a session's name in the cluster.
+func (b *Bus) SessionText(id loop.SessionID) string {
+	return wire.SessionText(b.opt.Node, b.epoch, id.String())
+}
+
+// ParseSession reads a session's name in either form. ours is false for one of another node, or of
+// an earlier life of this one, which then names nobody here.
+func (b *Bus) ParseSession(text string) (id loop.SessionID, ours bool, err error) {
+	node, epoch, short, ok := wire.ParseSession(text)
+	if !ok {
+		return id, false, errBadSession
+	}
+	id, err = loop.ParseSessionID(short)
+	return id, node == "" || wire.IsOwn(node, epoch, b.opt.Node, b.epoch), err
+}
+
+// ownSession is the session of this node that text names, if it names one.
+func (b *Bus) ownSession(text string) (loop.SessionID, bool) {
+	id, ours, err := b.ParseSession(text)
+	return id, ours && err == nil
+}
+
+// errNoSubject is the answer to a name that is longer than a subject's may be.
+var errNoSubject = errors.New("the name has no subject")

@@ -1,0 +1,283 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"groupcast/loop"
+	"groupcast/protocol/subject"
+	"groupcast/server/bus/wire"
+)
+
+// reader takes all that NATS brings, in the order in which it comes: what is published here,
+// and what the nodes say to each other. It knows who is there, and what may have been missed.
+//
+// Owner: its goroutine.
+type reader struct {
+	b     *Bus
+	dials uint64 // of the connection that messages are of
+	// back is set from when the writer could use the connection.
+	back   bool
+	round  uint64 // of the writer's returns; answered once the others are back
+	marker pending
+	sync   pending
+	syncs  uint64
+	asked  uint64 // questions about spans so far
+	peers  map[string]*peer
+	// foreign are the groups that had a message of a publisher that is no node.
+	foreign    map[uint64]struct{}
+	allForeign bool
+	doubles    doubles
+	// silentSince: since when this node itself has heard nothing.
+	away time.Time
+}
+
+// told is what the writer and the confirmer tell the reader.
+type told struct {
+	kind     toldKind
+	number   uint64
+	switched bool
+	failed   bool
+}
+
+type toldKind int
+
+const (
+	toldArrived  toldKind = iota // the connection can be used: return number
+	toldMarker                   // marker number is about to be published
+	toldOverflow                 // nats.go has dropped messages behind those that wait
+	toldFlushed                  // the server has all up to marker number, or has not answered
+)
+
+func newReader(b *Bus) *reader {
+	return &reader{
+		b: b, peers: make(map[string]*peer), foreign: make(map[uint64]struct{}), away: time.Now(),
+	}
+}
+
+// lookEvery is how often the reader looks at what takes time.
+const lookEvery = 100 * time.Millisecond
+
+func (r *reader) run() {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case m := <-r.b.in:
+			r.look() // what is told came before it
+			r.take(m)
+		case t := <-r.b.told:
+			r.follow()
+			r.hear(t)
+		case now := <-ticker.C:
+			r.look()
+			r.tick(now)
+		case <-r.b.stop.Done():
+			return
+		}
+	}
+}
+
+// look takes notice of another connection, and of what was told.
+func (r *reader) look() {
+	for {
+		r.follow()
+		select {
+		case t := <-r.b.told:
+			r.hear(t)
+		default:
+			return
+		}
+	}
+}
+
+// follow notices that the connection has ended. What came before is still of it; some of that
+// may be in front of the reader, and is then taken for missed although it comes.
+func (r *reader) follow() {
+	dials := r.b.dials.Load()
+	if dials == r.dials {
+		return
+	}
+	r.dials = dials
+	if !r.back {
+		return
+	}
+	r.back, r.away = false, time.Now()
+	r.marker, r.sync = pending{}, pending{}
+	for _, p := range r.peers {
+		p.doubtAll()
+	}
+}
+
+func (r *reader) hear(t told) {
+	switch t.kind {
+	case toldArrived:
+		r.arrived(t.number)
+	case toldMarker:
+		r.marker = r.pend(t.number, r.b.opt.JoinWait, false)
+	case toldOverflow:
+		r.overflowed()
+	case toldFlushed:
+		if t.switched && !t.failed {
+			r.doubles.endBehind(len(r.b.in))
+		}
+		if t.number != 0 && t.number == r.marker.number {
+			if r.marker.flushed = true; t.failed {
+				r.marked(false)
+				return
+			}
+			r.lookAtMarker()
+		}
+	}
+}
+
+// take looks at one message.
+func (r *reader) take(m *nats.Msg) {
+	r.b.count.In.Add(1)
+	r.b.count.BytesIn.Add(uint64(len(m.Data)))
+	if r.b.switching.Load() && r.isDouble(m) {
+		return
+	}
+	switch {
+	case m.Subject == r.b.subjects.all, m.Subject == r.b.subjects.own:
+		r.control(m.Data)
+		return
+	case m.Subject == r.b.subjects.many:
+		r.message(m, true, loop.Publication{})
+		return
+	}
+	kind, token, ok := subject.Cut(r.b.subjects.prefix, m.Subject)
+	var name []byte
+	var err error
+	if ok {
+		name, err = subject.AppendName(nil, token)
+	}
+	switch {
+	case !ok:
+		r.ignore(m, &wire.Bad{Reason: wire.ReasonSubject, Err: "the subject has no name behind its kind"})
+	case err != nil:
+		r.ignore(m, &wire.Bad{Reason: wire.ReasonToken, Err: err.Error()})
+	case kind == subject.KindUser:
+		r.message(m, false, loop.Publication{Users: []string{string(name)}})
+	default:
+		r.message(m, false, loop.Publication{Groups: []string{string(name)}})
+	}
+}
+
+// message publishes a message here; to is whom its subject names.
+func (r *reader) message(m *nats.Msg, many bool, to loop.Publication) {
+	msg, bad := wire.Read(m.Header, m.Data, many, r.b.engine.MaxMessageBytes())
+	if bad != nil {
+		r.ignore(m, bad)
+		return
+	}
+	if many {
+		to.Groups, to.Users = msg.Groups, msg.Users
+	}
+	if msg.Origin.Node != "" {
+		if !r.place(msg.Origin) {
+			return
+		}
+	} else {
+		r.noteForeign(to.Groups)
+	}
+	if !many && len(to.Groups) == 1 && m.Sub.Subject == r.b.subjects.groups && !r.b.engine.Covered(to.Groups[0]) {
+		r.b.count.Unwanted.Add(1)
+		r.replyLate(m)
+		return
+	}
+	to.Payload, to.IsText, to.From = msg.Payload, msg.IsText, r.b.sink
+	for _, text := range msg.Exclude {
+		if id, ok := r.b.ownSession(text); ok {
+			to.Exclude = append(to.Exclude, id)
+		}
+	}
+	r.submit(m, to)
+}
+
+// submitWait is how long a message of the bus waits for room in the broker's door.
+const submitWait = 2 * time.Second
+
+// ended is a context that has ended: what takes it does not wait.
+var ended = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// submit hands a publication to the broker. Where there is no room for it, its groups are told
+// of a gap.
+func (r *reader) submit(m *nats.Msg, p loop.Publication) {
+	if m.Reply != "" {
+		r.submitAsked(m, p)
+		return
+	}
+	err := r.b.engine.Submit(ended, p)
+	if errors.Is(err, loop.ErrOverloaded) && !errors.Is(err, loop.ErrNoMemory) {
+		ctx, cancel := context.WithTimeout(r.b.stop, submitWait)
+		err = r.b.engine.Submit(ctx, p)
+		cancel()
+	}
+	if err != nil {
+		r.unpublished(m, p, err)
+	}
+}
+
+// unpublished is what becomes of a message that the engine does not take.
+func (r *reader) unpublished(m *nats.Msg, p loop.Publication, err error) {
+	switch {
+	case errors.Is(err, loop.ErrOverloaded):
+		r.b.count.LostOverloaded.Add(1)
+		r.b.lostGroups("overloaded", p.Groups)
+		r.refuse(m, "overloaded", err.Error())
+	case errors.Is(err, loop.ErrDraining), errors.Is(err, loop.ErrClosed):
+		r.refuse(m, "draining", err.Error())
+	case errors.Is(err, loop.ErrTooLarge):
+		r.ignore(m, &wire.Bad{Reason: wire.ReasonTooLarge, Err: err.Error()})
+	default:
+		r.ignore(m, &wire.Bad{Reason: wire.ReasonSubject, Err: err.Error()})
+	}
+}
+
+// ignore counts a message that is not understood, and tells a requester.
+func (r *reader) ignore(m *nats.Msg, bad *wire.Bad) {
+	r.b.count.Ignored.add(bad.Reason)
+	r.b.ration.Warn("bus: a message was not understood and is ignored", "subject", m.Subject,
+		"reason", bad.Reason.String(), "why", bad.Err)
+	if m.Reply != "" {
+		r.b.want(request{subject: m.Reply, data: bad.Refusal().JSON()})
+	}
+}
+
+func (r *reader) refuse(m *nats.Msg, code, reason string) {
+	if m.Reply != "" {
+		r.b.want(request{subject: m.Reply, data: wire.Refusal{Error: code, Reason: reason}.JSON()})
+	}
+}
+
+// maxForeign is how many groups are remembered that had a message of a foreign publisher; with
+// more, all are taken for such.
+const maxForeign = 1 << 16
+
+// noteForeign remembers that groups get messages without a place: what is missed of those is not
+// found by asking anybody.
+func (r *reader) noteForeign(groups []string) {
+	for _, name := range groups {
+		if r.allForeign {
+			return
+		}
+		hash := wire.Hash(name)
+		if _, there := r.foreign[hash]; there {
+			continue
+		}
+		if len(r.foreign) == maxForeign {
+			r.allForeign = true
+			clear(r.foreign)
+			return
+		}
+		r.foreign[hash] = struct{}{}
+	}
+}

@@ -1,0 +1,80 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"groupcast/loop"
+	"groupcast/server/bus/wire"
+)
+
+// waiter is a publication whose place somebody waits for.
+type waiter struct {
+	order   <-chan uint64
+	subject string
+}
+
+// maxWaiters wait for a place at a time; what is over that is published without an answer.
+const maxWaiters = 4096
+
+// submitAsked is submit for a message that wants an answer.
+func (r *reader) submitAsked(m *nats.Msg, p loop.Publication) {
+	ctx, cancel := context.WithTimeout(r.b.stop, submitWait)
+	defer cancel()
+	order, err := r.b.engine.SubmitForPlace(ctx, p)
+	if err != nil {
+		r.unpublished(m, p, err)
+		return
+	}
+	select {
+	case r.b.waiters <- waiter{order, m.Reply}:
+	default:
+		r.b.count.RepliesDropped.Add(1)
+	}
+}
+
+// reply answers those who wait for a place, in the order of the places.
+func (b *Bus) reply() {
+	for {
+		select {
+		case w := <-b.waiters:
+			select {
+			case order := <-w.order:
+				b.answer(w.subject, order)
+			case <-b.stop.Done():
+				return
+			}
+		case <-b.stop.Done():
+			return
+		}
+	}
+}
+
+func (b *Bus) answer(subject string, order uint64) {
+	place := wire.Place{Node: b.opt.Node, Epoch: b.epoch, Order: order}
+	b.want(request{subject: subject, data: wire.NewReply(place).JSON()})
+}
+
+// lateReply is how much later a node without members answers, so that those with some come first.
+const lateReply = 100 * time.Millisecond
+
+// replyLate answers a requester whose group has no members here: place 0.
+func (r *reader) replyLate(m *nats.Msg) {
+	if m.Reply == "" {
+		return
+	}
+	if r.b.late.Add(1) > maxWaiters {
+		r.b.late.Add(-1)
+		r.b.count.RepliesDropped.Add(1)
+		return
+	}
+	time.AfterFunc(lateReply, func() {
+		r.b.late.Add(-1)
+		r.b.answer(m.Reply, 0)
+	})
+}
+
+var errBadSession = errors.New("not a session id: want 0-1f-3 or NODE.EPOCH.0-1f-3")

@@ -1,0 +1,94 @@
+package bus
+
+import (
+	"github.com/nats-io/nats.go"
+
+	"groupcast/server/bus/wire"
+)
+
+// request is what others want the writer to publish.
+type request struct {
+	subject string
+	control wire.Control // unless data is there
+	data    []byte
+	// Of a marker or a question about a span, the answer is made by the writer, which knows
+	// what it has written before.
+	marker uint64
+	span   *wire.Range
+	beat   bool // a heartbeat at once
+}
+
+// maxRequests wait for the writer; more are dropped and counted. What they ask for is asked
+// again, or answered too late.
+const maxRequests = 1024
+
+// want hands r to the writer. It never waits.
+func (b *Bus) want(r request) {
+	select {
+	case b.requests <- r:
+	default:
+		b.count.RequestsDropped.Add(1)
+	}
+}
+
+// request publishes what is wanted, where the bus is there.
+func (w *writer) request(r request) {
+	if w.at == stageAway {
+		return
+	}
+	switch {
+	case r.beat:
+		if !w.drained {
+			w.beat(false)
+		}
+	case r.data != nil:
+		// Where it fails there is nobody who would get it later.
+		if err := w.conn.PublishMsg(&nats.Msg{Subject: r.subject, Data: r.data}); err != nil {
+			w.broken(err)
+		}
+	case r.marker != 0:
+		w.send(r.subject, wire.Control{Marked: &wire.Marked{ID: r.marker, Place: w.last}})
+	case r.span != nil:
+		hashes, all := w.ring.Between(r.span.After, r.span.Upto)
+		if all {
+			hashes = nil
+		}
+		answer := wire.Ranged{ID: r.span.ID, All: all, Place: w.last, Hashes: hashes}
+		for _, part := range answer.Split() {
+			w.send(r.subject, wire.Control{Ranged: &part})
+		}
+	default:
+		w.send(r.subject, r.control)
+	}
+}
+
+// send publishes a control message, and reports whether that succeeded.
+func (w *writer) send(to string, c wire.Control) bool {
+	c.Version, c.Node, c.Epoch = wire.Version, w.b.opt.Node, w.b.epoch
+	data, err := c.Append(nil)
+	if err != nil { // it is this node's own mistake
+		w.b.failed(err)
+		return true
+	}
+	if err := w.conn.PublishMsg(&nats.Msg{Subject: to, Data: data}); err != nil {
+		w.broken(err)
+		return false
+	}
+	return true
+}
+
+// beat says that this node is there, or that it goes.
+func (w *writer) beat(leaving bool) {
+	if w.at == stageAway {
+		return
+	}
+	sessions, groups := 0, 0
+	if w.b.info.Load != nil {
+		sessions, groups = w.b.info.Load()
+	}
+	w.send(w.b.subjects.all, wire.Control{Heartbeat: &wire.Heartbeat{
+		Generation: w.b.generation.Load(), Place: w.last, Program: w.b.info.Program, Reads: []int{wire.Version},
+		Host: w.b.info.Host, PID: w.b.info.PID, Sessions: sessions, Groups: groups, Lag: w.b.lag().Seconds(),
+		Joined: w.b.info.Joined, Leaving: leaving,
+	}})
+}

@@ -1,0 +1,193 @@
+package bus
+
+import (
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"groupcast/server/bus/interest"
+	"groupcast/server/bus/wire"
+)
+
+// Stats is how a Bus is doing. A field's tag is all there is to say about it; package
+// server/metrics tells what the keys mean.
+type Stats struct {
+	*Counters
+	interest.Stats
+
+	State      stateFlags    `metric:"bus_state{state}" help:"1 for the state that the connection to NATS is in."`
+	Reconnects uint64        `metric:"bus_reconnects_total" help:"Times that the connection to NATS was made again."`
+	RoundTrip  time.Duration `metric:"bus_round_trip_seconds" help:"The last round trip to the NATS server and back."`
+	Nodes      int           `metric:"bus_nodes" help:"Nodes in the cluster, this one included."`
+	Buffered   int           `metric:"bus_buffered_bytes" help:"Bytes of messages that wait for the bus to be back."`
+	Inbound    int           `metric:"bus_inbound_messages" help:"Messages that have come from NATS and are not published yet."`
+	Lag        time.Duration `metric:"bus_lag_seconds" help:"How long the oldest message that waits for NATS has waited, at least."`
+
+	QueuedMessages int    `metric:"-"` // told of its sink
+	Dropped        uint64 `metric:"bus_dropped_messages_total" help:"Messages that found the way from the broker to NATS full."`
+}
+
+// Counters count on while they are read.
+type Counters struct {
+	Out      atomic.Uint64 `metric:"bus_messages_total{direction=out}" help:"Messages that crossed: out, to other nodes, or in, from other nodes and foreign publishers, with what nodes say to each other."`
+	In       atomic.Uint64 `metric:"bus_messages_total{direction=in}"`
+	BytesOut atomic.Uint64 `metric:"bus_bytes_total{direction=out}" help:"Bytes of their payloads."`
+	BytesIn  atomic.Uint64 `metric:"bus_bytes_total{direction=in}"`
+	Avoided  atomic.Uint64 `metric:"bus_avoided_total" help:"Messages of other nodes that did not cross to this one, which had no members for them."`
+	Unwanted atomic.Uint64 `metric:"bus_unwanted_total" help:"Messages that crossed to this node by the wildcard, although it had no members for them."`
+	Doubles  atomic.Uint64 `metric:"bus_doubles_total" help:"Messages that came twice while the node changed between the wildcard and single subjects, and were published once."`
+	// What was not understood.
+	Ignored ignoredCounts `metric:"bus_ignored_total{reason}" help:"Messages on the cluster's subjects that were not understood."`
+	Errors  errorCounts   `metric:"bus_errors_total{reason}" help:"What NATS, or the way to it, has refused."`
+	// What did not reach everybody.
+	Lost           atomic.Uint64 `metric:"bus_lost_messages_total{cause=down}" help:"Messages that did not cross: down, since the bus was away and --nats-down or --nats-buffer kept no more; too_large, for the NATS server; overloaded, for this node's broker."`
+	TooLarge       atomic.Uint64 `metric:"bus_lost_messages_total{cause=too_large}"`
+	LostOverloaded atomic.Uint64 `metric:"bus_lost_messages_total{cause=overloaded}"`
+	LostGroups     lossCounts    `metric:"bus_losses_total{cause}" help:"Times that members were told of messages that they have missed."`
+	Notices        atomic.Uint64 `metric:"bus_notices_total" help:"Times that this node told others of messages that may not have reached them."`
+	SlowConsumer   atomic.Uint64 `metric:"bus_slow_consumer_total" help:"Times that messages came faster than they could be published, and were dropped."`
+	MarkersLate    atomic.Uint64 `metric:"bus_markers_late_total" help:"Markers behind subscriptions that not all nodes had answered in time."`
+	NamesTaken     atomic.Uint64 `metric:"bus_names_taken_total" help:"Times that another node turned out to have this one's name."`
+	Late           atomic.Uint64 `metric:"bus_late_total" help:"Messages of a node that came after it, or this node, had told them as missed, and are not published: left over from a connection that has ended."`
+	PlacesUnknown  atomic.Uint64 `metric:"bus_places_unknown_total" help:"Messages with a place that their node has not told of."`
+	// Limits.
+	PeersRefused    atomic.Uint64 `metric:"bus_limit_hits_total{limit=nodes}" help:"Times that one of the bus's limits was reached."`
+	RequestsDropped atomic.Uint64 `metric:"bus_limit_hits_total{limit=requests}"`
+	RepliesDropped  atomic.Uint64 `metric:"bus_limit_hits_total{limit=replies}"`
+	QuestionsFull   atomic.Uint64 `metric:"bus_limit_hits_total{limit=questions}"`
+}
+
+// ignoredCounts count by why a message was not understood.
+type ignoredCounts [wire.Reasons]atomic.Uint64
+
+func (c *ignoredCounts) add(r wire.Reason) { c[r].Add(1) }
+
+// All are the counts, those at zero too.
+func (c *ignoredCounts) All() iter.Seq2[string, uint64] {
+	return func(yield func(string, uint64) bool) {
+		for i := range c {
+			if !yield(wire.Reason(i).String(), c[i].Load()) {
+				return
+			}
+		}
+	}
+}
+
+// labelled count by a label out of a list that is known.
+type labelled struct {
+	mu     sync.Mutex
+	counts map[string]uint64
+}
+
+func (c *labelled) add(label string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.counts == nil {
+		c.counts = make(map[string]uint64)
+	}
+	c.counts[label]++
+}
+
+func (c *labelled) all(labels []string) iter.Seq2[string, uint64] {
+	c.mu.Lock()
+	counts := maps.Clone(c.counts)
+	c.mu.Unlock()
+	return func(yield func(string, uint64) bool) {
+		for _, label := range labels {
+			if !yield(label, counts[label]) {
+				return
+			}
+		}
+	}
+}
+
+// errorCounts count by what kind of error NATS had.
+type errorCounts struct{ labelled }
+
+// All are the counts, those at zero too.
+func (c *errorCounts) All() iter.Seq2[string, uint64] {
+	labels := make([]string, len(Reasons))
+	for i, r := range Reasons {
+		labels[i] = string(r)
+	}
+	return c.all(labels)
+}
+
+// causes are why members are told of messages that they have missed.
+var causes = []string{"away", "foreign", "notice", "overflow", "overloaded", "restarted", "vanished"}
+
+// lossCounts count by cause.
+type lossCounts struct{ labelled }
+
+// All are the counts, those at zero too.
+func (c *lossCounts) All() iter.Seq2[string, uint64] { return c.all(causes) }
+
+// stateFlags is a State as one flag each.
+type stateFlags State
+
+// All are the flags of all states.
+func (s stateFlags) All() iter.Seq2[string, uint64] {
+	return func(yield func(string, uint64) bool) {
+		for i, name := range States {
+			n := uint64(0)
+			if State(i) == State(s) {
+				n = 1
+			}
+			if !yield(name, n) {
+				return
+			}
+		}
+	}
+}
+
+// Stats returns the counters and gauges.
+func (b *Bus) Stats() Stats {
+	conn, sink := b.state.Status(), b.sink.Stats()
+	return Stats{
+		Counters: &b.count, Stats: b.interest.Stats(),
+		State: stateFlags(conn.State), Reconnects: conn.Reconnects, RoundTrip: time.Duration(b.roundTrip.Load()),
+		Nodes: 1 + len(b.others()), Buffered: int(b.buffered.Load()), Inbound: len(b.in), Lag: b.lag(),
+		QueuedMessages: sink.QueuedMessages, Dropped: sink.Dropped,
+	}
+}
+
+// Status is what an operator looks at first.
+type Status struct {
+	ConnStatus
+
+	Node    string
+	Epoch   string
+	Named   bool // the name is this node's; else it is out of the cluster
+	Joined  bool // this node's messages go to the others
+	Nodes   []Node
+	Servers []string
+}
+
+// Status returns the state and the other nodes.
+func (b *Bus) Status() Status {
+	return Status{
+		ConnStatus: b.state.Status(), Node: b.opt.Node, Epoch: wire.EpochText(b.epoch), Named: b.named.Load(),
+		Joined: b.joined.Load(), Nodes: slices.Clone(*b.nodes.Load()), Servers: b.opt.ShownServers(),
+	}
+}
+
+// others are the nodes that count.
+func (b *Bus) others() (names []string) {
+	for _, n := range *b.nodes.Load() {
+		if n.State != NodeGone {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
+// lag is how long the pump has waited for the writer.
+func (b *Bus) lag() time.Duration {
+	if since := b.waiting.Load(); since != 0 {
+		return time.Since(time.Unix(0, since))
+	}
+	return 0
+}

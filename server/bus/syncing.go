@@ -1,0 +1,228 @@
+package bus
+
+import (
+	"time"
+
+	"groupcast/server/bus/wire"
+)
+
+// pending is a marker that other nodes have to answer.
+type pending struct {
+	number  uint64 // 0: none
+	wire    uint64 // as it is on the wire
+	waits   map[string]struct{}
+	flushed bool
+	until   time.Time
+	again   time.Time // when it is asked anew
+}
+
+// whole reports whether all have answered.
+func (p *pending) whole() bool { return p.number != 0 && len(p.waits) == 0 && p.flushed }
+
+// Markers of the interest and of the reader itself are told apart by their last bit, and those of
+// an earlier life of this node by what is in front.
+func (b *Bus) markerID(number uint64, sync bool) uint64 {
+	id := b.epoch<<32 | number<<1&0xffff_ffff
+	if sync {
+		id |= 1
+	}
+	return id
+}
+
+func (r *reader) pend(number uint64, wait time.Duration, sync bool) pending {
+	return pending{
+		number: number, wire: r.b.markerID(number, sync), waits: r.alive(), until: time.Now().Add(wait), flushed: sync,
+	}
+}
+
+// answered is a node's answer to a marker: it knows the subscriptions in front of that, and all
+// that it published up to its place has come, or was missed.
+func (r *reader) answered(p *peer, m *wire.Marked) {
+	switch m.ID {
+	case r.marker.wire:
+		delete(r.marker.waits, p.name)
+		r.lookAtMarker()
+	case r.sync.wire:
+		delete(r.sync.waits, p.name)
+		r.settle(p, m.Place)
+		r.lookAtSync()
+	}
+}
+
+// lookAtMarker tells the interest once its marker was answered by all who live.
+func (r *reader) lookAtMarker() {
+	for name := range r.marker.waits {
+		if p := r.peers[name]; p == nil || p.gone {
+			delete(r.marker.waits, name)
+		}
+	}
+	if r.marker.whole() {
+		r.marked(true)
+	}
+}
+
+func (r *reader) marked(whole bool) {
+	number := r.marker.number
+	r.marker = pending{}
+	if !whole {
+		r.b.count.MarkersLate.Add(1)
+	}
+	r.b.interest.Marked(number, whole)
+}
+
+// healWait is how long a node that is back waits for the others to be, before it publishes what
+// it has kept: all come back from the same break, one after the other.
+const healWait = 1500 * time.Millisecond
+
+// syncAgain is how often a node asks those anew that have not answered: they may not have been
+// there to hear it.
+const syncAgain = 200 * time.Millisecond
+
+// arrived is when the writer can use the connection again.
+func (r *reader) arrived(round uint64) {
+	now := time.Now()
+	for _, p := range r.peers {
+		if !p.gone {
+			p.heard = now // it could not be heard
+		}
+	}
+	if r.b.everUp.Swap(true) {
+		if now.Sub(r.away) > r.b.opt.Lease {
+			r.b.generation.Add(1) // the others have counted this node out
+		}
+		r.loseForeign()
+	}
+	r.back, r.round = true, round
+	r.startSync(healWait)
+}
+
+// loseForeign takes all groups as lost that get messages without a place.
+func (r *reader) loseForeign() {
+	if r.allForeign {
+		r.b.lost("foreign", nil, true)
+	} else if len(r.foreign) > 0 {
+		foreign := r.foreign
+		r.foreign = make(map[uint64]struct{})
+		r.b.lost("foreign", foreign, false)
+	}
+	r.allForeign = false
+}
+
+// startSync asks all nodes that live how far they have come. Where wait is not 0, the writer
+// waits for that as long.
+func (r *reader) startSync(wait time.Duration) {
+	until := r.sync.until
+	r.syncs++
+	r.sync = r.pend(r.syncs, wait, true)
+	if wait == 0 {
+		r.sync.until = until
+	}
+	r.askSync(time.Now())
+	r.lookAtSync()
+}
+
+func (r *reader) askSync(now time.Time) {
+	r.sync.again = now.Add(syncAgain)
+	r.b.want(request{subject: r.b.subjects.all, control: wire.Control{Marker: &wire.Marker{ID: r.sync.wire}}})
+}
+
+// lookAtSync lets the writer go on once all have answered.
+func (r *reader) lookAtSync() {
+	if r.sync.whole() {
+		r.sync = pending{}
+		r.heal()
+	}
+}
+
+func (r *reader) heal() {
+	if r.round == 0 {
+		return
+	}
+	select {
+	case r.b.healed <- r.round:
+		r.round = 0
+	default: // an older one is there: the writer takes it, and tick comes back
+	}
+}
+
+func (r *reader) tickSync(now time.Time) {
+	if r.round != 0 && r.back && (r.sync.number == 0 || now.After(r.sync.until)) {
+		r.heal()
+	}
+	if r.sync.number == 0 || !r.back {
+		return
+	}
+	for name := range r.sync.waits {
+		if p := r.peers[name]; p == nil || p.gone {
+			delete(r.sync.waits, name)
+		}
+	}
+	if r.lookAtSync(); r.sync.number != 0 && now.After(r.sync.again) {
+		r.askSync(now)
+	}
+}
+
+// settle finds out what was missed of a node's messages up to place.
+func (r *reader) settle(p *peer, place uint64) {
+	p.past = max(p.past, place)
+	switch {
+	case !p.doubt || p.asked != 0:
+	case place <= p.since:
+		p.settled()
+	default:
+		r.asked++
+		p.asked, p.askedAt = r.asked, time.Now()
+		r.b.want(request{
+			subject: r.b.subjects.node + p.name,
+			control: wire.Control{Range: &wire.Range{ID: p.asked, After: p.since, Upto: place}},
+		})
+	}
+}
+
+// ranged is the answer: the groups that had messages then.
+func (r *reader) ranged(p *peer, a *wire.Ranged) {
+	if p.asked == 0 || a.ID != p.asked {
+		return
+	}
+	if !a.More {
+		p.settled()
+	}
+	if a.All || len(a.Hashes) > 0 {
+		hashes := make(map[uint64]struct{}, len(a.Hashes))
+		for _, hash := range a.Hashes {
+			hashes[hash] = struct{}{}
+		}
+		r.b.lost("away", hashes, a.All)
+	}
+}
+
+// noticed is a node's notice of what did not reach all. Places come in order: what is beyond the
+// highest one that has come was missed, and what nobody got was missed whatever has come.
+func (r *reader) noticed(p *peer, n *wire.Notice) {
+	p.past = max(p.past, n.Upto)
+	if n.All && (n.Nobody || n.Upto > p.highest) {
+		r.b.lost("notice", nil, true)
+		return
+	}
+	hashes := make(map[uint64]struct{})
+	for _, one := range n.Lost {
+		if n.Nobody || one.Order > p.highest {
+			hashes[one.Hash] = struct{}{}
+		}
+	}
+	if len(hashes) > 0 {
+		r.b.lost("notice", hashes, false)
+	}
+}
+
+// overflowed is when nats.go has dropped messages, which stand behind all that waits. What is still
+// to be looked at is taken for missed as well.
+func (r *reader) overflowed() {
+	for _, p := range r.peers {
+		if !p.gone && !p.doubt {
+			p.doubt, p.since = true, p.highest
+		}
+	}
+	r.loseForeign()
+	r.startSync(0)
+}

@@ -1,0 +1,467 @@
+package bus
+
+import (
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"groupcast/protocol/subject"
+	"groupcast/server/bus/interest"
+	"groupcast/server/bus/sent"
+	"groupcast/server/bus/wire"
+)
+
+// writer alone publishes and subscribes, since every call of the connection may wait for a
+// server that stands still. What it does is in one order: what a node reads of another's
+// place, or of a marker behind subscriptions, rests on that.
+//
+// Owner: its goroutine.
+type writer struct {
+	b  *Bus
+	at stage
+	// conn is the one in use: what is subscribed to is so at it.
+	conn *nats.Conn
+	// dials is how many attempts to connect had been made when this connection came.
+	dials uint64
+	round uint64 // of returns
+	subs  map[string]*nats.Subscription
+	wild  *nats.Subscription
+	wide  bool // wild is to be there
+
+	kept   kept       // what waits for the bus
+	ring   *sent.Ring // what has been written
+	last   uint64     // the place of the last that was
+	unsure span       // what was written and may not have arrived
+	// blurred: the message that was written last may be on the next connection already. So
+	// what others have seen of this node says nothing of what is unsure.
+	blurred bool
+	never   never // what was not written at all
+
+	// drained: the sink has had its last, and the others have to be told when all is out.
+	drained bool
+}
+
+// stage is how far the connection can be used.
+type stage int
+
+const (
+	stageAway   stage = iota
+	stageBack         // it can, but messages wait until other nodes have their subscriptions back
+	stageJoined       // messages go out at once
+)
+
+// span are the places behind after, up to upto.
+type span struct{ after, upto uint64 }
+
+func (s span) empty() bool { return s.after >= s.upto }
+
+// with is one that covers both.
+func (s span) with(t span) span {
+	switch {
+	case s.empty():
+		return t
+	case t.empty():
+		return s
+	}
+	return span{min(s.after, t.after), max(s.upto, t.upto)}
+}
+
+func newWriter(b *Bus) *writer {
+	return &writer{b: b, subs: make(map[string]*nats.Subscription), ring: sent.NewRing(ringSlots)}
+}
+
+// ringSlots is how many of the last messages are remembered by group and place.
+const ringSlots = 1 << 16
+
+// beatEvery is how often a node says that it is there.
+const beatEvery = time.Second
+
+func (w *writer) run() {
+	beat := time.NewTicker(beatEvery)
+	defer beat.Stop()
+	defer w.letGo()
+	for {
+		w.look()
+		var batches <-chan interest.Batch
+		if w.at != stageAway {
+			batches = w.b.interest.Batches()
+		}
+		select {
+		case p := <-w.b.parcels:
+			w.take(p)
+		case batch := <-batches:
+			w.subscribe(batch)
+		case r := <-w.b.requests:
+			w.request(r)
+		case <-w.b.turns:
+		case round := <-w.b.healed:
+			w.join(round)
+		case <-beat.C:
+			if !w.drained {
+				w.beat(false)
+			}
+		case <-w.b.stop.Done():
+			return
+		}
+	}
+}
+
+// letGo lets who waits for the end of a drain go, whatever became of it.
+func (w *writer) letGo() {
+	select {
+	case <-w.b.drained:
+	default:
+		close(w.b.drained)
+	}
+}
+
+// look follows the connection.
+func (w *writer) look() {
+	if w.at != stageAway && (w.b.dials.Load() != w.dials || !w.b.named.Load()) {
+		w.leave()
+	}
+	if w.at == stageAway && w.b.connected.Load() && w.b.named.Load() {
+		w.arrive()
+	}
+}
+
+// arrive makes a connection that has come usable. All that was subscribed to is so again, by
+// nats.go, and the server has it once it has answered behind that.
+func (w *writer) arrive() {
+	w.dials = w.b.dials.Load()
+	if !w.subscribed() {
+		w.b.turnLater(100 * time.Millisecond)
+		return
+	}
+	if err := w.conn.FlushTimeout(flushWait); err != nil {
+		w.b.failed(err)
+		w.b.turnLater(100 * time.Millisecond) // look again: there need not be another sign
+		return
+	}
+	w.at = stageBack
+	w.round++
+	w.beat(false)
+	w.tell(told{kind: toldArrived, number: w.round})
+	w.b.interest.Up()
+}
+
+// subscribed makes all subscriptions, where the connection has not had them yet, and reports whether
+// it has them.
+func (w *writer) subscribed() bool {
+	conn := w.b.conn.Load()
+	if conn == w.conn {
+		return true
+	}
+	w.conn = conn
+	ok := true
+	for _, text := range []string{w.b.subjects.all, w.b.subjects.own, w.b.subjects.many, w.b.subjects.users} {
+		if ok {
+			_, ok = w.listen(text)
+		}
+	}
+	for name := range w.subs {
+		if ok {
+			w.subs[name], ok = w.listenTo(name)
+		}
+	}
+	if w.wide && ok {
+		w.wild, ok = w.listen(w.b.subjects.groups)
+	}
+	if !ok {
+		conn.Close() // the next one gets them all
+	}
+	return ok
+}
+
+// broken is when a call of the connection has failed. What stood in its buffer may be gone, SUBs and
+// UNSUBs too: with another connection nats.go makes them all again.
+func (w *writer) broken(err error) {
+	w.b.failed(err)
+	if w.conn != nil && w.conn.IsConnected() {
+		if err := w.conn.ForceReconnect(); err != nil {
+			w.b.failed(err)
+		}
+	}
+}
+
+// leave is when the connection is found to be gone.
+func (w *writer) leave() {
+	if w.at == stageAway {
+		return
+	}
+	w.at = stageAway
+	w.unsure = w.unsure.with(span{min(w.b.samples.sure(), w.last), w.last})
+	w.b.interest.Down()
+	w.b.joined.Store(false)
+	if w.b.opt.Down == DownRefuse {
+		w.b.engine.RefusePublications(w.b.sink)
+	}
+}
+
+// join begins to publish: the other nodes that were there before are back, or were waited for.
+func (w *writer) join(round uint64) {
+	if w.at != stageBack || round != w.round {
+		return
+	}
+	w.at = stageJoined
+	if !w.notify() || !w.catchUp() {
+		w.leave()
+		return
+	}
+	w.b.joined.Store(true)
+	w.b.engine.RefusePublications(nil)
+}
+
+// take is what the pump brings.
+func (w *writer) take(p parcel) {
+	switch {
+	case p.message != nil:
+		w.message(&p)
+	case p.drained:
+		w.drained = true
+		w.endDrain()
+	default:
+		for _, name := range p.missed {
+			w.never.add(wire.Hash(name), w.last)
+		}
+		w.never.all = w.never.all || p.missedAll
+		if w.at == stageJoined && !w.notify() {
+			w.leave()
+		}
+	}
+}
+
+// message publishes a message, or does with it what the operator has set for when the bus is
+// away.
+func (w *writer) message(p *parcel) {
+	m := p.message
+	if m.Joint {
+		return // the publication's last message says all of it
+	}
+	if w.at == stageJoined && w.kept.empty() {
+		err := w.publish(m)
+		if err == nil {
+			return
+		}
+		w.leave()
+		if !errors.Is(err, errNotWritten) {
+			return
+		}
+	}
+	if w.at == stageAway && w.b.opt.Down == DownLocal || !w.kept.add(m, w.b.opt.BufferBytes) {
+		w.lose(m)
+		return
+	}
+	w.b.buffered.Store(int64(w.kept.bytes))
+}
+
+// lose notes that no other node gets m.
+func (w *writer) lose(m *message) {
+	w.b.count.Lost.Add(1)
+	w.b.ration.Warn("bus: messages did not cross to other nodes", "down", w.b.opt.Down.String())
+	if m.Group != "" {
+		w.never.add(wire.Hash(m.Group), m.Order)
+	}
+	for _, name := range m.Groups {
+		w.never.add(wire.Hash(name), m.Order)
+	}
+}
+
+// publish writes m, and reports whether the connection holds. What cannot cross is counted, and is
+// no reason to try again; neither is an error behind which m may have been written or not: then it
+// is among what is unsure, since twice is worse than told as missed. That it was not written,
+// errNotWritten says.
+func (w *writer) publish(m *message) error {
+	if w.b.dials.Load() != w.dials {
+		return errNotWritten
+	}
+	msg, err := w.b.outgoing(m)
+	if err == nil {
+		err = w.conn.PublishMsg(msg)
+	}
+	switch {
+	case errors.Is(err, nats.ErrMaxPayload), errors.Is(err, errNoSubject):
+		w.b.count.TooLarge.Add(1)
+		w.lose(m)
+		return nil
+	case errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionReconnecting),
+		errors.Is(err, nats.ErrConnectionClosed):
+		return errNotWritten
+	}
+	w.last = m.Order
+	w.blurred = w.blurred || w.b.dials.Load() != w.dials
+	if m.Group != "" {
+		w.ring.Add(wire.Hash(m.Group), m.Order)
+	}
+	for _, name := range m.Groups {
+		w.ring.Add(wire.Hash(name), m.Order)
+	}
+	w.b.written.Store(m.Order)
+	if err != nil {
+		w.broken(err)
+		return err
+	}
+	w.b.count.Out.Add(1)
+	w.b.count.BytesOut.Add(uint64(len(m.Payload)))
+	return nil
+}
+
+var errNotWritten = errors.New("not written: the connection is gone")
+
+// catchUp publishes what was kept, in its order.
+func (w *writer) catchUp() bool {
+	for m := w.kept.first(); m != nil; m = w.kept.first() {
+		err := w.publish(m)
+		if errors.Is(err, errNotWritten) {
+			return false
+		}
+		if w.kept.drop(); err != nil {
+			return false
+		}
+	}
+	w.b.buffered.Store(0)
+	w.endDrain()
+	return true
+}
+
+// endDrain tells the others that this node goes, once all that was accepted is out. Where the
+// bus is away nobody waits for it.
+func (w *writer) endDrain() {
+	switch {
+	case !w.drained:
+		return
+	case w.at == stageAway:
+		if n := w.kept.len(); n > 0 {
+			w.b.count.Lost.Add(uint64(n))
+			w.b.log.Warn("bus: away at the end: other nodes do not get what was kept for them", "messages", n)
+		}
+	case !w.kept.empty():
+		return // join comes back here
+	default:
+		w.beat(true)
+		if err := w.conn.FlushTimeout(flushWait); err != nil {
+			w.b.failed(err)
+		}
+	}
+	w.letGo()
+}
+
+// notify tells the other nodes what they have not got, or may not have got. It stands in front
+// of all that is published next.
+func (w *writer) notify() bool {
+	if !w.unsure.empty() {
+		entries, all := w.ring.Entries(w.unsure.after, w.unsure.upto)
+		n := wire.Notice{After: w.unsure.after, Upto: w.unsure.upto, Nobody: w.blurred, All: all, Lost: entries}
+		if !w.notice(n) {
+			return false
+		}
+		w.unsure, w.blurred = span{}, false
+	}
+	if !w.never.empty() {
+		n := wire.Notice{Nobody: true, All: w.never.all, Lost: w.never.entries()}
+		if !w.notice(n) {
+			return false
+		}
+		w.never = never{}
+	}
+	return true
+}
+
+func (w *writer) notice(n wire.Notice) bool {
+	if n.All {
+		n.Lost = nil
+	} else if len(n.Lost) == 0 {
+		return true
+	}
+	w.b.count.Notices.Add(1)
+	for _, part := range n.Split() {
+		if !w.send(w.b.subjects.all, wire.Control{Notice: &part}) {
+			return false
+		}
+	}
+	return true
+}
+
+// subscribe does what interest asks for. What cannot be written is not known to be subscribed to: then
+// the connection is given up, and the next one has it.
+func (w *writer) subscribe(batch interest.Batch) {
+	if batch.Switching {
+		w.b.switching.Store(true)
+	}
+	if batch.WildcardOn {
+		w.wide = true
+	}
+	ok := true
+	if w.wide && w.wild == nil {
+		w.wild, ok = w.listen(w.b.subjects.groups)
+	}
+	for _, name := range batch.Subscribe {
+		if w.subs[name] == nil {
+			sub, listens := w.listenTo(name)
+			w.subs[name] = sub
+			ok = ok && listens
+		}
+	}
+	for _, name := range batch.Unsubscribe {
+		w.unlisten(w.subs[name])
+		delete(w.subs, name)
+	}
+	if batch.WildcardOff {
+		w.unlisten(w.wild)
+		w.wild, w.wide = nil, false
+	}
+	if !ok {
+		w.conn.Close()
+		w.leave()
+		return
+	}
+	if batch.Marker != 0 {
+		w.tell(told{kind: toldMarker, number: batch.Marker})
+		if !w.send(w.b.subjects.all, wire.Control{Marker: &wire.Marker{ID: w.b.markerID(batch.Marker, false)}}) {
+			w.leave()
+			return
+		}
+		w.flush(flush{marker: batch.Marker, switched: batch.Switched})
+	}
+}
+
+// listenTo subscribes to a group.
+func (w *writer) listenTo(name string) (*nats.Subscription, bool) {
+	text, err := w.b.subjects.of(subject.KindGroup, name)
+	if err != nil {
+		return nil, true // no group can be called that: --max-group-name is within 256
+	}
+	return w.listen(text)
+}
+
+func (w *writer) listen(text string) (*nats.Subscription, bool) {
+	sub, err := w.conn.ChanSubscribe(text, w.b.in)
+	if err != nil {
+		w.broken(err)
+		return nil, false
+	}
+	return sub, true
+}
+
+func (w *writer) unlisten(sub *nats.Subscription) {
+	if sub == nil {
+		return
+	}
+	// A connection that is gone has forgotten it, and does not subscribe to it again.
+	_ = sub.Unsubscribe()
+}
+
+func (w *writer) tell(t told) {
+	select {
+	case w.b.told <- t:
+	case <-w.b.stop.Done():
+	}
+}
+
+func (w *writer) flush(f flush) {
+	select {
+	case w.b.flushes <- f:
+	default: // the marker is not answered, and another one follows
+	}
+}
