@@ -51,6 +51,7 @@ func (s *Server) newAPI() (*api.API, error) {
 		Members:     s.questions.stats,
 		Channel:     s.channelStats,
 		ChannelJoin: s.joinStats,
+		Bus:         s.busStats,
 		Build:       metrics.Build{Version: build.Version, Revision: build.Revision, Go: build.Go},
 		Logger:      s.log,
 	})
@@ -67,6 +68,8 @@ func (s *Server) newAPI() (*api.API, error) {
 		Budget:  s.budget,
 		Logger:  s.log,
 		Cluster: s.directory.others,
+
+		NotReady: s.notReady,
 
 		IPv6Bits:     s.options.IPv6PrefixBits,
 		AllowedHosts: s.options.APIHosts,

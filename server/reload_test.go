@@ -159,6 +159,10 @@ func otherwise(t *testing.T, one *settings.Setting, dir string) Options {
 		"token-key-file": "/k", "token-issuer": "idp=/k", "token-optional": "true", "anonymous-join": "room:*",
 		"anonymous-publish": "none", "max-conns-per-user": "5",
 		"ring-slots": "2048", "rate": "5", "api-max-batch": "2MiB", "channel-join-retry-min": "500ms",
+		"nats": "nats://127.0.0.1:4222", "nats-prefix": "push", "nats-node": "b", "nats-creds": "/c", "nats-nkey": "/k",
+		"nats-user": "u", "nats-password": "p", "nats-password-file": "/p", "nats-token": "t", "nats-token-file": "/t",
+		"nats-ca": "/ca", "nats-cert": "/cert", "nats-key": "/key", "nats-down": "local",
+		"nats-require": "true", "nats-ready": "true",
 		"max-conns-per-ip": "5", "max-members": "5", "max-memory": "300MiB",
 	}
 	for _, text := range []string{given[one.Name], "1" + one.Default(), "7", "7s"} {

@@ -16,6 +16,7 @@ import (
 	"groupcast/loop"
 	"groupcast/loop/budget"
 	"groupcast/server/api"
+	"groupcast/server/bus"
 	"groupcast/server/control"
 	"groupcast/server/door"
 	"groupcast/server/lockfile"
@@ -37,6 +38,7 @@ type Server struct {
 	node      *workerman.Node // what the next two share
 	channel   atomic.Pointer[workerman.Server]
 	joined    atomic.Pointer[workerman.Client]
+	bus       atomic.Pointer[bus.Bus]
 	noAPI     string // why there is no HTTP API, if that was not asked for; set at the start
 	loops     int
 	maxFiles  int

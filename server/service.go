@@ -35,6 +35,7 @@ type service interface {
 // one. Each of these returns nil for what was not asked for.
 func (s *Server) openServices() error {
 	for _, open := range []func() (service, error){
+		s.joinCluster,
 		s.openChannel,
 		s.joinChannel,
 		s.openAPI,

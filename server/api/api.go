@@ -50,6 +50,9 @@ type Options struct {
 	// Cluster is asked who is in a group where it is not nil: at the moment, this node is one of several
 	// then. A nil func is a node that is always alone.
 	Cluster func() members.Cluster
+	// NotReady says why no new clients should come here although the loops are well; "" if they
+	// should. nil: they should.
+	NotReady func() string
 	// Page serves / and what belongs to it, to every client: it must not hold
 	// anything that is worth a token. nil is no page.
 	Page http.Handler
@@ -76,10 +79,12 @@ type API struct {
 	engine  Engine
 	monitor Monitor
 	cluster func() members.Cluster
-	page    http.Handler
-	metrics http.Handler
-	sites   *SiteGuard
-	log     *slog.Logger
+	// elsewhere is Options.NotReady.
+	elsewhere func() string
+	page      http.Handler
+	metrics   http.Handler
+	sites     *SiteGuard
+	log       *slog.Logger
 
 	mux        *http.ServeMux
 	operations map[string]*operation // by the mux's pattern
@@ -108,6 +113,7 @@ func New(o Options) (*API, error) {
 		engine:     o.Engine,
 		monitor:    o.Monitor,
 		cluster:    o.Cluster,
+		elsewhere:  o.NotReady,
 		page:       o.Page,
 		metrics:    o.Metrics,
 		sites:      NewSiteGuard(o.AllowedHosts),

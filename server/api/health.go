@@ -42,6 +42,11 @@ func (a *API) notReady(now time.Time) string {
 	case age > limits.MaxSampleAge:
 		return fmt.Sprintf("nothing has been heard of the loops for %s", age.Round(time.Second))
 	}
+	if a.elsewhere != nil {
+		if why := a.elsewhere(); why != "" {
+			return why
+		}
+	}
 	for i, silence := range sample.Silence {
 		if silence > limits.StallAfter {
 			return fmt.Sprintf("event loop %d has not answered for %s", i, silence.Round(time.Second))

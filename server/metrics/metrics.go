@@ -13,6 +13,7 @@ import (
 	"groupcast/loop"
 	"groupcast/loop/ration"
 	"groupcast/server/api"
+	"groupcast/server/bus"
 	"groupcast/server/door"
 	"groupcast/server/members"
 	"groupcast/server/token"
@@ -39,6 +40,8 @@ type Sources struct {
 	Channel func() *workerman.Stats
 	// ChannelJoin is the connection to another program's Channel server.
 	ChannelJoin func() *workerman.Status
+	// Bus is this node's part in a cluster.
+	Bus func() *bus.Stats
 	// Build is what the program was made of.
 	Build Build
 	// Logger gets what goes wrong with a scrape; nil is slog.Default.
@@ -75,6 +78,7 @@ func (s Sources) list(r *reader) []source {
 		from(r, s.Members),
 		from(r, s.Channel),
 		from(r, s.ChannelJoin),
+		from(r, s.Bus),
 	}
 }
 
