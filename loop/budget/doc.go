@@ -27,6 +27,8 @@
 //     each that takes no more. A container's limit holds for these too.
 //   - channel: frames, half frames and queues of the Channel server.
 //   - api: bodies of requests that are being worked on.
+//   - bus: messages that wait for other nodes, and, by the mean of the last ones, those of theirs
+//     that wait to be published.
 //   - other: what the last garbage collection found alive beside all that, with the
 //     runtime's own: tables, libraries, pools. It is measured and not counted, so that what
 //     nobody has thought of is in the sum too. The least of the last three collections counts,

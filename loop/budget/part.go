@@ -15,12 +15,13 @@ const (
 	Kernel
 	Channel
 	API
+	Bus
 	Other
 	parts
 )
 
 var partNames = [parts]string{
-	"backlogs", "halves", "tls", "rings", "sessions", "kernel", "channel", "api", "other",
+	"backlogs", "halves", "tls", "rings", "sessions", "kernel", "channel", "api", "bus", "other",
 }
 
 func (p Part) String() string { return partNames[p] }

@@ -78,10 +78,10 @@ type Bus struct {
 
 // lost has the members of groups told that they have missed something: of those with these
 // hashes, or of all.
-func (b *Bus) lost(cause string, hashes map[uint64]struct{}, all bool) {
-	b.count.LostGroups.add(cause)
-	b.ration.Warn("bus: messages of others were missed here, and members are told", "cause", cause, "groups", len(hashes),
-		"all", all)
+func (b *Bus) lost(why cause, hashes map[uint64]struct{}, all bool) {
+	b.count.LostGroups[why].Add(1)
+	b.ration.Warn("bus: messages of others were missed here, and members are told", "cause", why.String(),
+		"groups", len(hashes), "all", all)
 	b.interest.Lost(func(hash uint64) bool {
 		_, there := hashes[hash]
 		return there

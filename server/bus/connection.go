@@ -102,7 +102,7 @@ func (b *Bus) failed(err error) {
 		return
 	}
 	reason := reasonOf(err)
-	b.count.Errors.add(string(reason))
+	b.count.Errors.add(reason)
 	if v, ok := violationOf(err); ok {
 		b.ration.Warn("bus: NATS forbids this node a subject: its members miss what goes there", "subject", v.Subject,
 			"operation", v.What, "err", err)

@@ -29,10 +29,10 @@ func (l loops) Gap(ctx context.Context, groups []string) error {
 }
 
 // lostGroups has the members of groups told that they have missed something.
-func (b *Bus) lostGroups(cause string, groups []string) {
+func (b *Bus) lostGroups(why cause, groups []string) {
 	hashes := make(map[uint64]struct{}, len(groups))
 	for _, name := range groups {
 		hashes[wire.Hash(name)] = struct{}{}
 	}
-	b.lost(cause, hashes, false)
+	b.lost(why, hashes, false)
 }

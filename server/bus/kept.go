@@ -2,6 +2,7 @@ package bus
 
 import (
 	"groupcast/loop"
+	"groupcast/loop/budget"
 	"groupcast/server/bus/wire"
 )
 
@@ -15,9 +16,10 @@ const keptOverhead = 256
 //
 // Owner: the writer's goroutine.
 type kept struct {
-	list  []*message
-	begun int // those in front of it are gone
-	bytes int
+	list    []*message
+	begun   int // those in front of it are gone
+	bytes   int
+	account *budget.Account // where they count for the process
 }
 
 func (k *kept) empty() bool { return k.len() == 0 }
@@ -31,6 +33,7 @@ func (k *kept) add(m *message, limit int) bool {
 		return false
 	}
 	k.bytes += n
+	k.account.Add(int64(n))
 	k.list = append(k.list, m)
 	return true
 }
@@ -45,10 +48,12 @@ func (k *kept) first() *message {
 
 // drop takes the oldest out.
 func (k *kept) drop() {
-	k.bytes -= len(k.list[k.begun].Payload) + keptOverhead
+	n := len(k.list[k.begun].Payload) + keptOverhead
+	k.bytes -= n
+	k.account.Add(-int64(n))
 	k.list[k.begun] = nil
 	if k.begun++; k.empty() {
-		*k = kept{}
+		k.list, k.begun = nil, 0 // it may have been long
 	}
 }
 

@@ -31,7 +31,7 @@ const (
 )
 
 // Reasons are all of them, for a metric that is to show each from the start.
-var Reasons = []Reason{
+var Reasons = [...]Reason{
 	ReasonAuthorization, ReasonPermission, ReasonTLS, ReasonUnreachable, ReasonTimeout, ReasonSlowConsumer,
 	ReasonMaxPayload, ReasonLimit, ReasonOther,
 }

@@ -57,7 +57,7 @@ func TestReasonOf(t *testing.T) {
 		{nats.ErrMaxConnectionsExceeded, ReasonLimit},
 		{errors.New("nats: maximum account active connections exceeded"), ReasonLimit},
 	} {
-		if got := reasonOf(c.err); got != c.want || !slices.Contains(Reasons, got) {
+		if got := reasonOf(c.err); got != c.want || !slices.Contains(Reasons[:], got) {
 			t.Errorf("%v: got %s, want %s", c.err, got, c.want)
 		}
 	}

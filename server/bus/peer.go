@@ -29,6 +29,7 @@ type peer struct {
 	// becomes of it, where the connection that ended was this node's.
 	doubt bool
 	own   bool
+	why   cause
 	since uint64
 	asked uint64 // the question about that which is under way; 0: none
 	// askedAt is when it was asked last.
@@ -43,10 +44,15 @@ func (p *peer) doubtAll() {
 	if p.gone {
 		return
 	}
-	if !p.doubt {
-		p.doubt, p.since = true, p.highest
-	}
+	p.doubts(causeAway)
 	p.own, p.asked = true, 0
+}
+
+// doubts is when what comes from now on may have a hole in front of it.
+func (p *peer) doubts(why cause) {
+	if !p.doubt {
+		p.doubt, p.why, p.since = true, why, p.highest
+	}
 }
 
 // settled is when it is known what was missed.
@@ -84,7 +90,7 @@ func (r *reader) peerOf(c *wire.Control, now time.Time) *peer {
 		r.peers[c.Node] = p
 	case p.epoch != c.Epoch:
 		if p.own { // what its former life sent while we were away cannot be asked for
-			r.b.lost("restarted", nil, true)
+			r.b.lost(causeRestarted, nil, true)
 		}
 		*p = peer{name: c.Node, epoch: c.Epoch, gone: true}
 	}
@@ -136,6 +142,7 @@ func (r *reader) tick(now time.Time) {
 		r.overflowed()
 	}
 	r.tickSync(now)
+	r.waiting.tell(len(r.b.in))
 	if !r.back || len(r.b.in) > 0 {
 		return // what has come was not looked at yet: nobody is silent for that
 	}
@@ -147,16 +154,14 @@ func (r *reader) tick(now time.Time) {
 		}
 		if quiet > silentAfter && !p.gone && !p.silent {
 			p.silent = true
-			if !p.doubt {
-				p.doubt, p.since = true, p.highest
-			}
+			p.doubts(causeAway)
 			r.changed()
 		}
 		if quiet > r.b.opt.Lease && !p.gone {
 			p.gone = true
 			r.b.log.Warn("bus: a node is silent and counts no more", "peer", p.name, "lease", r.b.opt.Lease)
 			if p.own {
-				r.b.lost("vanished", nil, true)
+				r.b.lost(causeVanished, nil, true)
 				p.settled()
 			}
 			r.lookAtMarker()

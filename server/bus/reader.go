@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"groupcast/loop"
+	"groupcast/loop/budget"
 	"groupcast/protocol/subject"
 	"groupcast/server/bus/wire"
 )
@@ -31,6 +32,7 @@ type reader struct {
 	foreign    map[uint64]struct{}
 	allForeign bool
 	doubles    doubles
+	waiting    waiting
 	// silentSince: since when this node itself has heard nothing.
 	away time.Time
 }
@@ -55,6 +57,7 @@ const (
 func newReader(b *Bus) *reader {
 	return &reader{
 		b: b, peers: make(map[string]*peer), foreign: make(map[uint64]struct{}), away: time.Now(),
+		waiting: waiting{account: b.opt.Budget.Account(budget.Bus)},
 	}
 }
 
@@ -137,6 +140,7 @@ func (r *reader) hear(t told) {
 // take looks at one message.
 func (r *reader) take(m *nats.Msg) {
 	r.b.count.In.Add(1)
+	r.waiting.note(len(m.Data))
 	r.b.count.BytesIn.Add(uint64(len(m.Data)))
 	if r.b.switching.Load() && r.isDouble(m) {
 		return
@@ -231,7 +235,7 @@ func (r *reader) unpublished(m *nats.Msg, p loop.Publication, err error) {
 	switch {
 	case errors.Is(err, loop.ErrOverloaded):
 		r.b.count.LostOverloaded.Add(1)
-		r.b.lostGroups("overloaded", p.Groups)
+		r.b.lostGroups(causeOverloaded, p.Groups)
 		r.refuse(m, "overloaded", err.Error())
 	case errors.Is(err, loop.ErrDraining), errors.Is(err, loop.ErrClosed):
 		r.refuse(m, "draining", err.Error())

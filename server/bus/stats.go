@@ -2,9 +2,7 @@ package bus
 
 import (
 	"iter"
-	"maps"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,8 +24,7 @@ type Stats struct {
 	Inbound    int           `metric:"bus_inbound_messages" help:"Messages that have come from NATS and are not published yet."`
 	Lag        time.Duration `metric:"bus_lag_seconds" help:"How long the oldest message that waits for NATS has waited, at least."`
 
-	QueuedMessages int    `metric:"-"` // told of its sink
-	Dropped        uint64 `metric:"bus_dropped_messages_total" help:"Messages that found the way from the broker to NATS full."`
+	Dropped uint64 `metric:"bus_dropped_messages_total" help:"Messages that found the way from the broker to NATS full."`
 }
 
 // Counters count on while they are read.
@@ -76,54 +73,55 @@ func (c *ignoredCounts) All() iter.Seq2[string, uint64] {
 	}
 }
 
-// labelled count by a label out of a list that is known.
-type labelled struct {
-	mu     sync.Mutex
-	counts map[string]uint64
-}
+// errorCounts count by what kind of error NATS had.
+type errorCounts [len(Reasons)]atomic.Uint64
 
-func (c *labelled) add(label string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.counts == nil {
-		c.counts = make(map[string]uint64)
-	}
-	c.counts[label]++
-}
+func (c *errorCounts) add(r Reason) { c[max(0, slices.Index(Reasons[:], r))].Add(1) }
 
-func (c *labelled) all(labels []string) iter.Seq2[string, uint64] {
-	c.mu.Lock()
-	counts := maps.Clone(c.counts)
-	c.mu.Unlock()
+// All are the counts, those at zero too.
+func (c *errorCounts) All() iter.Seq2[string, uint64] {
 	return func(yield func(string, uint64) bool) {
-		for _, label := range labels {
-			if !yield(label, counts[label]) {
+		for i, r := range Reasons {
+			if !yield(string(r), c[i].Load()) {
 				return
 			}
 		}
 	}
 }
 
-// errorCounts count by what kind of error NATS had.
-type errorCounts struct{ labelled }
+// cause is why members are told of messages that they have missed.
+type cause int
 
-// All are the counts, those at zero too.
-func (c *errorCounts) All() iter.Seq2[string, uint64] {
-	labels := make([]string, len(Reasons))
-	for i, r := range Reasons {
-		labels[i] = string(r)
-	}
-	return c.all(labels)
+const (
+	causeAway       cause = iota // this node was away, or the way to another one was
+	causeForeign                 // it was, and the group has had messages of publishers that are no nodes
+	causeNotice                  // the node that sent them says so
+	causeOverflow                // they came faster than they could be published
+	causeOverloaded              // the broker had no room for one
+	causeRestarted               // this node was away, and another one has begun anew meanwhile
+	causeVanished                // this node was away, and another one has not come back
+	causeCount
+)
+
+var causeNames = [causeCount]string{
+	"away", "foreign", "notice", "overflow", "overloaded", "restarted", "vanished",
 }
 
-// causes are why members are told of messages that they have missed.
-var causes = []string{"away", "foreign", "notice", "overflow", "overloaded", "restarted", "vanished"}
+func (c cause) String() string { return causeNames[c] }
 
 // lossCounts count by cause.
-type lossCounts struct{ labelled }
+type lossCounts [causeCount]atomic.Uint64
 
 // All are the counts, those at zero too.
-func (c *lossCounts) All() iter.Seq2[string, uint64] { return c.all(causes) }
+func (c *lossCounts) All() iter.Seq2[string, uint64] {
+	return func(yield func(string, uint64) bool) {
+		for i, name := range causeNames {
+			if !yield(name, c[i].Load()) {
+				return
+			}
+		}
+	}
+}
 
 // stateFlags is a State as one flag each.
 type stateFlags State
@@ -150,7 +148,7 @@ func (b *Bus) Stats() Stats {
 		Counters: &b.count, Stats: b.interest.Stats(),
 		State: stateFlags(conn.State), Reconnects: conn.Reconnects, RoundTrip: time.Duration(b.roundTrip.Load()),
 		Nodes: 1 + len(b.others()), Buffered: int(b.buffered.Load()), Inbound: len(b.in), Lag: b.lag(),
-		QueuedMessages: sink.QueuedMessages, Dropped: sink.Dropped,
+		Dropped: sink.Dropped,
 	}
 }
 

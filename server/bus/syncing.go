@@ -99,11 +99,11 @@ func (r *reader) arrived(round uint64) {
 // loseForeign takes all groups as lost that get messages without a place.
 func (r *reader) loseForeign() {
 	if r.allForeign {
-		r.b.lost("foreign", nil, true)
+		r.b.lost(causeForeign, nil, true)
 	} else if len(r.foreign) > 0 {
 		foreign := r.foreign
 		r.foreign = make(map[uint64]struct{})
-		r.b.lost("foreign", foreign, false)
+		r.b.lost(causeForeign, foreign, false)
 	}
 	r.allForeign = false
 }
@@ -184,6 +184,7 @@ func (r *reader) ranged(p *peer, a *wire.Ranged) {
 	if p.asked == 0 || a.ID != p.asked {
 		return
 	}
+	why := p.why
 	if !a.More {
 		p.settled()
 	}
@@ -192,7 +193,7 @@ func (r *reader) ranged(p *peer, a *wire.Ranged) {
 		for _, hash := range a.Hashes {
 			hashes[hash] = struct{}{}
 		}
-		r.b.lost("away", hashes, a.All)
+		r.b.lost(why, hashes, a.All)
 	}
 }
 
@@ -201,7 +202,7 @@ func (r *reader) ranged(p *peer, a *wire.Ranged) {
 func (r *reader) noticed(p *peer, n *wire.Notice) {
 	p.past = max(p.past, n.Upto)
 	if n.All && (n.Nobody || n.Upto > p.highest) {
-		r.b.lost("notice", nil, true)
+		r.b.lost(causeNotice, nil, true)
 		return
 	}
 	hashes := make(map[uint64]struct{})
@@ -211,7 +212,7 @@ func (r *reader) noticed(p *peer, n *wire.Notice) {
 		}
 	}
 	if len(hashes) > 0 {
-		r.b.lost("notice", hashes, false)
+		r.b.lost(causeNotice, hashes, false)
 	}
 }
 
@@ -219,8 +220,8 @@ func (r *reader) noticed(p *peer, n *wire.Notice) {
 // to be looked at is taken for missed as well.
 func (r *reader) overflowed() {
 	for _, p := range r.peers {
-		if !p.gone && !p.doubt {
-			p.doubt, p.since = true, p.highest
+		if !p.gone {
+			p.doubts(causeOverflow)
 		}
 	}
 	r.loseForeign()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"groupcast/loop/budget"
 	"groupcast/protocol/subject"
 	"groupcast/server/bus/interest"
 	"groupcast/server/bus/sent"
@@ -68,7 +69,10 @@ func (s span) with(t span) span {
 }
 
 func newWriter(b *Bus) *writer {
-	return &writer{b: b, subs: make(map[string]*nats.Subscription), ring: sent.NewRing(ringSlots)}
+	return &writer{
+		b: b, subs: make(map[string]*nats.Subscription), ring: sent.NewRing(ringSlots),
+		kept: kept{account: b.opt.Budget.Account(budget.Bus)},
+	}
 }
 
 // ringSlots is how many of the last messages are remembered by group and place.

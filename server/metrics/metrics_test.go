@@ -30,6 +30,7 @@ import (
 	"groupcast/loop"
 	protocol "groupcast/protocol/workerman"
 	"groupcast/server/api"
+	"groupcast/server/bus"
 	"groupcast/server/door"
 	"groupcast/server/members"
 	"groupcast/server/monitor"
@@ -48,6 +49,7 @@ type world struct {
 	members members.Stats
 	channel workerman.Stats
 	join    workerman.Status
+	bus     bus.Stats
 }
 
 func newWorld() *world {
@@ -65,6 +67,7 @@ func newWorld() *world {
 			Counters: new(workerman.Counters),
 			Bridge:   workerman.BridgeStats{BridgeCounters: new(workerman.BridgeCounters)},
 		},
+		bus:  bus.Stats{Counters: new(bus.Counters)},
 		join: workerman.Status{Since: time.Now(), ClientCounters: new(workerman.ClientCounters)},
 	}
 }
@@ -79,6 +82,7 @@ func (w *world) sources() Sources {
 		Members:     func() *members.Stats { return &w.members },
 		Channel:     func() *workerman.Stats { return &w.channel },
 		ChannelJoin: func() *workerman.Status { return &w.join },
+		Bus:         func() *bus.Stats { return &w.bus },
 		Build:       Build{"1.2.3", "abc", "go1.26"},
 	}
 }
