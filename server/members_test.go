@@ -336,6 +336,11 @@ type slowCluster struct {
 
 func (c *slowCluster) Name() string { return "a" }
 
+func (c *slowCluster) Total(ctx context.Context, group string) (total int, silent []string, err error) {
+	page, err := c.Members(ctx, group, "", 0)
+	return page.Total, page.Silent, err
+}
+
 func (c *slowCluster) Members(ctx context.Context, group, after string, _ int) (members.Page, error) {
 	c.asked <- group + " " + after
 	select {

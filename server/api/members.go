@@ -25,15 +25,15 @@ func groupOfCluster(ctx context.Context, c members.Cluster, name string, own loo
 	if err != nil && !errors.Is(err, loop.ErrNoGroup) {
 		return all, problemOf(err)
 	}
-	page, err := c.Members(ctx, name, "", 1)
+	total, silent, err := c.Total(ctx, name)
 	switch {
 	case err != nil:
 		return all, problemOf(err)
-	case page.Total == 0 && len(page.Silent) == 0:
+	case total == 0 && len(silent) == 0:
 		return all, problemOf(loop.ErrNoGroup)
 	}
-	own.Name, own.Members = name, page.Total
-	return groupOfAll{own, page.Silent}, nil
+	own.Name, own.Members = name, total
+	return groupOfAll{own, silent}, nil
 }
 
 type membersQuery struct {

@@ -19,6 +19,10 @@ type cluster struct {
 
 func (c *cluster) Name() string { return "a" }
 
+func (c *cluster) Total(context.Context, string) (total int, silent []string, err error) {
+	return c.page.Total, c.page.Silent, c.err
+}
+
 func (c *cluster) Members(_ context.Context, group, after string, limit int) (members.Page, error) {
 	c.asked, c.limit = []string{group, after}, limit
 	return c.page, c.err

@@ -71,6 +71,8 @@ type Bus struct {
 	nodes      atomic.Pointer[[]Node]
 	samples    samples
 	questions  questions
+	watch      watch
+	newcomer   chan struct{} // the announcer: there is a node that knows nothing yet
 	count      Counters
 	roundTrip  atomic.Int64 // nanoseconds
 	buffered   atomic.Int64 // bytes that are kept for when the bus is back
@@ -126,6 +128,7 @@ func Start(o Options, engine *loop.Engine, info Info) (*Bus, error) {
 		flushes:  make(chan flush, 16),
 		waiters:  make(chan waiter, maxWaiters),
 		wantName: make(chan struct{}, 1),
+		newcomer: make(chan struct{}, 1),
 		first:    make(chan struct{}, 1),
 	}
 	if b.log == nil {
@@ -174,6 +177,7 @@ func (b *Bus) start() error {
 	b.running.Go(newWriter(b).run)
 	b.running.Go(b.confirm)
 	b.running.Go(b.reply)
+	b.running.Go(b.announce)
 	if err := b.firstName(); err != nil {
 		return err
 	}

@@ -39,6 +39,14 @@ func (r *reader) control(data []byte) {
 		r.ranged(p, c.Ranged)
 	case c.Members != nil:
 		r.b.answerMembers(from, c.Members)
+	case c.Watch != nil:
+		if r.b.watch.watchThese(c.Watch.Groups, time.Now().Add(time.Duration(c.Watch.Seconds)*time.Second)) {
+			r.b.count.WatchedFull.Add(1)
+		}
+	case c.Counts != nil:
+		if !p.gone {
+			r.b.watch.announced(p.name, c.Counts.Counts)
+		}
 	case c.MembersAnswer != nil:
 		r.b.questions.answer(c.Node, c.MembersAnswer)
 	}

@@ -93,6 +93,7 @@ func (r *reader) peerOf(c *wire.Control, now time.Time) *peer {
 			r.b.lost(causeRestarted, nil, true)
 		}
 		*p = peer{name: c.Node, epoch: c.Epoch, gone: true}
+		r.b.watch.forget(p.name)
 	}
 	p.heard = now
 	return p
@@ -111,6 +112,7 @@ func (r *reader) beat(p *peer, h *wire.Heartbeat) {
 			r.b.log.Info("bus: a node has left", "peer", p.name)
 		}
 		p.gone, p.silent = true, false
+		r.b.watch.forget(p.name)
 		p.settled()
 		r.changed()
 		return
@@ -121,6 +123,10 @@ func (r *reader) beat(p *peer, h *wire.Heartbeat) {
 	}
 	if p.gone {
 		p.gone = false
+		select {
+		case r.b.newcomer <- struct{}{}:
+		default:
+		}
 		r.b.log.Info("bus: a node is there", "peer", p.name, "version", h.Program, "host", h.Host)
 		r.changed()
 	}
@@ -159,6 +165,7 @@ func (r *reader) tick(now time.Time) {
 		}
 		if quiet > r.b.opt.Lease && !p.gone {
 			p.gone = true
+			r.b.watch.forget(p.name)
 			r.b.log.Warn("bus: a node is silent and counts no more", "peer", p.name, "lease", r.b.opt.Lease)
 			if p.own {
 				r.b.lost(causeVanished, nil, true)

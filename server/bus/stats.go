@@ -55,6 +55,7 @@ type Counters struct {
 	RequestsDropped atomic.Uint64 `metric:"bus_limit_hits_total{limit=requests}"`
 	RepliesDropped  atomic.Uint64 `metric:"bus_limit_hits_total{limit=replies}"`
 	QuestionsFull   atomic.Uint64 `metric:"bus_limit_hits_total{limit=questions}"`
+	WatchedFull     atomic.Uint64 `metric:"bus_limit_hits_total{limit=watched}"`
 }
 
 // ignoredCounts count by why a message was not understood.

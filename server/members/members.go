@@ -31,6 +31,9 @@ type Cluster interface {
 	// the beginning. Nodes that do not answer in time are Silent, and so are all others while there is
 	// no way to them: neither is an error. The error is ErrAfter, or what Local says of this node.
 	Members(ctx context.Context, group, after string, limit int) (Page, error)
+	// Total is how many members a group has, and which nodes did not say. The error is what Local says
+	// of this node.
+	Total(ctx context.Context, group string) (total int, silent []string, err error)
 	// Name is this node's.
 	Name() string
 }

@@ -10,7 +10,7 @@
 //   - table.go: groups, and their members by reactor
 //   - linger.go, wildcard.go, connection.go, batch.go, orders.go: the rest of the table, by what happens
 //   - queue.go, links.go: what is to be written; lists through the table
-//   - stats.go: what an operator sees
+//   - count.go, stats.go: how many members groups have; what an operator sees
 //
 // # A group's life
 //

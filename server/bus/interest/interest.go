@@ -167,6 +167,9 @@ func (i *Interest) read(t *table) {
 	if m.all || len(m.matches) > 0 {
 		t.lost(m.matches, m.all)
 	}
+	for _, ask := range m.asks {
+		ask.reply <- t.count(ask.names)
+	}
 }
 
 // tell tells the loops what is covered.

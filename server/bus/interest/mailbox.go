@@ -18,6 +18,7 @@ type mail struct {
 	up      bool // and is there
 	matches []func(hash uint64) bool
 	all     bool // of all groups messages were lost
+	asks    []countAsk
 }
 
 func (m *mailbox) put(note func(*mail)) {

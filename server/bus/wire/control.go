@@ -35,6 +35,8 @@ type Control struct {
 	Here          *Here
 	Members       *Members
 	MembersAnswer *MembersAnswer
+	Watch         *Watch
+	Counts        *Counts
 }
 
 // body is one of the kinds.
@@ -84,6 +86,8 @@ var kinds = [...]kind{
 	kindOf("here", MaxControlBytes, func(c *Control) **Here { return &c.Here }),
 	kindOf("members", MaxControlBytes, func(c *Control) **Members { return &c.Members }),
 	kindOf("members_answer", MaxListBytes, func(c *Control) **MembersAnswer { return &c.MembersAnswer }),
+	kindOf("watch", MaxListBytes, func(c *Control) **Watch { return &c.Watch }),
+	kindOf("counts", MaxListBytes, func(c *Control) **Counts { return &c.Counts }),
 }
 
 // envelope is what all kinds have.

@@ -36,6 +36,8 @@ func samples() map[string]Control {
 		"ranged":  of(Control{Ranged: &Ranged{8, false, []uint64{Hash("123"), Hash("room:1")}, 50, true}}),
 		"who":     of(Control{Who: &Who{}}),
 		"here":    of(Control{Here: &Here{"web-1.example", 4711, 3}}),
+		"watch":   of(Control{Watch: &Watch{[]string{"room:1", "Küche 7"}, 60}}),
+		"counts":  of(Control{Counts: &Counts{map[string]int{"room:1": 12, "Küche 7": 0}}}),
 		"members": of(Control{Members: &Members{9, "Küche 7", "web-1.00c0ffee.0-1f-3", 100}}),
 		"members_answer": of(Control{MembersAnswer: &MembersAnswer{
 			9, 40, []Member{{"web-1.00c0ffee.0-20-1", "7"}, {"web-1.00c0ffee.1-0-1", ""}}, "web-1.00c0ffee.1-0-1", true,
@@ -332,6 +334,11 @@ func anyControl(t *rapid.T) Control {
 		for range rapid.IntRange(0, 20).Draw(t, "members") {
 			b.List = append(b.List, Member{session(), some(MaxUserBytes)})
 		}
+	case *Watch:
+		*b = Watch{nil, rapid.IntRange(1, 3600).Draw(t, "seconds")}
+		b.Groups = append([]string{}, rapid.SliceOfN(rapid.StringN(1, -1, subject.MaxNameBytes), 0, 20).Draw(t, "groups")...)
+	case *Counts:
+		*b = Counts{rapid.MapOfN(rapid.StringN(1, -1, subject.MaxNameBytes), rapid.IntMin(0), 0, 20).Draw(t, "counts")}
 	default:
 		t.Fatalf("no generator for %s", k.name)
 	}

@@ -9,7 +9,7 @@
 //   - reply.go: what a requester is answered
 //   - hash.go: a group as 64 bits
 //   - control.go: messages of nodes among themselves, and the list of their kinds, which are in
-//     heartbeat.go, marker.go, notice.go (packed.go has its lists) and members.go
+//     heartbeat.go, marker.go, notice.go (packed.go has its lists), members.go and watch.go
 //
 // # Nodes among themselves
 //
