@@ -73,6 +73,7 @@ type Bus struct {
 	questions  questions
 	watch      watch
 	newcomer   chan struct{} // the announcer: there is a node that knows nothing yet
+	asked      asked
 	count      Counters
 	roundTrip  atomic.Int64 // nanoseconds
 	buffered   atomic.Int64 // bytes that are kept for when the bus is back
@@ -159,7 +160,8 @@ func (b *Bus) start() error {
 	}
 	o := interest.DefaultOptions(b.engine.Loops())
 	o.Subjects, o.Linger, o.Hash, o.Log = b.opt.Subjects, b.opt.Linger, wire.Hash, b.log
-	if b.interest, err = interest.New(loops{b.engine}, members, o); err != nil {
+	o.NarrowAfter = b.opt.narrowAfter
+	if b.interest, err = interest.New(loops{b.engine, &b.asked}, members, o); err != nil {
 		return err
 	}
 	b.running.Go(func() {

@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"groupcast/loop"
 	"groupcast/server/bus/interest"
@@ -10,7 +11,62 @@ import (
 )
 
 // loops is the engine as the interest needs it.
-type loops struct{ *loop.Engine }
+type loops struct {
+	*loop.Engine
+
+	asked *asked
+}
+
+// Uncover implements interest.Loops.
+func (l loops) Uncover(ctx context.Context, groups []string) (used []string, err error) {
+	l.asked.begin(groups)
+	defer l.asked.end()
+	return l.Engine.Uncover(ctx, groups)
+}
+
+// asked are the groups that the loops are asked about. While they are, the engine's table does not have
+// them, and they may have members, some of whom were told that they get everything.
+type asked struct {
+	groups  atomic.Pointer[map[string]struct{}]
+	changes atomic.Uint64 // of groups: noted behind a beginning, and in front of an end
+}
+
+func (a *asked) begin(groups []string) {
+	set := make(map[string]struct{}, len(groups))
+	for _, name := range groups {
+		set[name] = struct{}{}
+	}
+	a.groups.Store(&set)
+	a.changes.Add(1)
+}
+
+func (a *asked) end() {
+	a.changes.Add(1)
+	a.groups.Store(nil)
+}
+
+func (a *asked) has(group string) bool {
+	set := a.groups.Load()
+	if set == nil {
+		return false
+	}
+	_, is := (*set)[group]
+	return is
+}
+
+// wanted reports whether a message that came by the wildcard may be for members here.
+func (b *Bus) wanted(group string) bool {
+	for {
+		before := b.asked.changes.Load()
+		if b.engine.Covered(group) || b.asked.has(group) {
+			return true
+		}
+		// The group may have been put back between the two looks.
+		if b.asked.changes.Load() == before {
+			return false
+		}
+	}
+}
 
 // SetCoverage implements interest.Loops.
 func (l loops) SetCoverage(c interest.Coverage) {

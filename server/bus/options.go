@@ -55,6 +55,8 @@ type Options struct {
 	SinkMessages, SinkBytes int
 	// Subjects is from how many groups on the node subscribes to all of them at once.
 	Subjects int
+	// narrowAfter is how long there must be fewer of them before that ends; 0 is the interest's.
+	narrowAfter time.Duration
 	// Linger is how long the node stays subscribed to a group after its last member has left.
 	Linger time.Duration
 	// JoinWait is how long the ack of a join waits for the other nodes to know of it.

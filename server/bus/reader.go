@@ -185,13 +185,14 @@ func (r *reader) message(m *nats.Msg, many bool, to loop.Publication) {
 		if !r.place(msg.Origin) {
 			return
 		}
-	} else {
-		r.noteForeign(to.Groups)
 	}
-	if !many && len(to.Groups) == 1 && m.Sub.Subject == r.b.subjects.groups && !r.b.engine.Covered(to.Groups[0]) {
+	if !many && len(to.Groups) == 1 && m.Sub.Subject == r.b.subjects.groups && !r.b.wanted(to.Groups[0]) {
 		r.b.count.Unwanted.Add(1)
 		r.replyLate(m)
 		return
+	}
+	if msg.Origin.Node == "" {
+		r.noteForeign(to.Groups)
 	}
 	to.Payload, to.IsText, to.From = msg.Payload, msg.IsText, r.b.sink
 	for _, text := range msg.Exclude {

@@ -10,11 +10,11 @@ import (
 	"groupcast/server/bus/wire"
 )
 
-func (n *testNode) total(t testing.TB, group string) int {
+func (n *testNode) total(t testing.TB) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	total, silent, err := n.Total(ctx, group)
+	total, silent, err := n.Total(ctx, "g")
 	if err != nil || len(silent) > 0 {
 		return -1
 	}
@@ -32,7 +32,7 @@ func TestCountsAreAnnounced(t *testing.T) {
 		c.join("g")
 		clients = append(clients, c)
 	}
-	if n := nodes[0].total(t, "g"); n != 3 {
+	if n := nodes[0].total(t); n != 3 {
 		t.Fatalf("asked: %d", n)
 	}
 	eventually(t, "the others announce it", func() bool {
@@ -42,12 +42,12 @@ func TestCountsAreAnnounced(t *testing.T) {
 	if err := clients[1].conn.CloseNow(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "a leave is announced", func() bool { return nodes[0].total(t, "g") == 2 })
+	eventually(t, "a leave is announced", func() bool { return nodes[0].total(t) == 2 })
 	nodes[2].stop()
-	eventually(t, "a node that is gone counts no more", func() bool { return nodes[0].total(t, "g") == 1 })
+	eventually(t, "a node that is gone counts no more", func() bool { return nodes[0].total(t) == 1 })
 	again := startNode(t, "c", one(s))
 	dialNode(t, again).join("g")
-	eventually(t, "a node that comes is counted", func() bool { return nodes[0].total(t, "g") == 2 })
+	eventually(t, "a node that comes is counted", func() bool { return nodes[0].total(t) == 2 })
 	eventually(t, "and announces", func() bool {
 		_, ok := nodes[0].watch.known("g", nodes[0].others())
 		return ok && len(nodes[0].others()) == 2

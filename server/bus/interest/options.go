@@ -38,6 +38,9 @@ type Options struct {
 	Reactors int           // event loops; at least 1
 	Subjects int           // groups with a subscription each; above, one for all of them
 	Linger   time.Duration // how long a group without members stays subscribed; 0: not at all
+	// NarrowAfter is how long there must be few groups (NarrowBelow) before the wildcard is given
+	// up; 0: the constant.
+	NarrowAfter time.Duration
 	// Hash is what Lost's match is asked with, package wire's; nil: FNV-1a of 64 bits.
 	Hash func(group string) uint64
 	Log  *slog.Logger // nil: slog.Default()

@@ -132,7 +132,7 @@ func (t *table) next() (at time.Time) {
 		earlier(t.epoch.Add(t.groups[slot].deadline))
 	}
 	if !t.fewSince.Equal(never) && t.mayNarrow() {
-		earlier(t.fewSince.Add(NarrowAfter))
+		earlier(t.fewSince.Add(t.opt.NarrowAfter))
 	}
 	return at
 }

@@ -87,6 +87,9 @@ type state struct {
 }
 
 func newTable(o Options, now time.Time) *table {
+	if o.NarrowAfter == 0 {
+		o.NarrowAfter = NarrowAfter
+	}
 	return &table{
 		opt:         o,
 		epoch:       now,

@@ -60,7 +60,7 @@ func (t *table) narrowIfFew() {
 		t.fewSince = never
 	case t.fewSince.Equal(never):
 		t.fewSince = t.now
-	case t.mayNarrow() && t.now.Sub(t.fewSince) >= NarrowAfter:
+	case t.mayNarrow() && t.now.Sub(t.fewSince) >= t.opt.NarrowAfter:
 		t.fewSince = never
 		t.narrow()
 	}
