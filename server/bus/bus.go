@@ -55,7 +55,10 @@ type Bus struct {
 	// it may be of another connection.
 	dials     atomic.Uint64
 	connected atomic.Bool
-	named     atomic.Bool   // the name is this node's
+	named     atomic.Bool // the name is this node's
+	// listening is the connection that the subject of that name is subscribed to by: by who takes the name,
+	// or, where it is this node's, by the writer.
+	listening atomic.Pointer[nats.Conn]
 	written   atomic.Uint64 // the last place that was written
 	switching atomic.Bool   // messages may come twice: by their own subject and by the wildcard
 	joined    atomic.Bool   // messages go to the other nodes at once

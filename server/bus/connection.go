@@ -48,10 +48,7 @@ func (b *Bus) handlers() handlers {
 		case b.first <- struct{}{}:
 		default:
 		}
-		select {
-		case b.wantName <- struct{}{}:
-		default:
-		}
+		b.askName()
 		b.turn()
 	}
 	return b.state.follow(handlers{

@@ -3,20 +3,20 @@ package bus
 import (
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"groupcast/server/bus/wire"
 )
 
 // control is what a node says to this one or to all.
-func (r *reader) control(data []byte) {
-	c, bad := wire.ReadControl(data)
+func (r *reader) control(m *nats.Msg) {
+	c, bad := wire.ReadControl(m.Data)
 	if bad != nil {
-		r.b.count.Ignored.add(bad.Reason)
-		r.b.ration.Warn("bus: a node's message was not understood and is ignored", "reason", bad.Reason.String(),
-			"why", bad.Err)
+		r.ignore(m, bad)
 		return
 	}
 	if c.Node == r.b.opt.Node {
-		r.namesake(&c)
+		r.b.namesake(&c, m.Reply)
 		return
 	}
 	p := r.peerOf(&c, time.Now())
@@ -49,24 +49,5 @@ func (r *reader) control(data []byte) {
 		}
 	case c.MembersAnswer != nil:
 		r.b.questions.answer(c.Node, c.MembersAnswer)
-	}
-}
-
-// namesake is a message of a node that has this one's name: what asks for the name at its start,
-// or another that has it by a mistake, or because a partition had hidden it.
-func (r *reader) namesake(c *wire.Control) {
-	if c.Epoch == r.b.epoch {
-		return
-	}
-	switch {
-	case c.Who != nil:
-		// Of two that ask at once, the one with the lower epoch stays.
-		if r.b.named.Load() || r.b.epoch < c.Epoch {
-			r.b.want(request{subject: r.b.subjects.own, control: wire.Control{Here: r.b.here()}})
-		}
-	case c.Here != nil:
-		r.b.taken(c.Here.Host, c.Here.PID)
-	case c.Heartbeat != nil && r.b.yields(c):
-		r.b.taken(c.Heartbeat.Host, c.Heartbeat.PID)
 	}
 }

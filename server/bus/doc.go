@@ -220,8 +220,9 @@
 //
 // The name is asked for at the start: a question to groupcast.n.NAME. If it is answered within 500
 // ms, by another epoch, the start is refused with the other's host and process id; else the name is
-// taken, with the new epoch. After kill -9 nobody answers, so nothing waits. Two that start in the
-// same moment both hear the other's question: the lower epoch answers and stays. A heartbeat with our
+// taken, with the new epoch. After kill -9 nobody listens and NATS says so at once, so nothing waits. A
+// node listens to its name before it asks, so that of two that start in the same moment one at least
+// hears the other's question: the lower epoch answers and stays. A heartbeat with our
 // name and another epoch is a node that came back from behind a partition: the older generation's
 // process keeps serving its sessions, is not counted, and says so in /readyz. A node is believed
 // about its own epoch only if the subject is its own; with one NATS user for all nodes they trust

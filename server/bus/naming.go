@@ -73,14 +73,24 @@ func (b *Bus) keepName() {
 	}
 }
 
-// takeName asks whether another node answers to the name; it is free where none does.
+// takeName asks whether another node answers to the name; it is free where none does. This one listens
+// first, so that of two that ask in the same moment one at least hears the other.
+//
+// It is called by the start, and then by keepName alone.
 func (b *Bus) takeName() error {
+	conn := b.conn.Load()
+	if b.listening.Load() != conn {
+		if _, err := conn.ChanSubscribe(b.subjects.own, b.in); err != nil {
+			return err
+		}
+		b.listening.Store(conn)
+	}
 	c := wire.Control{Node: b.opt.Node, Epoch: b.epoch, Who: &wire.Who{}}
 	data, err := c.Append(nil)
 	if err != nil {
 		return err
 	}
-	answer, err := b.conn.Load().RequestMsg(&nats.Msg{Subject: b.subjects.own, Data: data}, nameWait)
+	answer, err := conn.RequestMsg(&nats.Msg{Subject: b.subjects.own, Data: data}, nameWait)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, nats.ErrTimeout):
 		return nil
@@ -119,6 +129,34 @@ func (b *Bus) yields(c *wire.Control) bool {
 		return own > c.Heartbeat.Generation
 	}
 	return b.epoch > c.Epoch
+}
+
+// namesake is a message of a node that has this one's name: what asks for the name, or another that has it
+// by a mistake, or because a partition had hidden it.
+func (b *Bus) namesake(c *wire.Control, reply string) {
+	if c.Epoch == b.epoch {
+		return
+	}
+	switch {
+	case c.Who != nil && reply != "":
+		// Of two that ask at once, the one with the lower epoch stays.
+		if b.named.Load() || b.epoch < c.Epoch {
+			b.want(request{subject: reply, control: wire.Control{Here: b.here()}, early: true})
+		}
+	case c.Heartbeat == nil:
+	case c.Heartbeat.Leaving:
+		b.askName()
+	case b.named.Load() && b.yields(c):
+		b.taken(c.Heartbeat.Host, c.Heartbeat.PID)
+	}
+}
+
+// askName has the name asked for, unless this node has it.
+func (b *Bus) askName() {
+	select {
+	case b.wantName <- struct{}{}:
+	default:
+	}
 }
 
 // taken is when another node turns out to have the name. This one goes on serving its own

@@ -147,7 +147,7 @@ func (r *reader) take(m *nats.Msg) {
 	}
 	switch {
 	case m.Subject == r.b.subjects.all, m.Subject == r.b.subjects.own:
-		r.control(m.Data)
+		r.control(m)
 		return
 	case m.Subject == r.b.subjects.many:
 		r.message(m, true, loop.Publication{})
@@ -181,10 +181,8 @@ func (r *reader) message(m *nats.Msg, many bool, to loop.Publication) {
 	if many {
 		to.Groups, to.Users = msg.Groups, msg.Users
 	}
-	if msg.Origin.Node != "" {
-		if !r.place(msg.Origin) {
-			return
-		}
+	if msg.Origin.Node != "" && !r.place(msg.Origin) {
+		return
 	}
 	if !many && len(to.Groups) == 1 && m.Sub.Subject == r.b.subjects.groups && !r.b.wanted(to.Groups[0]) {
 		r.b.count.Unwanted.Add(1)

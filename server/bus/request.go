@@ -16,6 +16,7 @@ type request struct {
 	marker uint64
 	span   *wire.Range
 	beat   bool // a heartbeat at once
+	early  bool // before this node is in the cluster, too
 }
 
 // maxRequests wait for the writer; more are dropped and counted. What they ask for is asked
@@ -33,7 +34,7 @@ func (b *Bus) want(r request) {
 
 // request publishes what is wanted, where the bus is there.
 func (w *writer) request(r request) {
-	if w.at == stageAway {
+	if w.at == stageAway && (!r.early || !w.b.connected.Load()) {
 		return
 	}
 	switch {
@@ -43,7 +44,7 @@ func (w *writer) request(r request) {
 		}
 	case r.data != nil:
 		// Where it fails there is nobody who would get it later.
-		if err := w.conn.PublishMsg(&nats.Msg{Subject: r.subject, Data: r.data}); err != nil {
+		if err := w.b.conn.Load().PublishMsg(&nats.Msg{Subject: r.subject, Data: r.data}); err != nil {
 			w.broken(err)
 		}
 	case r.marker != 0:
@@ -70,7 +71,7 @@ func (w *writer) send(to string, c wire.Control) bool {
 		w.b.failed(err)
 		return true
 	}
-	if err := w.conn.PublishMsg(&nats.Msg{Subject: to, Data: data}); err != nil {
+	if err := w.b.conn.Load().PublishMsg(&nats.Msg{Subject: to, Data: data}); err != nil {
 		w.broken(err)
 		return false
 	}

@@ -159,10 +159,13 @@ func (w *writer) subscribed() bool {
 	}
 	w.conn = conn
 	ok := true
-	for _, text := range []string{w.b.subjects.all, w.b.subjects.own, w.b.subjects.many, w.b.subjects.users} {
+	for _, text := range []string{w.b.subjects.all, w.b.subjects.many, w.b.subjects.users} {
 		if ok {
 			_, ok = w.listen(text)
 		}
+	}
+	if ok && w.b.listening.Swap(conn) != conn { // else who took the name has done it
+		_, ok = w.listen(w.b.subjects.own)
 	}
 	for name := range w.subs {
 		if ok {
