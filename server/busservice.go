@@ -67,18 +67,3 @@ func (s *Server) busStats() *bus.Stats {
 	}
 	return new(b.Stats())
 }
-
-// notReady is why no new clients should come here although the loops are well; "" if they should.
-func (s *Server) notReady() string {
-	b := s.bus.Load()
-	if b == nil {
-		return ""
-	}
-	switch st := b.Status(); {
-	case !st.Named && st.State == bus.StateUp:
-		return "another node of the cluster has the name " + st.Node
-	case s.options.Bus.Ready && !st.Joined:
-		return "the cluster's bus is " + st.State.String()
-	}
-	return ""
-}

@@ -205,6 +205,7 @@ func (s *Server) monitorInfo() monitor.Info {
 		Access:         s.access,
 		Channel:        s.channelStatus,
 		ChannelJoin:    s.joinStatus,
+		Cluster:        s.clusterStatus,
 	}
 }
 

@@ -233,7 +233,7 @@ func TestDescribedStructs(t *testing.T) {
 		"Listener": monitor.Listener{},
 		"History":  monitor.History{}, "Samples": monitor.Samples{}, "Event": monitor.Event{},
 		"Reactor": monitor.Reactor{}, "Group": monitor.Group{}, "Channel": monitor.Channel{},
-		"ChannelJoin": monitor.ChannelJoin{},
+		"ChannelJoin": monitor.ChannelJoin{}, "Cluster": monitor.Cluster{}, "ClusterNode": monitor.ClusterNode{},
 	} {
 		s := schemas[name]
 		var required []string

@@ -56,6 +56,7 @@ type Bus struct {
 	dials     atomic.Uint64
 	connected atomic.Bool
 	named     atomic.Bool // the name is this node's
+	nameTaken atomic.Bool // another node has it
 	// listening is the connection that the subject of that name is subscribed to by: by who takes the name,
 	// or, where it is this node's, by the writer.
 	listening atomic.Pointer[nats.Conn]

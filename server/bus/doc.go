@@ -88,8 +88,10 @@
 // a text to us.
 //
 // Channel servers. --channel-join is for one node of a cluster: a message of the joined server would
-// come in at each that has it, and go out from each. Heartbeats say who has it; a second one's log and
-// /readyz say so too. What came by the bus goes to our own Channel server's subscribers as any message does.
+// come in at each that has it, and go out from each. Heartbeats say who has it: each such node logs of
+// another one, and of those that are there all but the first by name say so in /readyz. (If all of them
+// were not ready, nobody would be served.) What came by the bus goes to our own Channel server's
+// subscribers as any message does.
 //
 // # Interest
 //

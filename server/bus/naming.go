@@ -59,6 +59,7 @@ func (b *Bus) keepName() {
 			case err == nil:
 				b.setNamed(true)
 			case errors.Is(err, ErrNameTaken):
+				b.nameTaken.Store(true)
 				b.ration.Warn("bus: another node has this one's name: this one stays out of the cluster", "err", err)
 			default:
 				b.failed(err)
@@ -118,6 +119,9 @@ func (b *Bus) here() *wire.Here {
 // setNamed is whether the name is this node's.
 func (b *Bus) setNamed(is bool) {
 	b.named.Store(is)
+	if is {
+		b.nameTaken.Store(false)
+	}
 	b.turn()
 }
 
@@ -164,5 +168,6 @@ func (b *Bus) askName() {
 func (b *Bus) taken(host string, pid int) {
 	b.ration.Warn("bus: another node has this one's name: this one leaves the cluster", "host", host, "pid", pid)
 	b.count.NamesTaken.Add(1)
+	b.nameTaken.Store(true)
 	b.setNamed(false)
 }

@@ -128,6 +128,10 @@ func (r *reader) beat(p *peer, h *wire.Heartbeat) {
 		default:
 		}
 		r.b.log.Info("bus: a node is there", "peer", p.name, "version", h.Program, "host", h.Host)
+		if h.Joined && r.b.info.Joined {
+			r.b.log.Warn("bus: another node has --channel-join as well: one is to have it, or messages come twice",
+				"peer", p.name, "host", h.Host)
+		}
 		r.changed()
 	}
 	if p.silent {
@@ -214,6 +218,7 @@ type Node struct {
 	Lag      time.Duration
 	Heard    time.Time // its last heartbeat
 	Joined   bool      // it has --channel-join
+	Left     bool      // it is gone since it has said that it goes
 }
 
 // States of a Node.
@@ -236,7 +241,7 @@ func (r *reader) changed() {
 		}
 		switch {
 		case p.gone:
-			n.State = NodeGone
+			n.State, n.Left = NodeGone, p.beat.Leaving
 		case p.silent:
 			n.State = NodeSilent
 		}

@@ -17,6 +17,7 @@ type Stats struct {
 	interest.Stats
 
 	State      stateFlags    `metric:"bus_state{state}" help:"1 for the state that the connection to NATS is in."`
+	NameTaken  bool          `metric:"bus_name_taken" help:"1 while another node has this one's name, and this one is out of the cluster."`
 	Reconnects uint64        `metric:"bus_reconnects_total" help:"Times that the connection to NATS was made again."`
 	RoundTrip  time.Duration `metric:"bus_round_trip_seconds" help:"The last round trip to the NATS server and back."`
 	Nodes      int           `metric:"bus_nodes" help:"Nodes in the cluster, this one included."`
@@ -149,7 +150,7 @@ func (b *Bus) Stats() Stats {
 		Counters: &b.count, Stats: b.interest.Stats(),
 		State: stateFlags(conn.State), Reconnects: conn.Reconnects, RoundTrip: time.Duration(b.roundTrip.Load()),
 		Nodes: 1 + len(b.others()), Buffered: int(b.buffered.Load()), Inbound: len(b.in), Lag: b.lag(),
-		Dropped: sink.Dropped,
+		NameTaken: b.nameTaken.Load(), Dropped: sink.Dropped,
 	}
 }
 
@@ -163,6 +164,8 @@ type Status struct {
 	Joined  bool // this node's messages go to the others
 	Nodes   []Node
 	Servers []string
+	// NameTaken is why it is not Named, where that is known: another node has the name.
+	NameTaken bool
 }
 
 // Status returns the state and the other nodes.
@@ -170,6 +173,7 @@ func (b *Bus) Status() Status {
 	return Status{
 		ConnStatus: b.state.Status(), Node: b.opt.Node, Epoch: wire.EpochText(b.epoch), Named: b.named.Load(),
 		Joined: b.joined.Load(), Nodes: slices.Clone(*b.nodes.Load()), Servers: b.opt.ShownServers(),
+		NameTaken: b.nameTaken.Load(),
 	}
 }
 

@@ -4,6 +4,7 @@
 // and a loop that hangs keeps nobody waiting.
 //
 //   - status.go: the snapshot, as the API answers it
+//   - cluster.go: the other nodes in it
 //   - monitor.go: taking samples
 //   - rates.go: what two samples say about the time between them
 //   - history.go: the last two minutes, and what has happened

@@ -31,6 +31,9 @@ func counters(now *sample, note func(c counter, n uint64)) {
 	if s.ChannelJoin != nil {
 		note(counter{EventNotForwarded, ""}, s.ChannelJoin.NotForwarded)
 	}
+	if s.Cluster != nil {
+		clusterCounters(s.Cluster, note)
+	}
 }
 
 // states tells note what is not as it should be at the moment.
@@ -45,5 +48,8 @@ func states(s *Status, note func(c counter)) {
 	}
 	if s.ChannelJoin != nil && !s.ChannelJoin.Connected {
 		note(counter{EventJoinLost, ""})
+	}
+	if s.Cluster != nil {
+		clusterStates(s, note)
 	}
 }

@@ -64,6 +64,15 @@ const (
 	EventBadFrames      = "bad_frames"      // frames that are no Channel protocol
 	EventNotForwarded   = "not_forwarded"   // messages that the joined Channel server did not get
 	EventJoinLost       = "join_lost"       // no connection to the joined Channel server
+	EventBusAway        = "bus_away"        // no connection to NATS; Cause is the connection's state
+	EventBusLost        = "bus_lost"        // messages that did not cross to or from other nodes
+	EventBusLosses      = "bus_losses"      // members told of messages of other nodes that they have missed
+	EventBusSlow        = "bus_slow"        // messages came from NATS faster than they could be published
+	EventNameTaken      = "name_taken"      // another node has this one's name (Cause)
+	EventNodeSilent     = "node_silent"     // a node's heartbeats are missed; Cause is its name
+	EventNodeGone       = "node_gone"       // a node was silent for too long; likewise
+	EventNodeLeft       = "node_left"       // a node has left in order; likewise
+	EventJoinTwice      = "join_twice"      // another node (Cause) has --channel-join as well
 	EventStalled        = "stalled"         // a loop does not answer; Cause is its index
 	EventDraining       = "draining"        // the server is on its way out
 	EventReload         = "reload"          // the settings were read again; Cause is those that changed
@@ -95,6 +104,11 @@ type history struct {
 	counted    map[counter]uint64 // as of the last sample
 	cpuSeconds float64            // likewise
 	taken      time.Time          // likewise
+	nodes      map[string]bool    // likewise: other nodes of the cluster, and whether they were there
+}
+
+func newHistory() history {
+	return history{counted: make(map[counter]uint64), nodes: make(map[string]bool)}
 }
 
 // counter is what an Event counts.
@@ -125,7 +139,11 @@ func (h *history) add(now *sample) {
 		}
 		h.counted[c] = n
 	})
-	states(s, func(c counter) { h.note(c, at, 0) })
+	happens := func(c counter) { h.note(c, at, 0) }
+	states(s, happens)
+	if s.Cluster != nil {
+		departures(s.Cluster, h.nodes, happens)
+	}
 }
 
 // note records that something happened, or goes on. Called with mu held.

@@ -35,6 +35,7 @@ type Info struct {
 	Access      func() string       // nil: not said
 	Channel     func() *Channel     // nil where there is none
 	ChannelJoin func() *ChannelJoin // likewise
+	Cluster     func() *Cluster     // likewise; what it answers is the monitor's own
 }
 
 const (
@@ -70,7 +71,7 @@ type sample struct {
 
 // New makes a Monitor that knows nothing of the loops until Run has been called.
 func New(engine Engine, info Info) *Monitor {
-	m := &Monitor{engine: engine, info: info, past: history{counted: make(map[counter]uint64)}}
+	m := &Monitor{engine: engine, info: info, past: newHistory()}
 	m.top.Store(&[]Group{})
 	m.last.Store(&sample{status: m.status(&loop.Stats{Taken: info.StartedAt}, []Reactor{},
 		Reactor{Index: -1, State: StateOK})})
@@ -201,6 +202,12 @@ func (m *Monitor) status(stats *loop.Stats, reactors []Reactor, total Reactor) S
 	}
 	if m.info.ChannelJoin != nil {
 		s.ChannelJoin = m.info.ChannelJoin()
+	}
+	if m.info.Cluster != nil {
+		if s.Cluster = m.info.Cluster(); s.Cluster != nil {
+			sum := stats.Sum()
+			s.Cluster.WaitingJoins = sum.JoinsWaiting
+		}
 	}
 	s.State = total.State
 	if m.info.Access != nil {

@@ -48,9 +48,10 @@ type Status struct {
 	Total     Reactor `json:"total"`
 	TopGroups []Group `json:"top_groups"` // by members, looked at every few seconds
 
-	// Channel and ChannelJoin are missing where they are not in use.
+	// Channel, ChannelJoin and Cluster are missing where they are not in use.
 	Channel     *Channel     `json:"channel,omitempty"`
 	ChannelJoin *ChannelJoin `json:"channel_join,omitempty"`
+	Cluster     *Cluster     `json:"cluster,omitempty"`
 }
 
 // States of a server or a reactor.

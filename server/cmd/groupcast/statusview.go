@@ -27,6 +27,7 @@ func (p paper) writeStatus(s monitor.Status, events []monitor.Event, zone *time.
 	p.writeRule(&b, "LISTENERS", wide)
 	p.writeTable(&b, doors, doorWidths, doorRows)
 	p.writeBridges(&b, s)
+	p.writeCluster(&b, s, wide)
 	p.writeRule(&b, "LOOPS", wide)
 	p.writeTable(&b, columns, widths, rows[:len(rows)-1])
 	p.writeRule(&b, "", wide)

@@ -91,6 +91,27 @@ func busy() monitor.Status {
 	}
 }
 
+// clustered is a server in a cluster whose other nodes are in all states.
+func clustered(s monitor.Status) monitor.Status {
+	s.Channel, s.ChannelJoin, s.TopGroups = nil, nil, nil
+	s.Cluster = &monitor.Cluster{
+		Node: "web1", Epoch: "0123456789abcdef", State: monitor.ClusterUp, Since: s.TakenAt.Add(-time.Hour),
+		Server: "10.0.0.7:4222", Servers: []string{"nats://10.0.0.7:4222"}, Reconnects: 2, RoundTrip: 0.00042, Joined: true,
+		LastError: "connection \x1b[31mrefused", MessagesIn: 1_234_567, MessagesOut: 2_345_678, MessagesAvoided: 999,
+		MessagesLost: 3, LossesTold: 2, SlowConsumer: 1, BufferedBytes: 70000, LagSeconds: 0.02, Subjects: 1200, WaitingJoins: 4,
+		Nodes: []monitor.ClusterNode{
+			{
+				Name: "web2", Version: "1.2.3", Host: "web2.example.org", State: monitor.NodeUp, Sessions: 19488, Groups: 1200,
+				LagSeconds: 0.0003, HeardSeconds: 0.4, Joined: true,
+			},
+			{Name: "web3", Version: "1.2.3", Host: "web3", State: monitor.NodeSilent, HeardSeconds: 3.2},
+			{Name: "web4", Version: "\x1b[2J", Host: "\u202e", State: monitor.NodeGone, HeardSeconds: 1200},
+			{Name: "web5", Version: "1.2.2", Host: "web5", State: monitor.NodeLeft, HeardSeconds: 60},
+		},
+	}
+	return s
+}
+
 func TestStatusGolden(t *testing.T) {
 	idle := monitor.Status{
 		Version: "1.2.3", Go: "go1.26.8 linux/amd64", PID: 4711, Host: "web1", CPUs: 1, State: monitor.StateOK,
@@ -106,19 +127,32 @@ func TestStatusGolden(t *testing.T) {
 	draining := idle
 	draining.State, draining.Listeners = monitor.StateDraining,
 		[]monitor.Listener{{Kind: monitor.KindWebSocket, Address: "0.0.0.0:1234", State: monitor.ListenerClosed}}
+	away, alone, taken := clustered(busy()), clustered(busy()), clustered(busy())
+	away.Cluster.State, away.Cluster.Joined, away.Cluster.Server, away.Cluster.Wildcard = "away", false, "", true
+	for i := range away.Cluster.Nodes {
+		away.Cluster.Nodes[i].State = monitor.NodeUnknown
+	}
+	alone.Cluster.Nodes, alone.Cluster.Joined, alone.Cluster.LastError = nil, false, ""
+	taken.Cluster.NameTaken, taken.Cluster.Joined = true, false
 	for name, c := range map[string]struct {
 		status monitor.Status
 		events []monitor.Event
 		paper  paper
 	}{
-		"status.txt":          {busy(), happened(busy()), paper{}},
-		"status-idle.txt":     {idle, nil, paper{}},
-		"status-stalled.txt":  {stalled, happened(stalled)[:3], paper{width: 132, colour: true}},
-		"status-draining.txt": {draining, nil, paper{width: 80, colour: true}},
-		"status-100.txt":      {busy(), happened(busy())[3:], paper{width: 100}},
-		"status-80.txt":       {busy(), happened(busy()), paper{width: 80}},
-		"status-40.txt":       {busy(), happened(busy()), paper{width: 40}},
-		"status-20.txt":       {busy(), happened(busy()), paper{width: 20}},
+		"status.txt":               {busy(), happened(busy()), paper{}},
+		"status-idle.txt":          {idle, nil, paper{}},
+		"status-stalled.txt":       {stalled, happened(stalled)[:3], paper{width: 132, colour: true}},
+		"status-draining.txt":      {draining, nil, paper{width: 80, colour: true}},
+		"status-cluster.txt":       {clustered(busy()), nil, paper{}},
+		"status-cluster-80.txt":    {clustered(busy()), nil, paper{width: 80, colour: true}},
+		"status-cluster-40.txt":    {clustered(busy()), nil, paper{width: 40}},
+		"status-cluster-away.txt":  {away, nil, paper{width: 100, colour: true}},
+		"status-cluster-alone.txt": {alone, nil, paper{width: 100, colour: true}},
+		"status-cluster-taken.txt": {taken, nil, paper{width: 100, colour: true}},
+		"status-100.txt":           {busy(), happened(busy())[3:], paper{width: 100}},
+		"status-80.txt":            {busy(), happened(busy()), paper{width: 80}},
+		"status-40.txt":            {busy(), happened(busy()), paper{width: 40}},
+		"status-20.txt":            {busy(), happened(busy()), paper{width: 20}},
 	} {
 		got := c.paper.writeStatus(c.status, c.events, time.UTC)
 		golden(t, name, got)

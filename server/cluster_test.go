@@ -1,0 +1,234 @@
+package server
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	natsserver "github.com/nats-io/nats-server/v2/server"
+
+	"groupcast/server/monitor"
+)
+
+// runNATS is a NATS server in the process at port of loopback, 0 for a free one. It ends with the test.
+func runNATS(t *testing.T, port int) *natsserver.Server {
+	t.Helper()
+	if port == 0 {
+		port = -1
+	}
+	n, err := natsserver.NewServer(&natsserver.Options{Host: "127.0.0.1", Port: port, NoLog: true, NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stopNATS(n) })
+	go n.Start()
+	if !n.ReadyForConnections(patience) {
+		t.Fatal("the NATS server does not start")
+	}
+	return n
+}
+
+func stopNATS(n *natsserver.Server) {
+	n.Shutdown()
+	n.WaitForShutdown()
+}
+
+func natsPort(n *natsserver.Server) int { return n.Addr().(*net.TCPAddr).Port }
+
+// startNode starts a node of the cluster at a port of loopback, with an API. change may be nil.
+func startNode(t *testing.T, name string, port int, change func(*Options)) *Server {
+	t.Helper()
+	return startServer(t, func(o *Options) {
+		o.API = []string{"127.0.0.1:0"}
+		o.Bus.Servers, o.Bus.Node = []string{"nats://127.0.0.1:" + strconv.Itoa(port)}, name
+		if change != nil {
+			change(o)
+		}
+	})
+}
+
+// startNodes starts nodes and waits until each has all others.
+func startNodes(t *testing.T, port int, names ...string) []*Server {
+	t.Helper()
+	var all []*Server
+	for _, name := range names {
+		all = append(all, startNode(t, name, port, nil))
+	}
+	for _, s := range all {
+		eventually(t, "the others are there", func() bool {
+			c := s.Status().Cluster
+			return c != nil && c.Joined && len(c.Nodes) == len(names)-1
+		})
+	}
+	return all
+}
+
+// askAPI asks the API of s, and returns the status and what it says.
+func askAPI(t *testing.T, s *Server, method, path, body string) (int, string) {
+	t.Helper()
+	listeners := s.listeners()
+	i := slices.IndexFunc(listeners, func(l monitor.Listener) bool { return l.Kind == monitor.KindAPI })
+	request, err := http.NewRequestWithContext(t.Context(), method, "http://"+listeners[i].Address+path,
+		strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Close = true
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
+// notReady waits until /readyz of s is 503, and says so.
+func wantNotReady(t *testing.T, s *Server, why string) {
+	t.Helper()
+	eventually(t, "/readyz: "+why, func() bool {
+		status, text := askAPI(t, s, http.MethodGet, "/readyz", "")
+		return status == http.StatusServiceUnavailable && strings.Contains(text, why)
+	})
+}
+
+func wantReady(t *testing.T, s *Server) {
+	t.Helper()
+	eventually(t, "/readyz", func() bool {
+		status, _ := askAPI(t, s, http.MethodGet, "/readyz", "")
+		return status == http.StatusOK
+	})
+}
+
+// The status has the cluster: this node and the others, and what has crossed; without a cluster there is
+// not a word of it.
+func TestStatusOfACluster(t *testing.T) {
+	port := natsPort(runNATS(t, 0))
+	nodes := startNodes(t, port, "a", "b")
+	member := connect(t, nodes[1].Addresses()[0])
+	member.join("room")
+	for i := range 3 {
+		askAPI(t, nodes[0], http.MethodPost, "/v1/groups/room/messages", strconv.Itoa(i))
+		member.want(strconv.Itoa(i))
+	}
+	askAPI(t, nodes[1], http.MethodPost, "/v1/groups/room/messages", "for nobody at a")
+	status := func(s *Server) (c *monitor.Cluster) {
+		_, text := askAPI(t, s, http.MethodGet, "/v1/status", "")
+		var st monitor.Status
+		if err := json.Unmarshal([]byte(text), &st); err != nil {
+			t.Fatal(err)
+		}
+		return st.Cluster
+	}
+	eventually(t, "what has crossed is counted", func() bool {
+		a, b := status(nodes[0]), status(nodes[1])
+		return a.MessagesOut > 0 && b.MessagesIn >= 3 && a.MessagesAvoided > 0 && b.Subjects == 1 &&
+			a.Nodes[0].Sessions == 1 && a.Nodes[0].Groups == 1
+	})
+	c := status(nodes[0])
+	if c.Node != "a" || len(c.Epoch) != 16 || c.State != monitor.ClusterUp || !c.Joined || c.NameTaken || c.Since.IsZero() ||
+		c.Server == "" || c.RoundTrip <= 0 || c.MessagesLost != 0 || c.LossesTold != 0 || c.SlowConsumer != 0 || c.Wildcard {
+		t.Errorf("%+v", c)
+	}
+	if n := c.Nodes[0]; n.Name != "b" || n.State != monitor.NodeUp || n.Version == "" || n.Host == "" || n.PID == 0 ||
+		n.Epoch == c.Epoch || n.HeardSeconds < 0 || n.HeardSeconds > patience.Seconds() || n.Joined {
+		t.Errorf("%+v", n)
+	}
+	if err := nodes[1].Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "b is not there", func() bool {
+		s := status(nodes[0]).Nodes[0].State
+		return s == monitor.NodeLeft || s == monitor.NodeGone
+	})
+	alone := startServer(t, func(o *Options) { o.API = []string{"127.0.0.1:0"} })
+	if _, text := askAPI(t, alone, http.MethodGet, "/v1/status", ""); strings.Contains(text, "cluster") {
+		t.Errorf("alone: %s", text)
+	}
+}
+
+// A node stays ready while NATS is away, and the status says that it is; with --nats-ready it does not.
+// What goes wrong names no secret.
+func TestReadyWithoutNATS(t *testing.T) {
+	const secret = "hunter2-in-the-address"
+	nats := runNATS(t, 0)
+	port := natsPort(nats)
+	withSecret := func(ready bool) func(*Options) {
+		return func(o *Options) {
+			o.Bus.Servers = []string{"nats://me:" + secret + "@127.0.0.1:" + strconv.Itoa(port)}
+			o.Bus.Ready = ready
+		}
+	}
+	strict, lenient := startNode(t, "a", port, withSecret(true)), startNode(t, "b", port, withSecret(false))
+	wantReady(t, strict)
+	stopNATS(nats)
+	wantNotReady(t, strict, "the cluster's bus is away: no NATS server can be reached")
+	eventually(t, "the status says it", func() bool {
+		c := lenient.Status().Cluster
+		return c.State == "away" && !c.Joined && c.LastError != ""
+	})
+	wantReady(t, lenient)
+	for _, s := range []*Server{strict, lenient} {
+		if _, text := askAPI(t, s, http.MethodGet, "/v1/status", ""); strings.Contains(text, secret) ||
+			!strings.Contains(text, `"state":"away"`) {
+			t.Error(text)
+		}
+		eventually(t, "the event", func() bool {
+			_, text := askAPI(t, s, http.MethodGet, "/v1/history", "")
+			return strings.Contains(text, `"kind":"bus_away","cause":"away"`)
+		})
+	}
+	runNATS(t, port)
+	wantReady(t, strict)
+}
+
+// Of two nodes that have one name by mistake, one is out of the cluster and not ready.
+func TestReadyWithoutAName(t *testing.T) {
+	nats := runNATS(t, 0)
+	port := natsPort(nats)
+	stopNATS(nats)
+	a, b := startNode(t, "same", port, nil), startNode(t, "same", port, nil)
+	wantReady(t, a)
+	wantReady(t, b)
+	runNATS(t, port)
+	taken := func(s *Server) bool { return s.Status().Cluster.NameTaken }
+	eventually(t, "one has the name", func() bool {
+		return taken(a) != taken(b) && (a.Status().Cluster.Joined || b.Status().Cluster.Joined)
+	})
+	winner, loser := a, b
+	if taken(a) {
+		winner, loser = b, a
+	}
+	wantNotReady(t, loser, "another node of the cluster has the name same")
+	wantReady(t, winner)
+	if err := winner.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantReady(t, loser) // it has the name now
+}
+
+// --channel-join is for one node of a cluster: of two, the second by its name says so.
+func TestReadyWithASecondChannelJoin(t *testing.T) {
+	port := natsPort(runNATS(t, 0))
+	join := func(o *Options) { o.ChannelJoin = "127.0.0.1:1" } // nobody is there, which is no matter
+	a, b := startNode(t, "a", port, join), startNode(t, "b", port, join)
+	wantNotReady(t, b, "node a of the cluster has --channel-join as well")
+	wantReady(t, a)
+	eventually(t, "the events", func() bool {
+		_, text := askAPI(t, a, http.MethodGet, "/v1/history", "")
+		return strings.Contains(text, `"kind":"join_twice","cause":"b"`)
+	})
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantReady(t, b)
+}
