@@ -31,6 +31,7 @@ import (
 const (
 	apiToken     = "the API's token"
 	keyQuery     = "the key server's query"
+	natsPassword = "the node's password or token at NATS"
 	proxyWithin  = "the proxy's password"
 	tokenSecret  = "the secret that tokens are signed with"
 	privateKey   = "the private key that tokens are signed with"
@@ -74,19 +75,25 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 			return []string{"HTTPS_PROXY=http://user:" + g.plant(proxyWithin) + "@127.0.0.1:1"}, []string{
 				"--api-token", g.apiToken, "--token-jwks", g.keyServer("http://127.0.0.1:1/keys?key=%s"),
 				"--token-jwks", g.keyServer("https://keys.invalid/keys?key=%s"),
+				"--nats", "nats://node:" + g.plant(natsPassword) + "@127.0.0.1:1",
 			}
-		}, []string{apiToken, keyQuery}, []string{proxyWithin}},
+		}, []string{apiToken, keyQuery, natsPassword}, []string{proxyWithin}},
 		{"variables", func(g *guarded) (env, args []string) {
 			g.log = filepath.Join(g.dir, "log")
 			return []string{
 				"GROUPCAST_API_TOKEN=" + g.apiToken,
 				"GROUPCAST_TOKEN_JWKS=" + g.keyServer("http://127.0.0.1:1/keys?key=%s"),
+				"GROUPCAST_NATS=nats://127.0.0.1:1", "GROUPCAST_NATS_TOKEN=" + g.plant(natsPassword),
 			}, []string{"--log-file", g.log, "--log-format=json"}
-		}, nil, []string{apiToken, keyQuery}},
+		}, nil, []string{apiToken, keyQuery, natsPassword}},
 		{"files", func(g *guarded) (env, args []string) {
 			path := filepath.Join(g.dir, "tokens")
 			g.write(path, g.apiToken+"\n")
-			return nil, []string{"--api-token-file", path}
+			password := filepath.Join(g.dir, "nats-password")
+			g.write(password, g.plant(natsPassword)+"\n")
+			return nil, []string{
+				"--api-token-file", path, "--nats", "nats://127.0.0.1:1", "--nats-user", "node", "--nats-password-file", password,
+			}
 		}, nil, nil},
 	} {
 		t.Run(c.how, func(t *testing.T) {
