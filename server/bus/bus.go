@@ -73,6 +73,7 @@ type Bus struct {
 	late       atomic.Int64 // answers that are to come late
 	asking     atomic.Int64 // questions of other nodes that are being answered
 	nodes      atomic.Pointer[[]Node]
+	alive      atomic.Int64 // of them, those that count
 	samples    samples
 	questions  questions
 	watch      watch
@@ -164,6 +165,7 @@ func (b *Bus) start() error {
 	}
 	o := interest.DefaultOptions(b.engine.Loops())
 	o.Subjects, o.Linger, o.Hash, o.Log = b.opt.Subjects, b.opt.Linger, wire.Hash, b.log
+	o.Pace = b.pace
 	o.NarrowAfter = b.opt.narrowAfter
 	if b.interest, err = interest.New(loops{b.engine, &b.asked}, members, o); err != nil {
 		return err

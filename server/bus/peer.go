@@ -231,7 +231,7 @@ const (
 // changed puts what is known of the others where all may read it.
 func (r *reader) changed() {
 	list := make([]Node, 0, len(r.peers))
-	doubts := 0
+	doubts, alive := 0, 0
 	for _, name := range slices.Sorted(maps.Keys(r.peers)) {
 		p := r.peers[name]
 		n := Node{
@@ -248,8 +248,12 @@ func (r *reader) changed() {
 		if p.doubt && !p.gone {
 			doubts++
 		}
+		if !p.gone {
+			alive++
+		}
 		list = append(list, n)
 	}
+	r.b.alive.Store(int64(alive))
 	r.b.doubts.Store(int64(doubts))
 	r.b.nodes.Store(&list)
 }

@@ -28,7 +28,7 @@ func (t *table) batch() (b Batch, ready bool) {
 	if !t.up {
 		return Batch{}, false
 	}
-	free := t.underway == 0
+	free := t.underway == 0 && !t.paced
 	b.Switching = t.switching && !t.announced
 	b.WildcardOn = t.mode == widening && !t.wildcard
 	b.Subscribe = t.subscribe.head(t.batchGroups)
@@ -52,7 +52,7 @@ func (t *table) wantsMarker() bool {
 func (t *table) handed(b *Batch) {
 	behind := t.lastMarker + 1 // the first marker behind this batch: its own, or the next
 	if b.Marker != 0 {
-		t.lastMarker, t.underway = b.Marker, b.Marker
+		t.lastMarker, t.underway, t.markedAt = b.Marker, b.Marker, t.now
 	}
 	if b.Switching {
 		t.announced = true

@@ -5,7 +5,7 @@ package interest
 // next connection: that stands behind all that nats.go has subscribed to again.
 func (t *table) isDown() {
 	t.tellCoverage(Away)
-	t.up, t.on, t.underway, t.paused = false, false, 0, false
+	t.up, t.on, t.underway, t.paused, t.paced = false, false, 0, false, false
 }
 
 // isUp is told that there is a connection: what was handed over is subscribed to, but not known
@@ -32,6 +32,10 @@ func (t *table) marked(number uint64, whole bool) {
 	}
 	t.marks++
 	t.underway, t.paused = 0, false
+	if t.opt.Pace != nil {
+		t.pacedTo = t.markedAt.Add(t.opt.Pace())
+		t.paced = t.now.Before(t.pacedTo)
+	}
 	if !t.on {
 		t.on = true
 		t.tellCoverage(On)

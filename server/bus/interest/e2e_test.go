@@ -164,6 +164,8 @@ func TestEngine(t *testing.T) {
 				}
 				return i.Stats().Lingering == 0
 			})
+			cancel()
+			running.Wait() // what follows is theirs
 			if members.Overflows() == 0 || loops.wild != (name == "wildcard") {
 				t.Errorf("%d overflows, wildcard %v: this showed little", members.Overflows(), loops.wild)
 			}

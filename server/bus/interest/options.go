@@ -41,6 +41,9 @@ type Options struct {
 	// NarrowAfter is how long there must be few groups (NarrowBelow) before the wildcard is given
 	// up; 0: the constant.
 	NarrowAfter time.Duration
+	// Pace is how long after a marker the next one is handed over at the earliest, since all nodes
+	// answer each: SUBs go out meanwhile, and that one covers them. nil: at once.
+	Pace func() time.Duration
 	// Hash is what Lost's match is asked with, package wire's; nil: FNV-1a of 64 bits.
 	Hash func(group string) uint64
 	Log  *slog.Logger // nil: slog.Default()

@@ -107,6 +107,9 @@ func (t *table) advance() {
 	if t.paused && !t.now.Before(t.pausedTo) {
 		t.paused = false
 	}
+	if t.paced && !t.now.Before(t.pacedTo) {
+		t.paced = false
+	}
 	for _, again := range []*time.Time{&t.coverAgain, &t.gapsAgain} {
 		if !again.Equal(never) && !t.now.Before(*again) {
 			*again = never
@@ -125,6 +128,9 @@ func (t *table) next() (at time.Time) {
 	}
 	if t.paused {
 		earlier(t.pausedTo)
+	}
+	if t.paced {
+		earlier(t.pacedTo)
 	}
 	earlier(t.coverAgain)
 	earlier(t.gapsAgain)

@@ -512,3 +512,39 @@ func TestLostTwice(t *testing.T) {
 		t.Errorf("once they are told: %v", got)
 	}
 }
+
+// TestPace: SUBs go out at once, and the marker that covers them all when it is its turn.
+func TestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const pace = 40 * time.Millisecond
+		b := start(t, func(o *Options) { o.Pace = func() time.Duration { return pace } })
+		b.Up()
+		first := b.next()
+		if first.Marker == 0 {
+			t.Fatalf("the first waits: %+v", first)
+		}
+		b.Marked(first.Marker, true)
+		b.change(true, "a")
+		if batch := b.next(); batch.Marker != 0 || len(batch.Subscribe) != 1 {
+			t.Errorf("at once: %+v", batch)
+		}
+		b.change(true, "b")
+		if batch := b.next(); batch.Marker != 0 || len(batch.Subscribe) != 1 {
+			t.Errorf("at once: %+v", batch)
+		}
+		began := time.Now()
+		select {
+		case batch := <-b.Batches():
+			if batch.Marker == 0 || time.Since(began) != pace {
+				t.Errorf("%+v behind %s", batch, time.Since(began))
+			}
+			b.Marked(batch.Marker, true)
+		case <-time.After(time.Minute):
+			t.Fatal("no marker")
+		}
+		synctest.Wait()
+		if !b.loops.covered["a"] || !b.loops.covered["b"] {
+			t.Errorf("covered %v", b.loops.covered)
+		}
+	})
+}

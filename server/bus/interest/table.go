@@ -36,6 +36,9 @@ type table struct {
 	lastMarker, underway uint64
 	paused               bool // until pausedTo
 	pausedTo             time.Time
+	markedAt             time.Time // when the last marker was handed over
+	paced                bool      // until pacedTo no other one is
+	pacedTo              time.Time
 
 	// The wildcard.
 	mode       mode

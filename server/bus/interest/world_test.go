@@ -85,6 +85,9 @@ const (
 func newWorld(rt *rapid.T, linger time.Duration) *world {
 	o := DefaultOptions(worldReactors)
 	o.Subjects, o.Linger = worldSubjects, linger
+	if pace := rapid.SampledFrom([]time.Duration{0, MarkerPause / 2}).Draw(rt, "pace"); pace > 0 {
+		o.Pace = func() time.Duration { return pace }
+	}
 	if err := o.Validate(); err != nil {
 		rt.Fatal(err)
 	}
