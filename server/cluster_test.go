@@ -135,8 +135,8 @@ func TestStatusOfACluster(t *testing.T) {
 			a.Nodes[0].Sessions == 1 && a.Nodes[0].Groups == 1
 	})
 	c := status(nodes[0])
-	if c.Node != "a" || len(c.Epoch) != 16 || c.State != monitor.ClusterUp || !c.Joined || c.NameTaken || c.Since.IsZero() ||
-		c.Server == "" || c.RoundTrip <= 0 || c.MessagesLost != 0 || c.LossesTold != 0 || c.SlowConsumer != 0 || c.Wildcard {
+	if c.Node != "a" || len(c.Epoch) != 16 || c.State != monitor.ClusterUp || !c.Joined || c.NameTaken ||
+		c.Since.IsZero() || c.Server == "" || c.RoundTrip <= 0 || c.MessagesLost != 0 || c.LossesTold != 0 || c.SlowConsumer != 0 || c.Wildcard {
 		t.Errorf("%+v", c)
 	}
 	if n := c.Nodes[0]; n.Name != "b" || n.State != monitor.NodeUp || n.Version == "" || n.Host == "" || n.PID == 0 ||

@@ -61,7 +61,7 @@ type Bus struct {
 	// or, where it is this node's, by the writer.
 	listening atomic.Pointer[nats.Conn]
 	written   atomic.Uint64 // the last place that was written
-	switching atomic.Bool   // messages may come twice: by their own subject and by the wildcard
+	switching atomic.Uint64 // the change in which messages come by their own subject and by the wildcard; 0: none
 	joined    atomic.Bool   // messages go to the other nodes at once
 	everUp    atomic.Bool
 	doubts    atomic.Int64 // nodes of which it is not known yet what was missed
@@ -168,6 +168,7 @@ func (b *Bus) start() error {
 	o.Pace = b.pace
 	o.NarrowAfter = b.opt.narrowAfter
 	if b.interest, err = interest.New(loops{b.engine, &b.asked}, members, o); err != nil {
+		members.Close()
 		return err
 	}
 	b.running.Go(func() {
@@ -176,6 +177,9 @@ func (b *Bus) start() error {
 			b.log.Error("bus: who is in which group is followed no more", "error", err)
 		}
 	})
+	if b.opt.Down == DownRefuse {
+		b.engine.RefusePublications(b.sink)
+	}
 	b.state = newTracker(b.opt, b.log)
 	if err := b.connect(); err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 // flush is what is to be known to have reached the server.
 type flush struct {
 	marker   uint64 // a marker behind subscriptions
-	switched bool   // the end of a change between the wildcard and single subjects
+	switched uint64 // the end of that change between the wildcard and single subjects
 }
 
 // confirm asks the server once a second, and for each flush, whether it has got all that was
@@ -16,6 +16,7 @@ type flush struct {
 func (b *Bus) confirm() {
 	ticker := time.NewTicker(confirmEvery)
 	defer ticker.Stop()
+	var switched uint64 // told once a flush comes back, by whichever connection
 	for {
 		var f flush
 		select {
@@ -27,17 +28,22 @@ func (b *Bus) confirm() {
 		case <-b.stop.Done():
 			return
 		}
+		switched = max(switched, f.switched)
 		dials, written, began := b.dials.Load(), b.written.Load(), time.Now()
 		err := b.conn.Load().FlushTimeout(flushWait)
 		if err == nil && b.dials.Load() == dials {
 			b.roundTrip.Store(int64(time.Since(began)))
 			b.samples.add(written, began)
 		}
-		if f == (flush{}) {
+		news := told{kind: toldFlushed, number: f.marker, failed: err != nil}
+		if err == nil {
+			news.switched, switched = switched, 0
+		}
+		if news.number == 0 && news.switched == 0 {
 			continue
 		}
 		select {
-		case b.told <- told{kind: toldFlushed, number: f.marker, switched: f.switched, failed: err != nil}:
+		case b.told <- news:
 		case <-b.stop.Done():
 			return
 		}

@@ -85,12 +85,7 @@ func (b *Bus) turnLater(after time.Duration) { time.AfterFunc(after, b.turn) }
 func (b *Bus) overflowed() {
 	b.count.SlowConsumer.Add(1)
 	b.ration.Warn("bus: messages came faster than they could be published, and were dropped", "inbound", b.opt.Inbound)
-	select {
-	case b.told <- told{kind: toldOverflow}:
-	case <-b.stop.Done():
-	default:
-		b.overflow.Store(true) // tick sees it
-	}
+	b.overflow.Store(true)
 }
 
 // failed counts an error of the connection, and tells the operator of what he has to mend.

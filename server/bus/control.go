@@ -19,35 +19,52 @@ func (r *reader) control(m *nats.Msg) {
 		r.b.namesake(&c, m.Reply)
 		return
 	}
-	p := r.peerOf(&c, time.Now())
+	now, from := time.Now(), r.b.subjects.node+c.Node
+	switch {
+	case c.Heartbeat != nil:
+		r.beat(&c, now)
+		return
+	case c.Marker != nil:
+		r.b.want(request{subject: from, marker: c.Marker.ID})
+		return
+	case c.Members != nil:
+		r.b.answerMembers(from, c.Members)
+		return
+	}
+	p := r.peerOf(&c, now)
 	if p == nil {
 		return
 	}
-	from := r.b.subjects.node + c.Node
 	switch {
-	case c.Heartbeat != nil:
-		r.beat(p, c.Heartbeat)
-	case c.Marker != nil:
-		r.b.want(request{subject: from, marker: c.Marker.ID})
 	case c.Marked != nil:
 		r.answered(p, c.Marked)
 	case c.Notice != nil:
 		r.noticed(p, c.Notice)
 	case c.Range != nil:
-		r.b.want(request{subject: from, span: c.Range})
+		r.answerSpan(p, c.Range, now)
 	case c.Ranged != nil:
 		r.ranged(p, c.Ranged)
-	case c.Members != nil:
-		r.b.answerMembers(from, c.Members)
 	case c.Watch != nil:
-		if r.b.watch.watchThese(c.Watch.Groups, time.Now().Add(time.Duration(c.Watch.Seconds)*time.Second)) {
+		if r.b.watch.watchThese(c.Watch.Groups, now.Add(time.Duration(c.Watch.Seconds)*time.Second)) {
 			r.b.count.WatchedFull.Add(1)
 		}
 	case c.Counts != nil:
-		if !p.gone {
-			r.b.watch.announced(p.name, c.Counts.Counts)
-		}
+		r.b.watch.announced(p.name, c.Counts.Counts)
 	case c.MembersAnswer != nil:
 		r.b.questions.answer(c.Node, c.MembersAnswer)
 	}
+}
+
+// answerAgain is how often a node is answered what it asks about a span of places: the writer looks
+// through all that it has sent for that. It asks again after askAgain.
+const answerAgain = askAgain / 10
+
+// answerSpan has a question about a span of places answered.
+func (r *reader) answerSpan(p *peer, q *wire.Range, now time.Time) {
+	if now.Sub(p.answeredAt) < answerAgain {
+		r.b.count.QuestionsFull.Add(1)
+		return
+	}
+	p.answeredAt = now
+	r.b.want(request{subject: r.b.subjects.node + p.name, span: q})
 }

@@ -75,7 +75,9 @@ func TestNameOfTheDead(t *testing.T) {
 // its start or later, and comes in when the first goes.
 func TestNameAtTheSameMoment(t *testing.T) {
 	t.Parallel()
-	for name, servers := range map[string][]*server.Server{"one server": one(runServer(t)), "two servers": runCluster(t, 2)} {
+	for name, servers := range map[string][]*server.Server{
+		"one server": one(runServer(t)), "two servers": runCluster(t, 2),
+	} {
 		t.Run(name, func(t *testing.T) {
 			for range 3 {
 				var nodes [2]*testNode

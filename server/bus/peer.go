@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -25,47 +26,48 @@ type peer struct {
 	// gone: it has said so, or was silent for longer than the lease. It counts nowhere.
 	gone   bool
 	silent bool // for long enough that something may have been missed
-	// doubt: what it published behind place since may have been missed; of all, whatever
-	// becomes of it, where the connection that ended was this node's.
+	// doubt: what it published behind place since may have been missed. own: since this node's
+	// connection has ended, or it was too slow. Then it is told of as lost if it cannot be asked for.
 	doubt bool
 	own   bool
 	why   cause
 	since uint64
 	asked uint64 // the question about that which is under way; 0: none
-	// askedAt is when it was asked last.
-	askedAt time.Time
+	// askedAt is when it was asked last, answeredAt when it was answered what it has asked.
+	askedAt, answeredAt time.Time
 }
 
 // maxPeers is how many nodes are known at a time; further ones are ignored and counted.
 const maxPeers = 1024
 
-// doubtAll is when the connection of this node has ended.
-func (p *peer) doubtAll() {
-	if p.gone {
-		return
-	}
-	p.doubts(causeAway)
-	p.own, p.asked = true, 0
-}
-
-// doubts is when what comes from now on may have a hole in front of it.
+// doubts is when what has come behind its place may not be all.
 func (p *peer) doubts(why cause) {
 	if !p.doubt {
 		p.doubt, p.why, p.since = true, why, p.highest
 	}
 }
 
+// doubtsOwn is when this node may have missed some of it itself.
+func (p *peer) doubtsOwn(why cause) {
+	if p.gone {
+		return
+	}
+	p.doubts(why)
+	p.own, p.asked = true, 0
+}
+
 // settled is when it is known what was missed.
 func (p *peer) settled() { p.doubt, p.own, p.asked = false, false, 0 }
 
-// placeLead is how far beyond its last heartbeat a node's place is believed.
+// placeLead is how far beyond its last heartbeat, or the highest one that has come, a node's place is
+// believed.
 const placeLead = 1 << 20
 
 // place notes the place of a message, and reports whether it is one to be published: a place of a
 // life that its node has not told of says nothing.
 func (r *reader) place(at wire.Place) bool {
 	p := r.peers[at.Node]
-	if p == nil || p.epoch != at.Epoch || at.Order > p.beat.Place+placeLead {
+	if p == nil || p.epoch != at.Epoch || at.Order > max(p.beat.Place, p.highest)+placeLead {
 		r.b.count.PlacesUnknown.Add(1)
 		return true
 	}
@@ -78,48 +80,70 @@ func (r *reader) place(at wire.Place) bool {
 	return true
 }
 
-// peerOf is the node that a control message is of, nil if there are too many.
+// peerOf is the node whose life a control message is of, nil if that is not known to live: its heartbeat
+// comes in front of all else. So what no node has said makes nothing here.
 func (r *reader) peerOf(c *wire.Control, now time.Time) *peer {
 	p := r.peers[c.Node]
-	switch {
-	case p == nil && len(r.peers) == maxPeers:
-		r.b.count.PeersRefused.Add(1)
+	if p == nil || p.gone || p.epoch != c.Epoch {
+		r.b.count.Strangers.Add(1)
 		return nil
-	case p == nil:
-		p = &peer{name: c.Node, epoch: c.Epoch, gone: true}
-		r.peers[c.Node] = p
-	case p.epoch != c.Epoch:
-		if p.own { // what its former life sent while we were away cannot be asked for
-			r.b.lost(causeRestarted, nil, true)
-		}
-		*p = peer{name: c.Node, epoch: c.Epoch, gone: true}
-		r.b.watch.forget(p.name)
 	}
 	p.heard = now
 	return p
 }
 
-// beat is a heartbeat of another node.
-func (r *reader) beat(p *peer, h *wire.Heartbeat) {
-	first := p.gone && p.beat.Program == ""
-	if sent := h.Place - p.beat.Place; !first && h.Place > p.beat.Place && sent > p.came {
-		r.b.count.Avoided.Add(sent - p.came)
-	}
-	p.came = 0
-	p.beat = *h
-	if h.Leaving {
-		if !p.gone {
-			r.b.log.Info("bus: a node has left", "peer", p.name)
+// newcomer is a node of which nothing is known; nil if there are too many. Those that are gone make
+// room, the one first that was heard of least lately.
+func (r *reader) newcomer(name string) *peer {
+	if len(r.peers) >= maxPeers {
+		var last *peer
+		for _, p := range r.peers {
+			if p.gone && (last == nil || p.heard.Before(last.heard)) {
+				last = p
+			}
 		}
-		p.gone, p.silent = true, false
-		r.b.watch.forget(p.name)
-		p.settled()
-		r.changed()
+		if last == nil {
+			r.b.count.PeersRefused.Add(1)
+			return nil
+		}
+		delete(r.peers, last.name)
+	}
+	p := &peer{name: name}
+	r.peers[name] = p
+	return p
+}
+
+// beat is a heartbeat of another node.
+func (r *reader) beat(c *wire.Control, now time.Time) {
+	h := c.Heartbeat
+	p := r.peers[c.Node]
+	first := p == nil || p.epoch != c.Epoch
+	if first && h.Leaving {
 		return
 	}
+	if p == nil {
+		if p = r.newcomer(c.Node); p == nil {
+			return
+		}
+	}
 	if first {
-		p.highest = h.Place // what it sent before was not for this node's members
-		r.b.want(request{beat: true})
+		if p.own { // what its former life sent while we were away cannot be asked for
+			r.b.lost(causeRestarted, nil, true)
+		}
+		*p = peer{name: c.Node, epoch: c.Epoch, gone: true}
+		r.b.watch.forget(p.name)
+		r.greet = true
+	} else if sent := h.Place - p.beat.Place; h.Place > p.beat.Place && sent > p.came {
+		r.b.count.Avoided.Add(sent - p.came)
+	}
+	p.came, p.beat, p.heard = 0, *h, now
+	if h.Leaving {
+		r.leaves(p)
+		return
+	}
+	if !p.doubt {
+		// What it sent before has come, since both come the same way; or was not for this node's members.
+		p.highest = max(p.highest, h.Place)
 	}
 	if p.gone {
 		p.gone = false
@@ -127,9 +151,10 @@ func (r *reader) beat(p *peer, h *wire.Heartbeat) {
 		case r.b.newcomer <- struct{}{}:
 		default:
 		}
-		r.b.log.Info("bus: a node is there", "peer", p.name, "version", h.Program, "host", h.Host)
+		r.b.ration.Log(slog.LevelInfo, "there", "bus: a node is there", "peer", p.name, "version", h.Program,
+			"host", h.Host)
 		if h.Joined && r.b.info.Joined {
-			r.b.log.Warn("bus: another node has --channel-join as well: one is to have it, or messages come twice",
+			r.b.ration.Warn("bus: another node has --channel-join as well: one is to have it, or messages come twice",
 				"peer", p.name, "host", h.Host)
 		}
 		r.changed()
@@ -140,45 +165,94 @@ func (r *reader) beat(p *peer, h *wire.Heartbeat) {
 	}
 }
 
+// leaves is a node's last heartbeat. What is in doubt of it cannot be asked for any more.
+func (r *reader) leaves(p *peer) {
+	if p.doubt && p.beat.Place > p.since {
+		r.b.lost(causeVanished, nil, true)
+	}
+	if !p.gone {
+		r.b.ration.Log(slog.LevelInfo, "left", "bus: a node has left", "peer", p.name)
+	}
+	p.gone, p.silent = true, false
+	r.b.watch.forget(p.name)
+	p.settled()
+	r.lookAtMarker()
+	r.changed()
+}
+
 // silentAfter is when a node's heartbeats are missed: two of them.
 const silentAfter = 2*beatEvery + beatEvery/2
+
+// caughtUp knows up to when all that has come was looked at: nobody is silent for what was not.
+type caughtUp struct {
+	left int       // messages that had come when the clock was looked at, and are not taken yet
+	next time.Time // when that was
+	at   time.Time
+}
+
+// took is when a message was taken.
+func (c *caughtUp) took() {
+	if c.left--; c.left == 0 {
+		c.at = c.next
+	}
+}
+
+// tick is when the clock is looked at, and so many messages wait.
+func (c *caughtUp) tick(now time.Time, waiting int) {
+	switch {
+	case c.left > 0:
+	case waiting == 0:
+		c.at = now
+	default:
+		c.left, c.next = waiting, now
+	}
+}
 
 // tick looks at who was silent for how long, and at what is waited for.
 func (r *reader) tick(now time.Time) {
 	if r.marker.number != 0 && now.After(r.marker.until) {
 		r.marked(false)
 	}
-	if r.b.overflow.Swap(false) {
-		r.overflowed()
-	}
 	r.tickSync(now)
 	r.waiting.tell(len(r.b.in))
-	if !r.back || len(r.b.in) > 0 {
-		return // what has come was not looked at yet: nobody is silent for that
+	r.caught.tick(now, len(r.b.in))
+	if r.back {
+		r.lookAtPeers(now)
 	}
+	if r.greet {
+		r.greet = false
+		r.b.want(request{beat: true})
+	}
+	r.publishNodes()
+}
+
+// lookAtPeers looks at who was silent for how long.
+func (r *reader) lookAtPeers(now time.Time) {
 	again := false
 	for _, p := range r.peers {
-		quiet := now.Sub(p.heard)
-		if p.doubt && !p.silent && !p.gone && r.sync.number == 0 && now.Sub(p.askedAt) > askAgain {
-			p.asked, again = 0, true // its answer was lost
+		if p.asked != 0 && now.Sub(p.askedAt) > askAgain {
+			p.asked = 0 // its answer was lost
 		}
+		if p.doubt && !p.silent && !p.gone && p.asked == 0 && r.sync.number == 0 && now.Sub(p.askedAt) > askAgain {
+			again = true
+		}
+		quiet := r.caught.at.Sub(p.heard)
 		if quiet > silentAfter && !p.gone && !p.silent {
 			p.silent = true
 			p.doubts(causeAway)
-			r.changed()
 		}
 		if quiet > r.b.opt.Lease && !p.gone {
 			p.gone = true
 			r.b.watch.forget(p.name)
-			r.b.log.Warn("bus: a node is silent and counts no more", "peer", p.name, "lease", r.b.opt.Lease)
+			r.b.ration.Warn("bus: a node is silent and counts no more", "peer", p.name, "lease", r.b.opt.Lease)
 			if p.own {
+				// What it sends until it is back stays in doubt.
 				r.b.lost(causeVanished, nil, true)
-				p.settled()
+				p.own, p.asked = false, 0
 			}
 			r.lookAtMarker()
-			r.changed()
 		}
-		if quiet > forgetAfter {
+		if now.Sub(p.heard) > forgetAfter {
 			delete(r.peers, p.name)
 		}
 	}
@@ -228,8 +302,15 @@ const (
 	NodeGone   = "gone"
 )
 
-// changed puts what is known of the others where all may read it.
-func (r *reader) changed() {
+// changed notes that what all may read of the others is to be written anew, at the next tick: a flood of
+// heartbeats costs no list each.
+func (r *reader) changed() { r.news = true }
+
+func (r *reader) publishNodes() {
+	if !r.news {
+		return
+	}
+	r.news = false
 	list := make([]Node, 0, len(r.peers))
 	doubts, alive := 0, 0
 	for _, name := range slices.Sorted(maps.Keys(r.peers)) {

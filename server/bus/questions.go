@@ -99,12 +99,17 @@ func (b *Bus) Members(ctx context.Context, group, after string, limit int) (memb
 	}
 	timer := time.NewTimer(askWait)
 	defer timer.Stop()
-	for waiting := len(others); waiting > 0 && b.joined.Load(); waiting-- {
+	waiting := make(map[string]struct{}, len(others))
+	for _, name := range others {
+		waiting[name] = struct{}{}
+	}
+	for len(waiting) > 0 && b.joined.Load() {
 		select {
 		case a := <-came:
-			if !a.Failed && slices.Contains(others, a.node) {
+			if _, asked := waiting[a.node]; asked && !a.Failed {
 				parts[a.node] = pageOf(a.MembersAnswer)
 			}
+			delete(waiting, a.node)
 			continue
 		case <-timer.C:
 		case <-ctx.Done():

@@ -3,6 +3,8 @@ package bus
 import (
 	"context"
 	"errors"
+	"maps"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -28,12 +30,15 @@ type reader struct {
 	syncs  uint64
 	asked  uint64 // questions about spans so far
 	peers  map[string]*peer
-	// foreign are the groups that had a message of a publisher that is no node.
-	foreign    map[uint64]struct{}
+	// foreign are the groups that had a message of a publisher that is no node, since they have members.
+	foreign    map[string]struct{}
 	allForeign bool
 	doubles    doubles
 	waiting    waiting
-	// silentSince: since when this node itself has heard nothing.
+	caught     caughtUp
+	greet      bool // a node has come that does not know this one
+	news       bool // of the others, which are not published yet
+	// away is since when this node itself has heard nothing.
 	away time.Time
 }
 
@@ -41,22 +46,21 @@ type reader struct {
 type told struct {
 	kind     toldKind
 	number   uint64
-	switched bool
+	switched uint64 // the change that has ended
 	failed   bool
 }
 
 type toldKind int
 
 const (
-	toldArrived  toldKind = iota // the connection can be used: return number
-	toldMarker                   // marker number is about to be published
-	toldOverflow                 // nats.go has dropped messages behind those that wait
-	toldFlushed                  // the server has all up to marker number, or has not answered
+	toldArrived toldKind = iota // the connection can be used: return number
+	toldMarker                  // marker number is about to be published
+	toldFlushed                 // the server has all up to marker number, or has not answered
 )
 
 func newReader(b *Bus) *reader {
 	return &reader{
-		b: b, peers: make(map[string]*peer), foreign: make(map[uint64]struct{}), away: time.Now(),
+		b: b, peers: make(map[string]*peer), foreign: make(map[string]struct{}), away: time.Now(),
 		waiting: waiting{account: b.opt.Budget.Account(budget.Bus)},
 	}
 }
@@ -72,6 +76,7 @@ func (r *reader) run() {
 		case m := <-r.b.in:
 			r.look() // what is told came before it
 			r.take(m)
+			r.caught.took()
 		case t := <-r.b.told:
 			r.follow()
 			r.hear(t)
@@ -84,8 +89,12 @@ func (r *reader) run() {
 	}
 }
 
-// look takes notice of another connection, and of what was told.
+// look takes notice of another connection, of messages that were dropped behind those that wait, and of
+// what was told.
 func (r *reader) look() {
+	if r.b.overflow.Load() && r.b.overflow.Swap(false) {
+		r.overflowed()
+	}
 	for {
 		r.follow()
 		select {
@@ -111,7 +120,7 @@ func (r *reader) follow() {
 	r.back, r.away = false, time.Now()
 	r.marker, r.sync = pending{}, pending{}
 	for _, p := range r.peers {
-		p.doubtAll()
+		p.doubtsOwn(causeAway)
 	}
 }
 
@@ -121,11 +130,9 @@ func (r *reader) hear(t told) {
 		r.arrived(t.number)
 	case toldMarker:
 		r.marker = r.pend(t.number, r.b.opt.JoinWait, false)
-	case toldOverflow:
-		r.overflowed()
 	case toldFlushed:
-		if t.switched && !t.failed {
-			r.doubles.endBehind(len(r.b.in))
+		if t.switched != 0 && t.switched == r.b.switching.Load() {
+			r.doubles.endBehind(len(r.b.in) + 1) // and what the reader has in its hand
 		}
 		if t.number != 0 && t.number == r.marker.number {
 			if r.marker.flushed = true; t.failed {
@@ -142,7 +149,14 @@ func (r *reader) take(m *nats.Msg) {
 	r.b.count.In.Add(1)
 	r.waiting.note(len(m.Data))
 	r.b.count.BytesIn.Add(uint64(len(m.Data)))
-	if r.b.switching.Load() && r.isDouble(m) {
+	if change := r.b.switching.Load(); change != 0 && r.isDouble(m, change) {
+		return
+	}
+	// nats.go gives a message with headers that it cannot read as one that has none.
+	if m.Header == nil && m.Size() > len(m.Subject)+len(m.Reply)+len(m.Data) {
+		r.ignore(m, &wire.Bad{
+			Reason: wire.ReasonHeader, Err: "headers: want NATS/1.0 and lines of KEY: VALUE: got something else",
+		})
 		return
 	}
 	switch {
@@ -214,7 +228,7 @@ var ended = func() context.Context {
 // submit hands a publication to the broker. Where there is no room for it, its groups are told
 // of a gap.
 func (r *reader) submit(m *nats.Msg, p loop.Publication) {
-	if m.Reply != "" {
+	if r.mayAnswer(m) {
 		r.submitAsked(m, p)
 		return
 	}
@@ -227,6 +241,12 @@ func (r *reader) submit(m *nats.Msg, p loop.Publication) {
 	if err != nil {
 		r.unpublished(m, p, err)
 	}
+}
+
+// mayAnswer reports whether an answer to m is wanted. None goes to a subject of the cluster: there only
+// nodes may publish, and it would be their word for a stranger's.
+func (r *reader) mayAnswer(m *nats.Msg) bool {
+	return m.Reply != "" && !strings.HasPrefix(m.Reply, r.b.subjects.prefix.String()+".")
 }
 
 // unpublished is what becomes of a message that the engine does not take.
@@ -250,19 +270,19 @@ func (r *reader) ignore(m *nats.Msg, bad *wire.Bad) {
 	r.b.count.Ignored.add(bad.Reason)
 	r.b.ration.Warn("bus: a message was not understood and is ignored", "subject", m.Subject,
 		"reason", bad.Reason.String(), "why", bad.Err)
-	if m.Reply != "" {
+	if r.mayAnswer(m) {
 		r.b.want(request{subject: m.Reply, data: bad.Refusal().JSON()})
 	}
 }
 
 func (r *reader) refuse(m *nats.Msg, code, reason string) {
-	if m.Reply != "" {
+	if r.mayAnswer(m) {
 		r.b.want(request{subject: m.Reply, data: wire.Refusal{Error: code, Reason: reason}.JSON()})
 	}
 }
 
 // maxForeign is how many groups are remembered that had a message of a foreign publisher; with
-// more, all are taken for such.
+// more that have members, all are taken for such.
 const maxForeign = 1 << 16
 
 // noteForeign remembers that groups get messages without a place: what is missed of those is not
@@ -272,15 +292,21 @@ func (r *reader) noteForeign(groups []string) {
 		if r.allForeign {
 			return
 		}
-		hash := wire.Hash(name)
-		if _, there := r.foreign[hash]; there {
+		if _, there := r.foreign[name]; there {
 			continue
 		}
-		if len(r.foreign) == maxForeign {
-			r.allForeign = true
-			clear(r.foreign)
-			return
+		if len(r.foreign) >= maxForeign {
+			r.pruneForeign()
 		}
-		r.foreign[hash] = struct{}{}
+		r.foreign[strings.Clone(name)] = struct{}{}
+	}
+}
+
+// pruneForeign forgets groups without members. Where few are forgotten it is not tried again.
+func (r *reader) pruneForeign() {
+	maps.DeleteFunc(r.foreign, func(name string, _ struct{}) bool { return !r.b.wanted(name) })
+	if len(r.foreign) > maxForeign*7/8 {
+		r.allForeign = true
+		clear(r.foreign)
 	}
 }

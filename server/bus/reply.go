@@ -63,7 +63,7 @@ const lateReply = 100 * time.Millisecond
 
 // replyLate answers a requester whose group has no members here: place 0.
 func (r *reader) replyLate(m *nats.Msg) {
-	if m.Reply == "" {
+	if !r.mayAnswer(m) {
 		return
 	}
 	if r.b.late.Add(1) > maxWaiters {

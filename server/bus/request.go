@@ -39,9 +39,7 @@ func (w *writer) request(r request) {
 	}
 	switch {
 	case r.beat:
-		if !w.drained {
-			w.beat(false)
-		}
+		w.beat(w.left)
 	case r.data != nil:
 		// Where it fails there is nobody who would get it later.
 		if err := w.b.conn.Load().PublishMsg(&nats.Msg{Subject: r.subject, Data: r.data}); err != nil {
@@ -88,8 +86,17 @@ func (w *writer) beat(leaving bool) {
 		sessions, groups = w.b.info.Load()
 	}
 	w.send(w.b.subjects.all, wire.Control{Heartbeat: &wire.Heartbeat{
-		Generation: w.b.generation.Load(), Place: w.last, Program: w.b.info.Program, Reads: []int{wire.Version},
+		Generation: w.b.generation.Load(), Place: w.certain(), Program: w.b.info.Program, Reads: []int{wire.Version},
 		Host: w.b.info.Host, PID: w.b.info.PID, Sessions: sessions, Groups: groups, Lag: w.b.lag().Seconds(),
 		Joined: w.b.info.Joined, Leaving: leaving,
 	}})
+}
+
+// certain is the place that a heartbeat has: who has it takes all in front of it as come. What is in doubt
+// is told of behind the first heartbeat on a connection.
+func (w *writer) certain() uint64 {
+	if !w.unsure.empty() {
+		return w.unsure.after
+	}
+	return w.last
 }

@@ -50,6 +50,7 @@ type Counters struct {
 	MarkersLate    atomic.Uint64 `metric:"bus_markers_late_total" help:"Markers behind subscriptions that not all nodes had answered in time."`
 	NamesTaken     atomic.Uint64 `metric:"bus_names_taken_total" help:"Times that another node turned out to have this one's name."`
 	Late           atomic.Uint64 `metric:"bus_late_total" help:"Messages of a node that came after it, or this node, had told them as missed, and are not published: left over from a connection that has ended."`
+	Strangers      atomic.Uint64 `metric:"bus_strangers_total" help:"Messages between nodes of one that has sent no heartbeat, or counts no more: they are ignored."`
 	PlacesUnknown  atomic.Uint64 `metric:"bus_places_unknown_total" help:"Messages with a place that their node has not told of."`
 	// Limits.
 	PeersRefused    atomic.Uint64 `metric:"bus_limit_hits_total{limit=nodes}" help:"Times that one of the bus's limits was reached."`

@@ -29,6 +29,9 @@ func subjectsOf(p subject.Prefix, node string) subjects {
 	}
 }
 
+// fixed is what every node in the cluster listens to. To its own it does before.
+func (s *subjects) fixed() []string { return []string{s.all, s.many, s.users} }
+
 // of is the subject of a group or a user.
 func (s *subjects) of(k subject.Kind, name string) (string, error) {
 	text, err := subject.Append(make([]byte, 0, 64), s.prefix, k, name)

@@ -1,6 +1,8 @@
 package bus
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"groupcast/server/bus/wire"
@@ -101,11 +103,8 @@ func (r *reader) loseForeign() {
 	if r.allForeign {
 		r.b.lost(causeForeign, nil, true)
 	} else if len(r.foreign) > 0 {
-		foreign := r.foreign
-		r.foreign = make(map[uint64]struct{})
-		r.b.lost(causeForeign, foreign, false)
+		r.b.lostGroups(causeForeign, slices.Collect(maps.Keys(r.foreign)))
 	}
-	r.allForeign = false
 }
 
 // startSync asks all nodes that live how far they have come. Where wait is not 0, the writer
@@ -220,9 +219,7 @@ func (r *reader) noticed(p *peer, n *wire.Notice) {
 // to be looked at is taken for missed as well.
 func (r *reader) overflowed() {
 	for _, p := range r.peers {
-		if !p.gone {
-			p.doubts(causeOverflow)
-		}
+		p.doubtsOwn(causeOverflow)
 	}
 	r.loseForeign()
 	r.startSync(0)

@@ -30,6 +30,9 @@ type writer struct {
 	wild  *nats.Subscription
 	wide  bool // wild is to be there
 
+	change   uint64 // changes between the wildcard and single subjects so far
+	switched uint64 // the one that has ended, and the confirmer had no room for it yet
+
 	kept   kept       // what waits for the bus
 	ring   *sent.Ring // what has been written
 	last   uint64     // the place of the last that was
@@ -39,8 +42,9 @@ type writer struct {
 	blurred bool
 	never   never // what was not written at all
 
-	// drained: the sink has had its last, and the others have to be told when all is out.
-	drained bool
+	// drained: the sink has had its last, and the others have to be told when all is out. left: they
+	// were.
+	drained, left bool
 }
 
 // stage is how far the connection can be used.
@@ -102,9 +106,8 @@ func (w *writer) run() {
 		case round := <-w.b.healed:
 			w.join(round)
 		case <-beat.C:
-			if !w.drained {
-				w.beat(false)
-			}
+			w.tellLost()
+			w.beat(w.left)
 		case <-w.b.stop.Done():
 			return
 		}
@@ -159,7 +162,7 @@ func (w *writer) subscribed() bool {
 	}
 	w.conn = conn
 	ok := true
-	for _, text := range []string{w.b.subjects.all, w.b.subjects.many, w.b.subjects.users} {
+	for _, text := range w.b.subjects.fixed() {
 		if ok {
 			_, ok = w.listen(text)
 		}
@@ -204,6 +207,7 @@ func (w *writer) leave() {
 	if w.b.opt.Down == DownRefuse {
 		w.b.engine.RefusePublications(w.b.sink)
 	}
+	w.endDrain()
 }
 
 // join begins to publish: the other nodes that were there before are back, or were waited for.
@@ -233,9 +237,14 @@ func (w *writer) take(p parcel) {
 			w.never.add(wire.Hash(name), w.last)
 		}
 		w.never.all = w.never.all || p.missedAll
-		if w.at == stageJoined && !w.notify() {
-			w.leave()
-		}
+		w.tellLost()
+	}
+}
+
+// tellLost tells the others of what they do not get, where that is possible now.
+func (w *writer) tellLost() {
+	if w.at == stageJoined && !w.notify() {
+		w.leave()
 	}
 }
 
@@ -257,6 +266,7 @@ func (w *writer) message(p *parcel) {
 		}
 	}
 	if w.at == stageAway && w.b.opt.Down == DownLocal || !w.kept.add(m, w.b.opt.BufferBytes) {
+		w.b.count.Lost.Add(1)
 		w.lose(m)
 		return
 	}
@@ -265,7 +275,6 @@ func (w *writer) message(p *parcel) {
 
 // lose notes that no other node gets m.
 func (w *writer) lose(m *message) {
-	w.b.count.Lost.Add(1)
 	w.b.ration.Warn("bus: messages did not cross to other nodes", "down", w.b.opt.Down.String())
 	if m.Group != "" {
 		w.never.add(wire.Hash(m.Group), m.Order)
@@ -336,7 +345,7 @@ func (w *writer) catchUp() bool {
 // bus is away nobody waits for it.
 func (w *writer) endDrain() {
 	switch {
-	case !w.drained:
+	case !w.drained || w.left:
 		return
 	case w.at == stageAway:
 		if n := w.kept.len(); n > 0 {
@@ -346,6 +355,8 @@ func (w *writer) endDrain() {
 	case !w.kept.empty():
 		return // join comes back here
 	default:
+		w.left = true
+		w.notify()
 		w.beat(true)
 		if err := w.conn.FlushTimeout(flushWait); err != nil {
 			w.b.failed(err)
@@ -394,7 +405,8 @@ func (w *writer) notice(n wire.Notice) bool {
 // the connection is given up, and the next one has it.
 func (w *writer) subscribe(batch interest.Batch) {
 	if batch.Switching {
-		w.b.switching.Store(true)
+		w.change++
+		w.b.switching.Store(w.change)
 	}
 	if batch.WildcardOn {
 		w.wide = true
@@ -429,7 +441,13 @@ func (w *writer) subscribe(batch interest.Batch) {
 			w.leave()
 			return
 		}
-		w.flush(flush{marker: batch.Marker, switched: batch.Switched})
+		w.flush(flush{marker: batch.Marker})
+	}
+	if batch.Switched {
+		w.switched = w.change
+	}
+	if w.switched != 0 && w.flush(flush{switched: w.switched}) {
+		w.switched = 0
 	}
 }
 
@@ -466,9 +484,12 @@ func (w *writer) tell(t told) {
 	}
 }
 
-func (w *writer) flush(f flush) {
+// flush reports whether there was room. Without it a marker is not answered, and another one follows.
+func (w *writer) flush(f flush) bool {
 	select {
 	case w.b.flushes <- f:
-	default: // the marker is not answered, and another one follows
+		return true
+	default:
+		return false
 	}
 }

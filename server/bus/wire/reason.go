@@ -22,6 +22,7 @@ const (
 	ReasonSubject                // a subject that is none, or that this header does not belong to
 	ReasonControl                // a message between nodes that makes no sense
 	ReasonEmpty                  // nobody is meant
+	ReasonHeader                 // headers that cannot be read
 
 	// Reasons is how many there are.
 	Reasons
@@ -31,6 +32,7 @@ var reasonLabels = [Reasons]string{
 	ReasonVersion: "version", ReasonMode: "mode", ReasonUTF8: "utf8", ReasonJSON: "json",
 	ReasonTooLarge: "too_large", ReasonToken: "token", ReasonOrigin: "origin", ReasonExclude: "exclude",
 	ReasonTooMany: "too_many", ReasonSubject: "subject", ReasonControl: "control", ReasonEmpty: "empty",
+	ReasonHeader: "header",
 }
 
 // String is the label.
