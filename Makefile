@@ -249,6 +249,23 @@ pictures: $(BIN)/plot ## Draw pictures and tables anew from bench/results/result
 siege: build $(BIN)/siege ## Attack the server at all of its doors at once, and judge it (DURATION=2m SIEGEFLAGS='--only ws-heads')
 	@$(BIN)/siege run --server $(BIN)/groupcast --duration $(strip $(DURATION)) $(SIEGEFLAGS)
 
+.PHONY: cluster
+cluster: build $(BIN)/cluster $(BIN)/nats-server peers-cluster ## What several nodes over NATS cost, into bin/cluster-figures (10 min; ROUNDS=3)
+	bench/results/cluster.sh
+
+.PHONY: cluster-smoke
+cluster-smoke: build $(BIN)/cluster $(BIN)/nats-server ## Three nodes over NATS for some seconds: all arrives, and nothing twice
+	@$(BIN)/cluster smoke --server $(BIN)/groupcast --nats-server $(BIN)/nats-server
+
+# What the peers have between several processes: redis-server, from Debian, and packages from npm. What is missing is
+# named, and left out.
+.PHONY: peers-cluster
+peers-cluster:
+	go -C bench/peers build -trimpath -o $(BIN)/peers/centrifuge-cluster ./cmd/centrifuge-cluster
+	@command -v redis-server >/dev/null || echo "NO REDIS: to have it: sudo apt-get install redis-server"
+	@[ -e bench/peers/node/node_modules/@socket.io/redis-adapter ] || ! command -v npm >/dev/null \
+		|| npm --prefix bench/peers/node ci --silent || true
+
 .PHONY: profile
 profile: build $(BIN)/load ## CPU, heap and trace of a scenario into bin/profile, and the top ten (SCENARIO=many-rooms)
 	@mkdir -p $(BIN)/profile
@@ -357,6 +374,13 @@ $(BIN)/load: FORCE
 
 $(BIN)/tlslimit: FORCE
 	$(GOBUILD) -o $@ ./bench/tlslimit
+
+$(BIN)/cluster: FORCE
+	$(GOBUILD) -o $@ ./bench/cluster
+
+# The version is go.mod's, as the tests have it.
+$(BIN)/nats-server: FORCE
+	go build -trimpath -o $@ github.com/nats-io/nats-server/v2
 
 $(BIN)/siege: FORCE
 	$(GOBUILD) -o $@ ./bench/siege
