@@ -19,6 +19,7 @@ SCENARIO  ?= many-rooms#  of `make profile`
 LOADFLAGS ?=#        flags of every scenario of `make load`
 DURATION  ?= 2m#     of `make siege`: rehearsal, calm and siege together
 SIEGEFLAGS ?=#       flags of `make siege`: SIEGEFLAGS='--only ws-heads'
+CHAOSFLAGS ?=#       flags of `make chaos`: CHAOSFLAGS='--only node-killed'
 PEERFLAGS ?=#        flags of every comparison of `make peers`
 ONLY      ?=#        of `make results`: a regular expression of scenarios' names
 TIMEOUT   ?= 15m#    of one `go test`
@@ -102,7 +103,7 @@ test: test-start test-deps race single secured conformance plot-test ## What eve
 	@echo "all tests passed; those that take longer: make test-all"
 
 .PHONY: test-all
-test-all: test-deps peers-test smoke sbom browsers fuzz ## The tests that take longer: peers, k6 and wrk, other browsers, every fuzz target
+test-all: test-deps peers-test smoke sbom browsers fuzz chaos-smoke ## The tests that take longer: peers, k6 and wrk, other browsers, every fuzz target, faults of a cluster
 	@echo "all other tests passed"
 
 .PHONY: test-start
@@ -311,6 +312,14 @@ QUICK_ATTACKS := api-idle api-log channel-half channel-silent channel-deaf chann
 siege-smoke: build $(BIN)/siege ## A few seconds of the siege, in which nothing may be lost
 	@$(BIN)/siege run --server $(BIN)/groupcast --duration 8s --untimed $(addprefix --only ,$(QUICK_ATTACKS))
 
+.PHONY: chaos
+chaos: build $(BIN)/chaos $(BIN)/nats-server ## Faults of a cluster of real processes, and what its clients got (5 min; CHAOSFLAGS='--only partition --duration 10m')
+	@$(BIN)/chaos run --groupcast $(BIN)/groupcast --nats $(BIN)/nats-server $(CHAOSFLAGS)
+
+.PHONY: chaos-smoke
+chaos-smoke: build $(BIN)/chaos $(BIN)/nats-server ## Half a minute of that: a node is killed, and all of NATS
+	@$(BIN)/chaos run --groupcast $(BIN)/groupcast --nats $(BIN)/nats-server --outage 4s --only node-killed --only bus-killed-buffer
+
 # What tests need from Debian: command:package, or path:package.
 DEBIAN := chromium:chromium certutil:libnss3-tools wrk:wrk php:php-cli nginx:libnginx-mod-nchan \
 	/usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream haproxy:haproxy caddy:caddy \
@@ -384,6 +393,13 @@ $(BIN)/nats-server: FORCE
 
 $(BIN)/siege: FORCE
 	$(GOBUILD) -o $@ ./bench/siege
+
+$(BIN)/chaos: FORCE
+	$(GOBUILD) -o $@ ./bench/chaos
+
+# The version is that of go.mod, with which the tests run servers in their own process.
+$(BIN)/nats-server: FORCE
+	$(GOBUILD) -o $@ github.com/nats-io/nats-server/v2
 
 $(BIN)/tokenload: FORCE
 	$(GOBUILD) -o $@ ./bench/tokenload
