@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -23,6 +24,7 @@ type plan struct {
 	names  []string                // of the nodes; nil: n0, n1, n2
 	hosts  []string                // by side: where a side's processes listen; nil: loopback for all
 	wrap   func(side int) []string // what stands in front of a side's commands
+	config string                  // of the NATS servers
 	before func(*cluster) error    // is called once the NATS servers are up
 }
 
@@ -34,13 +36,14 @@ const nodes = 3
 
 // cluster is NATS servers and nodes, all of them processes of this one.
 type cluster struct {
+	plan
+
 	groupcast, nats string
 	dir             string
-	plan
-	servers []*server
-	nodes   []*node
-	lives   atomic.Int64
-	client  *http.Client
+	servers         []*server
+	nodes           []*node
+	lives           atomic.Int64
+	client          *http.Client
 }
 
 // server is a NATS server, which may end and come again.
@@ -104,6 +107,13 @@ func (c *cluster) start(ctx context.Context) error {
 	for i, s := range c.servers {
 		host, port, _ := net.SplitHostPort(s.address)
 		s.args = c.wrapped(i, []string{c.nats, "-a", host, "-p", port, "-n", fmt.Sprintf("s%d", i)})
+		if c.config != "" {
+			path := filepath.Join(c.dir, "nats.conf")
+			if err := os.WriteFile(path, []byte(c.config), 0o600); err != nil {
+				return err
+			}
+			s.args = append(s.args, "-c", path)
+		}
 		if len(c.servers) > 1 {
 			var routes []string
 			for j, other := range c.servers {
@@ -111,7 +121,8 @@ func (c *cluster) start(ctx context.Context) error {
 					routes = append(routes, "nats://"+other.route)
 				}
 			}
-			s.args = append(s.args, "--cluster", "nats://"+s.route, "--cluster_name", "chaos", "--routes", strings.Join(routes, ","))
+			s.args = append(s.args, "--cluster", "nats://"+s.route, "--cluster_name", "chaos",
+				"--routes", strings.Join(routes, ","))
 		}
 		if err := c.startServer(i); err != nil {
 			return err

@@ -25,7 +25,6 @@ type stream struct {
 	group string
 	by    string // for people
 	life  int    // of the node that it publishes at
-	quiet bool   // of the group in which nothing happens before the end
 
 	mu    sync.Mutex // guards what follows
 	marks []mark     // by number less 1: all that were begun
@@ -65,13 +64,16 @@ func (s *stream) count(m mark) (n int) {
 	return n
 }
 
-// text is a message, and readText reads it.
-func text(stream, number int) string { return fmt.Sprintf("%d %d", stream, number) }
+// text is a message, with so many bytes behind it, and readText reads it.
+func text(stream, number, padding int) string {
+	return fmt.Sprintf("%d %d %s", stream, number, strings.Repeat(".", padding))
+}
 
 var errStrange = errors.New("not a message of ours")
 
 func readText(s string) (stream, number int, err error) {
-	one, two, ok := strings.Cut(s, " ")
+	one, rest, _ := strings.Cut(s, " ")
+	two, _, ok := strings.Cut(rest, " ")
 	stream, err1 := strconv.Atoi(one)
 	number, err2 := strconv.Atoi(two)
 	if !ok || err1 != nil || err2 != nil {

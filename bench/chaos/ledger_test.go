@@ -32,41 +32,84 @@ func sent(life int, fates string) *stream {
 func TestJudge(t *testing.T) {
 	const here, there = 1, 2
 	begun := []int{0}
-	for name, test := range map[string]struct {
+	for name, test := range map[string]*struct {
 		stream *stream
 		s      session
 		want   string // in the one finding; none if it is empty
 		missed int
 		tail   int
 	}{
-		"all":            {stream: sent(there, "aaa"), s: session{events: heard(1, 2, 3), whole: begun}},
-		"twice":          {stream: sent(there, "aaa"), s: session{events: heard(1, 2, 2, 3), whole: begun}, want: "twice"},
-		"twice, later":   {stream: sent(there, "aaa"), s: session{events: heard(1, 2, 3, 2), whole: begun}, want: "twice"},
-		"another order":  {stream: sent(there, "a?a"), s: session{events: heard(1, 3, 2), whole: begun}, want: "behind 3"},
-		"refused":        {stream: sent(there, "ar"), s: session{events: heard(1, 2), whole: begun}, want: "refused"},
-		"never sent":     {stream: sent(there, "a"), s: session{events: heard(1, 2), whole: begun}, want: "never sent"},
-		"a hole":         {stream: sent(there, "aaa"), s: session{events: heard(1, 3), whole: begun}, want: "nothing tells"},
+		"all": {stream: sent(there, "aaa"), s: session{events: heard(1, 2, 3), whole: begun}},
+		"twice": {
+			stream: sent(there, "aaa"), want: "twice",
+			s: session{events: heard(1, 2, 2, 3), whole: begun},
+		},
+		"twice, later": {
+			stream: sent(there, "aaa"), want: "twice",
+			s: session{events: heard(1, 2, 3, 2), whole: begun},
+		},
+		"another order": {
+			stream: sent(there, "a?a"), want: "behind 3",
+			s: session{events: heard(1, 3, 2), whole: begun},
+		},
+		"refused": {stream: sent(there, "ar"), s: session{events: heard(1, 2), whole: begun}, want: "refused"},
+		"never sent": {
+			stream: sent(there, "a"), want: "never sent",
+			s: session{events: heard(1, 2), whole: begun},
+		},
+		"a hole": {
+			stream: sent(there, "aaa"), want: "nothing tells",
+			s: session{events: heard(1, 3), whole: begun},
+		},
 		"a hole, told":   {stream: sent(there, "aaa"), s: session{events: heard(1, -1, 3), whole: begun}, missed: 1},
 		"told behind it": {stream: sent(there, "aaa"), s: session{events: heard(1, 3, -1), whole: begun}, missed: 1},
-		"told before":    {stream: sent(there, "aaa"), s: session{events: heard(-1, 1, 3), whole: begun}, want: "nothing tells"},
+		"told before": {
+			stream: sent(there, "aaa"), want: "nothing tells",
+			s: session{events: heard(-1, 1, 3), whole: begun},
+		},
 		"told too late": {
 			stream: sent(there, "aaa"), want: "nothing tells",
 			s: session{whole: begun, events: []event{{0, 1, 0}, {0, 3, time.Second}, {gap, 0, time.Second + 2*toldWithin}}},
 		},
-		"no answer":         {stream: sent(there, "a?a"), s: session{events: heard(1, 3), whole: begun}},
-		"the first":         {stream: sent(there, "aa"), s: session{events: heard(2), whole: begun}, want: "nothing tells"},
-		"before it joined":  {stream: sent(there, "aa"), s: session{events: heard(2), whole: []int{1}}},
-		"not whole yet":     {stream: sent(there, "aa"), s: session{events: heard(2), own: begun}},
-		"own hole":          {stream: sent(here, "aaa"), s: session{events: heard(1, -1, 3), own: begun}, want: "at one node"},
-		"the end":           {stream: sent(there, "aaa"), s: session{events: heard(1), whole: begun}, want: "from 2 on", tail: 2},
-		"the end, told":     {stream: sent(there, "aaa"), s: session{events: heard(1, -1), whole: begun}, missed: 2},
-		"nothing at all":    {stream: sent(there, "a"), s: session{whole: begun}, want: "from 1 on", tail: 1},
-		"ended":             {stream: sent(there, "aaa"), s: session{events: heard(1), whole: begun, ended: true, code: -1}},
-		"drained":           {stream: sent(here, "aaa"), s: session{events: heard(1), own: begun, ended: true, code: 1001}, want: "at one node"},
-		"closed for a hole": {stream: sent(there, "aaa"), s: session{events: heard(1, 3), whole: begun, bare: true, ended: true, code: 1013}, missed: 1},
-		"closed otherwise":  {stream: sent(there, "aaa"), s: session{events: heard(1, 3), whole: begun, bare: true, ended: true, code: 1008}, want: "nothing tells"},
-		"envelope, 1013":    {stream: sent(there, "a"), s: session{events: heard(1), whole: begun, ended: true, code: 1013}, want: "for bare"},
-		"another group":     {stream: sent(there, "a"), s: session{events: []event{{3, 1, 0}}, own: begun}, want: "another group"},
+		"no answer": {stream: sent(there, "a?a"), s: session{events: heard(1, 3), whole: begun}},
+		"the first": {
+			stream: sent(there, "aa"), want: "nothing tells",
+			s: session{events: heard(2), whole: begun},
+		},
+		"before it joined": {stream: sent(there, "aa"), s: session{events: heard(2), whole: []int{1}}},
+		"not whole yet":    {stream: sent(there, "aa"), s: session{events: heard(2), own: begun}},
+		"own hole": {
+			stream: sent(here, "aaa"), want: "at one node",
+			s: session{events: heard(1, -1, 3), own: begun},
+		},
+		"the end": {
+			stream: sent(there, "aaa"), want: "from 2 on", tail: 2,
+			s: session{events: heard(1), whole: begun},
+		},
+		"the end, told":  {stream: sent(there, "aaa"), s: session{events: heard(1, -1), whole: begun}, missed: 2},
+		"nothing at all": {stream: sent(there, "a"), s: session{whole: begun}, want: "from 1 on", tail: 1},
+		"ended": {
+			stream: sent(there, "aaa"),
+			s:      session{events: heard(1), whole: begun, ended: true, code: -1},
+		},
+		"drained": {stream: sent(here, "aaa"), s: session{events: heard(1), own: begun, ended: true, code: 1001},
+			want: "at one node"},
+		"closed for a hole": {
+			stream: sent(there, "aaa"), missed: 1,
+			s: session{events: heard(1, 3), whole: begun, bare: true, ended: true, code: 1013},
+		},
+		"closed otherwise": {
+			stream: sent(there, "aaa"), want: "nothing tells",
+			s: session{events: heard(1, 3), whole: begun, bare: true, ended: true, code: 1008},
+		},
+		"envelope, 1013": {
+			stream: sent(there, "a"), want: "for bare",
+			s: session{events: heard(1), whole: begun, ended: true, code: 1013},
+		},
+		"another group": {
+			stream: sent(there, "a"), want: "another group",
+			s: session{events: []event{{3, 1, 0}}, own: begun},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &test.s
@@ -96,10 +139,10 @@ func TestKilled(t *testing.T) {
 
 // TestTexts: a message says of which stream it is, and its number there.
 func TestTexts(t *testing.T) {
-	if stream, number, err := readText(text(12, 345)); stream != 12 || number != 345 || err != nil {
+	if stream, number, err := readText(text(12, 345, 3)); stream != 12 || number != 345 || err != nil {
 		t.Errorf("%d, %d, %v", stream, number, err)
 	}
-	for _, s := range []string{"", "1", "1 x", "x 1", `{"cmd":"ack"}`} {
+	for _, s := range []string{"", "1", "1 1", "1 x ", "x 1 ", `{"cmd":"ack"}`} {
 		if _, _, err := readText(s); err == nil {
 			t.Errorf("%q was read", s)
 		}
@@ -128,7 +171,7 @@ func TestTake(t *testing.T) {
 	s := &session{}
 	for text, whole := range map[string]bool{
 		`{"cmd":"ack","req_id":1,"cluster":false}`: false, `{"type":"ack","req_id":1}`: true, `{"cmd":"ack","req_id":1}`: true,
-		"0 1": false, `{"type":"message","group_id":"g","message":"0 1"}`: false, "x": false,
+		"0 1 ": false, `{"type":"message","group_id":"g","message":"0 1 "}`: false, "x": false,
 		`{"type":"gap","group_id":"g","missed":"unknown"}`: false,
 	} {
 		if got := s.take(text, b); got != whole {

@@ -52,9 +52,6 @@ func (r *run) check(ok bool, format string, args ...any) {
 	}
 }
 
-// checkErr finds fault with err.
-func (r *run) checkErr(err error) { r.check(err == nil, "%v", err) }
-
 // Run fails if a scenario does.
 func (c *runCommand) Run(ctx context.Context) error {
 	chosen := scenarios

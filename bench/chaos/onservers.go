@@ -7,11 +7,13 @@ import (
 
 var onServers = []*scenario{
 	{
-		name: "nats-one", bound: time.Minute, do: func(ctx context.Context, r *run) error { return serverKilled(ctx, r, false) },
-		does: "one of three NATS servers is killed, whose node knows no other: it serves its own, and is back with the server",
+		name: "nats-one", bound: time.Minute,
+		do:   func(ctx context.Context, r *run) error { return serverKilled(ctx, r, false) },
+		does: "one of three NATS servers is killed, whose node knows no other: it serves its own, and comes back with it",
 	},
 	{
-		name: "nats-several", bound: time.Minute, do: func(ctx context.Context, r *run) error { return serverKilled(ctx, r, true) },
+		name: "nats-several", bound: time.Minute,
+		do:   func(ctx context.Context, r *run) error { return serverKilled(ctx, r, true) },
 		does: "one of three NATS servers is killed, and the nodes know all of them: theirs go over to another",
 	},
 }
@@ -85,7 +87,7 @@ const pingBound = 500 * time.Millisecond
 
 // pinged judges the event loops since the last look at them.
 func (r *run) pinged(w *world) {
-	_, p99, most := pings(w.pingers)
+	p99, most := pings(w.pingers)
 	r.figure("ping p99 %s, at most %s", ms(p99), ms(most))
 	r.check(p99 < pingBound, "pings took %v (99 of 100)", p99)
 }
@@ -96,7 +98,8 @@ func (w *world) serversBack(ctx context.Context, back func() error) (time.Durati
 		return 0, err
 	}
 	for _, s := range w.servers {
-		if err := await(ctx, "the NATS servers accept again", patience, func() bool { return accepts(s.address) }); err != nil {
+		err := await(ctx, "the NATS servers accept again", patience, func() bool { return accepts(s.address) })
+		if err != nil {
 			return 0, err
 		}
 	}

@@ -55,12 +55,13 @@ func (w *world) publish(i int, group string, l load, send sender) {
 	}
 }
 
-// publisherClient has a request wait as long as it takes: what was given up may still be published, behind the next one.
+// publisherClient has a request wait as long as it takes: what was given up may still be published, behind the next
+// one.
 var publisherClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 
 func (w *world) overHTTP(ctx context.Context, at int, s *stream, number int, _ *link) (mark, bool) {
 	url := "http://" + w.nodes[at].api + "/v1/groups/" + s.group + "/messages"
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(text(s.id, number)))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(text(s.id, number, w.padding)))
 	if err != nil {
 		return unknown, false
 	}
@@ -90,7 +91,7 @@ func (w *world) overWebSocket(ctx context.Context, at int, s *stream, number int
 		l.conn = conn
 	}
 	command := fmt.Appendf(nil, `{"cmd":"send_to_group","group_id":%q,"message":%q,"req_id":%d}`, s.group,
-		text(s.id, number), number)
+		text(s.id, number, w.padding), number)
 	if err := l.conn.Write(ctx, websocket.MessageText, command); err != nil {
 		l.close()
 		return unknown, false

@@ -35,7 +35,7 @@ func (r *run) judged(v verdict) {
 // toldNothing checks that these sessions were told of no loss.
 func (r *run) toldNothing(w *world, whose string, of func(*session) bool) {
 	gaps, closed := w.book.told(of)
-	r.check(gaps == 0 && closed == 0, "%s had %d notices and %d closes with 1013, although nothing of theirs can have been lost",
+	r.check(gaps == 0 && closed == 0, "%s had %d notices and %d closes with 1013, although they can have missed nothing",
 		whose, gaps, closed)
 }
 

@@ -51,8 +51,8 @@ func (b *book) came(from, to time.Duration, of func(*session) bool) (own, others
 	return own, others
 }
 
-// crossed reports whether each member of a busy group at these nodes has got, of each stream of its group at these nodes,
-// a message that was begun behind what is given.
+// crossed reports whether each member of a busy group at these nodes has got, of each stream of its group at these
+// nodes, a message that was begun behind what is given.
 func (w *world) crossed(behind []int, at ...int) bool {
 	streams, _ := w.book.all()
 	lives := map[int]bool{}

@@ -29,6 +29,7 @@ type world struct {
 	publishing  context.Context
 	stopSending context.CancelFunc
 	sending     sync.WaitGroup
+	padding     int
 	pingers     []*pinger
 	members     []*member
 	leaving     atomic.Bool
@@ -41,13 +42,14 @@ type load struct {
 	// roam is to which node member of node i goes on its n-th connection; nil: always to its own.
 	roam func(i, n int) int
 	// follow: publishers whose node does not take their messages go to another.
-	follow bool
-	churn  int // members a node that join and leave all the time
+	follow  bool
+	padding int // of messages, in bytes
+	churn   int // members a node that join and leave all the time
 }
 
 // startWorld has all members join, for the whole cluster, and then starts the publishers.
 func startWorld(ctx context.Context, c *cluster, l load) (*world, error) {
-	w := &world{cluster: c, book: &book{began: time.Now()}}
+	w := &world{cluster: c, book: &book{began: time.Now()}, padding: l.padding}
 	w.ctx, w.cancel = context.WithCancel(ctx)
 	w.publishing, w.stopSending = context.WithCancel(w.ctx)
 	if l.every == 0 {
