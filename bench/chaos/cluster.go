@@ -122,7 +122,7 @@ func (c *cluster) start(ctx context.Context) error {
 				}
 			}
 			s.args = append(s.args, "--cluster", "nats://"+s.route, "--cluster_name", "chaos",
-				"--routes", strings.Join(routes, ","))
+				"--routes", strings.Join(routes, ","), "--no_advertise") // else a node learns of the other servers
 		}
 		if err := c.startServer(i); err != nil {
 			return err

@@ -112,7 +112,9 @@ type session struct {
 
 // book is all that was published, and all that came.
 type book struct {
-	began    time.Time
+	began time.Time
+	// parted: the members' joins knew nothing of some nodes, so that only what their own node takes has to come.
+	parted   bool
 	mu       sync.Mutex // guards what follows
 	streams  []*stream
 	sessions []*session
@@ -193,13 +195,13 @@ const toldWithin = 15 * time.Second
 func (b *book) judge() (v verdict) {
 	streams, sessions := b.all()
 	for _, s := range sessions {
-		v.add(s.judge(streams))
+		v.add(s.judge(streams, b.parted))
 	}
 	return v
 }
 
 // judge looks at what came of each stream of the session's group.
-func (s *session) judge(streams []*stream) (v verdict) {
+func (s *session) judge(streams []*stream, parted bool) (v verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	places := make(map[int][]int) // of a stream's events
@@ -223,7 +225,7 @@ func (s *session) judge(streams []*stream) (v verdict) {
 	}
 	for _, one := range streams {
 		if one.group == s.group {
-			s.judgeStream(&v, one, places[one.id], gaps)
+			s.judgeStream(&v, one, places[one.id], gaps, parted)
 			delete(places, one.id)
 		}
 	}
@@ -233,7 +235,7 @@ func (s *session) judge(streams []*stream) (v verdict) {
 	return v
 }
 
-func (s *session) judgeStream(v *verdict, from *stream, places, gaps []int) {
+func (s *session) judgeStream(v *verdict, from *stream, places, gaps []int, parted bool) {
 	from.mu.Lock()
 	defer from.mu.Unlock()
 	ours := from.life == s.life
@@ -267,7 +269,7 @@ func (s *session) judgeStream(v *verdict, from *stream, places, gaps []int) {
 	hole := func(after, before, place int, until time.Duration) bool {
 		n, first := missing(after, before)
 		switch {
-		case n == 0:
+		case n == 0, parted && !ours:
 			return true
 		case ours:
 			v.find("%s: %d of %s are missing, from %d on, and both are at one node", s.name, n, from.by, first)

@@ -114,7 +114,7 @@ func TestJudge(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &test.s
 			s.group, s.life = "g", here
-			v := s.judge([]*stream{test.stream})
+			v := s.judge([]*stream{test.stream}, false)
 			found := strings.Join(v.findings, "; ")
 			if test.want == "" && found != "" || !strings.Contains(found, test.want) || len(v.findings) > 1 {
 				t.Errorf("found %q, want %q", found, test.want)
@@ -131,7 +131,7 @@ func TestKilled(t *testing.T) {
 	from := sent(2, "aaaa")
 	from.killed = true
 	s := &session{group: "g", life: 1, whole: []int{0}, events: heard(1, 3)}
-	v := s.judge([]*stream{from})
+	v := s.judge([]*stream{from}, false)
 	if v.withNode != 1 || len(v.findings) != 1 {
 		t.Errorf("%d with the node, %q", v.withNode, v.findings)
 	}

@@ -14,7 +14,7 @@ type scenario struct {
 	do    func(context.Context, *run) error
 }
 
-var scenarios = slices.Concat(onNodes, onServers, onBus)
+var scenarios = slices.Concat(onNodes, onServers, onBus, onPartition, onReconnects)
 
 func find(name string) *scenario {
 	for _, s := range scenarios {
