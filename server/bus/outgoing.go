@@ -11,26 +11,38 @@ import (
 	"groupcast/server/bus/wire"
 )
 
-// outgoing is a message as it crosses: to a group under its subject, else to several targets. The
-// error is that of a name that has no subject.
-func (b *Bus) outgoing(m *message) (*nats.Msg, error) {
+// outbound is what messages for NATS are made in: nats.go copies what it is given, so that one does
+// for all of them.
+//
+// Owner: the writer's goroutine.
+type outbound struct {
+	msg     nats.Msg
+	headers wire.HeaderBuffer
+	subject []byte
+}
+
+// outgoing is a message as it crosses, good until the next call: to a group under its subject, else to
+// several targets. The error is that of a name that has no subject.
+func (w *writer) outgoing(m *message) (*nats.Msg, error) {
+	b, o := w.b, &w.out
 	out := wire.Message{
 		Payload: m.Payload, IsText: m.IsText,
 		Origin:  wire.Place{Node: b.opt.Node, Epoch: b.epoch, Order: m.Order},
 		Exclude: b.excluded(m),
 	}
-	msg := &nats.Msg{Subject: b.subjects.many, Data: m.Payload}
+	o.msg = nats.Msg{Subject: b.subjects.many, Data: m.Payload}
 	if m.Group != "" {
-		text, err := b.subjects.of(subject.KindGroup, m.Group)
+		var err error
+		o.subject, err = subject.Append(o.subject[:0], b.subjects.prefix, subject.KindGroup, m.Group)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errNoSubject, err)
 		}
-		msg.Subject = text
+		o.msg.Subject = string(o.subject)
 	} else {
 		out.Groups, out.Users = m.Groups, m.Users
 	}
-	msg.Header = out.Header()
-	return msg, nil
+	o.msg.Header = o.headers.Fill(&out)
+	return &o.msg, nil
 }
 
 // excluded are the sessions that do not get m elsewhere. The sender's own is nowhere but here.

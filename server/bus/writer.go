@@ -32,6 +32,7 @@ type writer struct {
 
 	change   uint64 // changes between the wildcard and single subjects so far
 	switched uint64 // the one that has ended, and the confirmer had no room for it yet
+	out      outbound
 
 	kept   kept       // what waits for the bus
 	ring   *sent.Ring // what has been written
@@ -292,7 +293,7 @@ func (w *writer) publish(m *message) error {
 	if w.b.dials.Load() != w.dials {
 		return errNotWritten
 	}
-	msg, err := w.b.outgoing(m)
+	msg, err := w.outgoing(m)
 	if err == nil {
 		err = w.conn.PublishMsg(msg)
 	}

@@ -134,25 +134,40 @@ func hasHalfPair(text []byte) bool {
 
 // Header is what has to stand beside the payload; nil if nothing has to. Names that have no
 // token are left out, since nobody can have them.
-func (m *Message) Header() map[string][]string {
-	var h map[string][]string
-	set := func(name, value string) {
-		if value == "" {
-			return
-		}
-		if h == nil {
-			h = make(map[string][]string, headers)
-		}
-		h[name] = []string{value}
-	}
+func (m *Message) Header() map[string][]string { return new(HeaderBuffer).Fill(m) }
+
+// HeaderBuffer is what headers are made in. One does for all messages of a goroutine.
+type HeaderBuffer struct {
+	header map[string][]string
+	value  [headers][1]string
+}
+
+// Fill is Header, good until the next call.
+func (b *HeaderBuffer) Fill(m *Message) map[string][]string {
+	clear(b.header)
 	if !m.IsText {
-		set(HeaderMode, modeJSON)
+		b.set(mode, modeJSON)
 	}
 	if m.Origin.Node != "" {
-		set(HeaderOrigin, m.Origin.String())
+		b.set(origin, m.Origin.String())
 	}
-	set(HeaderExclude, strings.Join(m.Exclude, ","))
-	set(HeaderGroups, joinTokens(m.Groups))
-	set(HeaderUsers, joinTokens(m.Users))
-	return h
+	b.set(exclude, strings.Join(m.Exclude, ","))
+	b.set(groups, joinTokens(m.Groups))
+	b.set(users, joinTokens(m.Users))
+	if len(b.header) == 0 {
+		return nil
+	}
+	return b.header
+}
+
+// set puts a header in; one without a value is none.
+func (b *HeaderBuffer) set(i int, value string) {
+	if value == "" {
+		return
+	}
+	if b.header == nil {
+		b.header = make(map[string][]string, headers)
+	}
+	b.value[i][0] = value
+	b.header[headerNames[i]] = b.value[i][:]
 }
