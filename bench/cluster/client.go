@@ -27,7 +27,7 @@ type client struct {
 func dial(ctx context.Context, address string, d *dialect) (*client, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	conn, in, _, err := ws.Dialer{}.Dial(ctx, "ws://"+address+d.path)
+	conn, in, _, err := ws.Dialer{Protocols: d.protocols}.Dial(ctx, "ws://"+address+d.path)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}

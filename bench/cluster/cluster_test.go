@@ -58,6 +58,10 @@ func TestDialectsReadWhatTheirServersSay(t *testing.T) {
 	}{
 		{groupcast, `{"cmd":"ack","req_id":7}`, `{"cmd":"ack","req_id":7,"cluster":false}`, payload},
 		{
+			envelopes, `{"type":"ack","req_id":7}`, `{"type":"ack","req_id":7,"cluster":false}`,
+			`{"type":"message","group_id":"room:1","message":"` + payload + `"}`,
+		},
+		{
 			centrifuge, `{"id":9,"subscribe":{}}`, "",
 			`{"push":{"channel":"room:1","pub":{"data":"` + payload + `"}}}`,
 		},

@@ -8,7 +8,8 @@ import (
 
 // dialect is how a server is spoken to.
 type dialect struct {
-	path string
+	path      string
+	protocols []string // of WebSocket, that are offered
 	// begin is called behind the upgrade.
 	begin func(*client) error
 	// join is the command, which is acknowledged with this number.
@@ -19,6 +20,8 @@ type dialect struct {
 	publish func(group string) (before, behind string)
 	// payloads calls take for each payload in text.
 	payloads func(c *client, text []byte, take func([]byte)) error
+	// gap reports whether text says that messages may have been lost; nil where nothing says so.
+	gap func(text []byte) bool
 }
 
 var groupcast = &dialect{
@@ -27,18 +30,7 @@ var groupcast = &dialect{
 	join: func(group string, id int) string {
 		return fmt.Sprintf(`{"cmd":"add_group","group_id":%q,"req_id":%d}`, group, id)
 	},
-	joined: func(text []byte) (id int, whole, ok bool) {
-		rest, ok := bytes.CutPrefix(text, []byte(`{"cmd":"ack","req_id":`))
-		if !ok {
-			return 0, false, false
-		}
-		end := bytes.IndexAny(rest, ",}")
-		if end < 0 {
-			return 0, false, false
-		}
-		id, err := strconv.Atoi(string(rest[:end]))
-		return id, rest[end] == '}', err == nil
-	},
+	joined: func(text []byte) (id int, whole, ok bool) { return ackOf(text, `{"cmd":"ack","req_id":`) },
 	publish: func(group string) (before, behind string) {
 		return fmt.Sprintf(`{"cmd":"send_to_group","group_id":%q,"message":"`, group), `"}`
 	},
@@ -46,6 +38,34 @@ var groupcast = &dialect{
 		take(text)
 		return nil
 	},
+}
+
+// envelopes is groupcast's other form, in which a member is told of a gap and stays.
+var envelopes = &dialect{
+	path:      groupcast.path,
+	protocols: []string{"groupcast.v1"},
+	begin:     groupcast.begin,
+	join:      groupcast.join,
+	joined:    func(text []byte) (id int, whole, ok bool) { return ackOf(text, `{"type":"ack","req_id":`) },
+	publish:   groupcast.publish,
+	payloads: func(_ *client, text []byte, take func([]byte)) error {
+		if _, rest, ok := bytes.Cut(text, []byte(`"message":"`)); ok {
+			take(bytes.TrimSuffix(rest, []byte(`"}`)))
+		}
+		return nil
+	},
+	gap: func(text []byte) bool { return bytes.HasPrefix(text, []byte(`{"type":"gap"`)) },
+}
+
+// ackOf reads an ack that begins so.
+func ackOf(text []byte, begin string) (id int, whole, ok bool) {
+	rest, ok := bytes.CutPrefix(text, []byte(begin))
+	end := bytes.IndexAny(rest, ",}")
+	if !ok || end < 0 {
+		return 0, false, false
+	}
+	id, err := strconv.Atoi(string(rest[:end]))
+	return id, rest[end] == '}', err == nil
 }
 
 // centrifuge is Centrifuge's protocol in JSON: commands with ids, several replies and pushes in one frame, a

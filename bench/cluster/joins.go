@@ -24,25 +24,32 @@ type joinsCommand struct {
 	Away       time.Duration `default:"1s" help:"How long the NATS server is away."`
 }
 
-// Run does without --nats first, for the acks of one node each.
+// Run does without --nats first, for the acks of one node each. What waits in a cluster for other goroutines
+// depends on how many run at a time, so that GOMAXPROCS is tried both ways.
 func (c *joinsCommand) Run(ctx context.Context, r *results) error {
+	cluster := []string{"--nats-subjects", "1000000", "--nats-linger", c.Linger.String()}
 	for range c.Rounds {
-		for _, nats := range []bool{false, true} {
-			if err := c.round(ctx, r, nats); err != nil {
-				return err
+		for _, one := range []struct {
+			name  string
+			procs int
+			setup
+		}{
+			{"without --nats", c.Procs, setup{nodes: 3}},
+			{"a cluster of three, GOMAXPROCS=1", 1, setup{nodes: 3, nats: true, flags: cluster}},
+			{"a cluster of three, GOMAXPROCS=2", 2, setup{nodes: 3, nats: true, flags: cluster}},
+		} {
+			o := c.conditions
+			o.Procs = one.procs
+			if err := c.round(ctx, r, one.name, &o, one.setup); err != nil {
+				return fmt.Errorf("%s: %w", one.name, err)
 			}
 		}
 	}
 	return nil
 }
 
-func (c *joinsCommand) round(ctx context.Context, r *results, nats bool) error {
-	s, name := setup{nodes: 3}, "without --nats"
-	if nats {
-		s.nats, name = true, "a cluster of three"
-		s.flags = []string{"--nats-subjects", "1000000", "--nats-linger", c.Linger.String()}
-	}
-	cl, err := startCluster(ctx, &c.conditions, s)
+func (c *joinsCommand) round(ctx context.Context, r *results, name string, o *conditions, s setup) error {
+	cl, err := startCluster(ctx, o, s)
 	if err != nil {
 		return err
 	}
@@ -66,8 +73,8 @@ func (c *joinsCommand) round(ctx context.Context, r *results, nats bool) error {
 			return err
 		}
 	}
-	if nats {
-		return c.crash(ctx, r, cl)
+	if s.nats {
+		return c.crash(ctx, r, cl, name)
 	}
 	return nil
 }
@@ -180,7 +187,7 @@ func (w *walkers) walk(ctx context.Context, c *client, start time.Time, every, d
 }
 
 // crash ends the NATS server while each node publishes to members of the other two, and starts it again.
-func (c *joinsCommand) crash(ctx context.Context, r *results, cl *cluster) error {
+func (c *joinsCommand) crash(ctx context.Context, r *results, cl *cluster, name string) error {
 	cr := &crowd{latency: make(map[string]*hdr.Histogram)}
 	defer cr.leave()
 	var publishers []*publisher
@@ -195,7 +202,7 @@ func (c *joinsCommand) crash(ctx context.Context, r *results, cl *cluster) error
 			if i == j {
 				continue
 			}
-			if err := cr.joinAll(ctx, groupcast, place{other.listen, "all"}, names); err != nil {
+			if err := cr.joinAll(ctx, envelopes, place{other.listen, "all"}, names); err != nil {
 				return err
 			}
 		}
@@ -246,15 +253,22 @@ func (c *joinsCommand) crash(ctx context.Context, r *results, cl *cluster) error
 	table := fmt.Sprintf("The NATS server is killed, and started again %g s later, beside %s groups a node",
 		c.Away.Seconds(), number(float64(c.Groups)))
 	longest := float64(cr.latency["all"].Max()) / 1e6
-	r.add(table, "until all nodes are connected again", "s", up.Seconds())
-	r.add(table, "until all have sent what they kept, and all groups are covered", "s", joined.Seconds())
-	r.add(table, "the longest way of a message, from before the crash on", "s", longest)
-	r.add(table, "CPU of the three nodes, the load of the probes included", "s", (after["node A"] - before["node A"] +
+	r.add(table, "until all nodes are connected again, s", name, up.Seconds())
+	r.add(table, "until all have sent what they kept, and all groups are covered, s", name, joined.Seconds())
+	r.add(table, "the longest way of a message, from before the crash on, s", name, longest)
+	r.add(table, "CPU of the three nodes, the load of the probes included, s", name, (after["node A"] - before["node A"] +
 		after["node B"] - before["node B"] + after["node C"] - before["node C"]).Seconds())
-	r.add(table, "CPU of the new NATS server", "s", after["nats-server"].Seconds())
-	r.add(table, "probes sent, of all three", "", float64(want/2))
-	r.add(table, "missed", "", float64(want-cr.came.Load()))
-	r.add(table, "came twice", "", float64(cr.twice.Load()))
-	r.add(table, "members closed with 1013", "", float64(cr.closed.Load()))
+	r.add(table, "CPU of the new NATS server, s", name, after["nats-server"].Seconds())
+	r.add(table, "probes sent, of all three", name, float64(want/2))
+	r.add(table, "deliveries missed, of twice as many", name, float64(want-cr.came.Load()))
+	r.add(table, "came twice", name, float64(cr.twice.Load()))
+	r.add(table, "members", name, float64(len(cr.members)))
+	r.add(table, "gaps that they were told", name, float64(cr.gaps.Load()))
+	if missed := want - cr.came.Load(); missed > 0 && cr.gaps.Load() == 0 {
+		r.fault(fmt.Sprintf("crash: %d deliveries were missed, and nobody was told", missed))
+	}
+	if n := cr.twice.Load() + cr.damaged.Load() + cr.closed.Load(); n > 0 {
+		r.fault(fmt.Sprintf("crash: came twice, damaged, or closed: got %d, want 0", n))
+	}
 	return nil
 }
