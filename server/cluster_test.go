@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gobwas/ws"
 	natsserver "github.com/nats-io/nats-server/v2/server"
 
 	"groupcast/server/monitor"
@@ -52,6 +53,25 @@ func startNode(t *testing.T, name string, port int, change func(*Options)) *Serv
 	})
 }
 
+// clusterOf is what the last sample says; nothing before the first one.
+func clusterOf(s *Server) monitor.Cluster {
+	if c := s.Status().Cluster; c != nil {
+		return *c
+	}
+	return monitor.Cluster{}
+}
+
+// leave has a node leave its cluster in order, and its clients before it.
+func leave(t *testing.T, s *Server, clients ...*client) {
+	t.Helper()
+	for _, c := range clients {
+		_ = c.conn.CloseNow()
+	}
+	if _, err := s.Drain(t.Context(), ws.StatusGoingAway); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // startNodes starts nodes and waits until each has all others.
 func startNodes(t *testing.T, port int, names ...string) []*Server {
 	t.Helper()
@@ -61,8 +81,8 @@ func startNodes(t *testing.T, port int, names ...string) []*Server {
 	}
 	for _, s := range all {
 		eventually(t, "the others are there", func() bool {
-			c := s.Status().Cluster
-			return c != nil && c.Joined && len(c.Nodes) == len(names)-1
+			c := clusterOf(s)
+			return c.Joined && len(c.Nodes) == len(names)-1
 		})
 	}
 	return all
@@ -92,7 +112,7 @@ func askAPI(t *testing.T, s *Server, method, path, body string) (int, string) {
 	return answer.StatusCode, string(text)
 }
 
-// notReady waits until /readyz of s is 503, and says so.
+// wantNotReady waits until /readyz of s is 503, and says so.
 func wantNotReady(t *testing.T, s *Server, why string) {
 	t.Helper()
 	eventually(t, "/readyz: "+why, func() bool {
@@ -136,20 +156,16 @@ func TestStatusOfACluster(t *testing.T) {
 	})
 	c := status(nodes[0])
 	if c.Node != "a" || len(c.Epoch) != 16 || c.State != monitor.ClusterUp || !c.Joined || c.NameTaken ||
-		c.Since.IsZero() || c.Server == "" || c.RoundTrip <= 0 || c.MessagesLost != 0 || c.LossesTold != 0 || c.SlowConsumer != 0 || c.Wildcard {
+		c.Since.IsZero() || c.Server == "" || c.RoundTrip <= 0 || c.MessagesLost+c.LossesTold+c.SlowConsumer != 0 ||
+		c.Wildcard {
 		t.Errorf("%+v", c)
 	}
 	if n := c.Nodes[0]; n.Name != "b" || n.State != monitor.NodeUp || n.Version == "" || n.Host == "" || n.PID == 0 ||
 		n.Epoch == c.Epoch || n.HeardSeconds < 0 || n.HeardSeconds > patience.Seconds() || n.Joined {
 		t.Errorf("%+v", n)
 	}
-	if err := nodes[1].Close(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "b is not there", func() bool {
-		s := status(nodes[0]).Nodes[0].State
-		return s == monitor.NodeLeft || s == monitor.NodeGone
-	})
+	leave(t, nodes[1], member)
+	eventually(t, "b has left", func() bool { return status(nodes[0]).Nodes[0].State == monitor.NodeLeft })
 	alone := startServer(t, func(o *Options) { o.API = []string{"127.0.0.1:0"} })
 	if _, text := askAPI(t, alone, http.MethodGet, "/v1/status", ""); strings.Contains(text, "cluster") {
 		t.Errorf("alone: %s", text)
@@ -173,7 +189,7 @@ func TestReadyWithoutNATS(t *testing.T) {
 	stopNATS(nats)
 	wantNotReady(t, strict, "the cluster's bus is away: no NATS server can be reached")
 	eventually(t, "the status says it", func() bool {
-		c := lenient.Status().Cluster
+		c := clusterOf(lenient)
 		return c.State == "away" && !c.Joined && c.LastError != ""
 	})
 	wantReady(t, lenient)
@@ -200,9 +216,9 @@ func TestReadyWithoutAName(t *testing.T) {
 	wantReady(t, a)
 	wantReady(t, b)
 	runNATS(t, port)
-	taken := func(s *Server) bool { return s.Status().Cluster.NameTaken }
+	taken := func(s *Server) bool { return clusterOf(s).NameTaken }
 	eventually(t, "one has the name", func() bool {
-		return taken(a) != taken(b) && (a.Status().Cluster.Joined || b.Status().Cluster.Joined)
+		return taken(a) != taken(b) && (clusterOf(a).Joined || clusterOf(b).Joined)
 	})
 	winner, loser := a, b
 	if taken(a) {
@@ -210,9 +226,7 @@ func TestReadyWithoutAName(t *testing.T) {
 	}
 	wantNotReady(t, loser, "another node of the cluster has the name same")
 	wantReady(t, winner)
-	if err := winner.Close(); err != nil {
-		t.Fatal(err)
-	}
+	leave(t, winner)
 	wantReady(t, loser) // it has the name now
 }
 
@@ -227,8 +241,136 @@ func TestReadyWithASecondChannelJoin(t *testing.T) {
 		_, text := askAPI(t, a, http.MethodGet, "/v1/history", "")
 		return strings.Contains(text, `"kind":"join_twice","cause":"b"`)
 	})
-	if err := a.Close(); err != nil {
+	leave(t, a)
+	wantReady(t, b)
+}
+
+// listed are the ids of all sessions of s, as its API lists them.
+func listed(t *testing.T, s *Server) (ids []string) {
+	t.Helper()
+	_, text := askAPI(t, s, http.MethodGet, "/v1/sessions", "")
+	var page struct {
+		Sessions []struct{ ID string }
+	}
+	if err := json.Unmarshal([]byte(text), &page); err != nil {
 		t.Fatal(err)
 	}
-	wantReady(t, b)
+	for _, one := range page.Sessions {
+		ids = append(ids, one.ID)
+	}
+	return ids
+}
+
+// A session is excluded at any node by the id that its own node's API lists. An id of a former life of that
+// node excludes nobody, although a session of the same short form is there.
+func TestExcludeASessionOfAnotherNode(t *testing.T) {
+	port := natsPort(runNATS(t, 0))
+	nodes := startNodes(t, port, "a", "b")
+	a, b := nodes[0], nodes[1]
+	excluding := func(id, message string) {
+		t.Helper()
+		status, text := askAPI(t, a, http.MethodPost, "/v1/publish",
+			`{"groups":["room"],"message":"`+message+`","exclude":["`+id+`"]}`)
+		if status != http.StatusAccepted {
+			t.Fatalf("exclude %s: %d %s", id, status, text)
+		}
+	}
+	at := func(s *Server) (c *client, id string) {
+		t.Helper()
+		before := listed(t, s)
+		c = connect(t, s.Addresses()[0])
+		c.join("room")
+		eventually(t, "the session is listed", func() bool {
+			for _, one := range listed(t, s) {
+				if !slices.Contains(before, one) {
+					id = one
+				}
+			}
+			return id != ""
+		})
+		return c, id
+	}
+	here, hereID := at(a)
+	there, thereID := at(b)
+	other, otherID := at(b)
+	if !strings.HasPrefix(hereID, "a.") || !strings.HasPrefix(thereID, "b.") || otherID == thereID {
+		t.Fatalf("listed as %q, %q and %q", hereID, thereID, otherID)
+	}
+	excluding(thereID, "not for there")
+	excluding(hereID, "not for here")
+	excluding(hereID[strings.LastIndex(hereID, ".")+1:], "nor this") // the short form is of the node that is asked
+	excluding("nobody.01234567.0-1-1", "for all")
+	here.want("not for there")
+	here.want("for all")
+	other.want("not for there")
+	for _, c := range []*client{there, other} {
+		for _, want := range []string{"not for here", "nor this", "for all"} {
+			c.want(want)
+		}
+	}
+
+	// The ids of the members are the same at both nodes, and each is looked at at its own.
+	for _, s := range nodes {
+		status, text := askAPI(t, s, http.MethodGet, "/v1/groups/room/members", "")
+		for _, id := range []string{hereID, thereID, otherID} {
+			if status != http.StatusOK || !strings.Contains(text, `"id":"`+id+`"`) {
+				t.Errorf("%s is not in %s", id, text)
+			}
+		}
+	}
+	var paged []string
+	for after := "limit=1"; after != ""; {
+		_, text := askAPI(t, a, http.MethodGet, "/v1/groups/room/members?"+after, "")
+		var page struct {
+			Sessions []struct{ ID string }
+			Next     string
+		}
+		if err := json.Unmarshal([]byte(text), &page); err != nil || len(page.Sessions) > 1 || len(paged) > 3 {
+			t.Fatalf("behind %q: %s, %v", paged, text, err)
+		}
+		for _, one := range page.Sessions { // the last page may have none
+			paged = append(paged, one.ID)
+		}
+		if after = ""; page.Next != "" {
+			after = "limit=1&after=" + page.Next
+		}
+	}
+	if all := []string{hereID, thereID, otherID}; len(paged) != 3 || !slices.Equal(slices.Sorted(slices.Values(paged)),
+		slices.Sorted(slices.Values(all))) {
+		t.Errorf("page by page there are %q, want %q", paged, all)
+	}
+	if status, text := askAPI(t, a, http.MethodGet, "/v1/sessions/"+thereID, ""); status != http.StatusConflict ||
+		!strings.Contains(text, "the session is one of node b") {
+		t.Errorf("at another node: %d %s", status, text)
+	}
+	if status, text := askAPI(t, b, http.MethodGet, "/v1/sessions/"+thereID, ""); status != http.StatusOK ||
+		!strings.Contains(text, `"id":"`+thereID+`"`) {
+		t.Errorf("at its own: %d %s", status, text)
+	}
+	sessions, _, err := controlOf(t, b).Sessions(t.Context(), "", 10)
+	if err != nil || len(sessions) != 2 || sessions[0].ID != thereID && sessions[1].ID != thereID {
+		t.Errorf("by the control socket: %+v, %v", sessions, err)
+	}
+
+	// Its node begins a new life, in which a session has the short form again.
+	leave(t, b, there, other)
+	b = startNode(t, "b", port, nil)
+	eventually(t, "b is back", func() bool {
+		c := clusterOf(b)
+		return c.Joined && len(c.Nodes) == 1
+	})
+	short := func(id string) string { return id[strings.LastIndex(id, ".")+1:] }
+	again, againID := at(b)
+	formerID := strings.TrimSuffix(thereID, short(thereID)) + short(againID)
+	if formerID == againID {
+		t.Fatalf("%s is of both lives", againID)
+	}
+	excluding(formerID, "for the new one")
+	again.want("for the new one")
+	excluding(againID, "not for it")
+	excluding(formerID, "for it again")
+	again.want("for it again")
+	if status, text := askAPI(t, b, http.MethodGet, "/v1/sessions/"+formerID, ""); status != http.StatusNotFound {
+		t.Errorf("of a former life: %d %s", status, text)
+	}
 }

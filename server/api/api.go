@@ -47,8 +47,8 @@ type Monitor interface {
 type Options struct {
 	Engine  Engine
 	Monitor Monitor
-	// Cluster is asked who is in a group where it is not nil: at the moment, this node is one of several
-	// then. A nil func is a node that is always alone.
+	// Cluster is asked who is in a group, and how sessions are called, where it is not nil: at the moment,
+	// this node is one of several then. A nil func is a node that is always alone.
 	Cluster func() members.Cluster
 	// NotReady says why no new clients should come here although the loops are well; "" if they
 	// should. nil: they should.

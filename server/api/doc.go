@@ -11,6 +11,7 @@
 //	tokens.go      the tokens, and the file they come from
 //	operation.go   the forms that operations have, with typed parameters and answers
 //	parameters.go  reading paths and queries
+//	names.go       sessions' ids: alone, and in a cluster
 //	body.go        reading bodies
 //	item.go        what stands in the body of POST /v1/publish
 //	scanner.go     JSON, read once

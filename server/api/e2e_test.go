@@ -324,7 +324,7 @@ func TestSessions(t *testing.T) {
 			if s.State != "open" || s.GroupCount != 2 || s.Remote == "" || s.Groups != nil {
 				t.Errorf("%+v", s)
 			}
-			seen = append(seen, s.ID.String())
+			seen = append(seen, s.ID)
 		}
 		if after = page.Next; after == "" {
 			break
@@ -463,7 +463,7 @@ func TestGroupsAndMembers(t *testing.T) {
 	var members sessionsPage
 	w.connect()
 	w.do("GET", "/v1/groups/other/members?limit=1", "").want(200).json(&members)
-	if len(members.Sessions) != 1 || members.Sessions[0].ID.String() != id {
+	if len(members.Sessions) != 1 || members.Sessions[0].ID != id {
 		t.Errorf("members %+v", members)
 	}
 	w.do("GET", "/v1/groups/other/members?after="+id, "").want(200)

@@ -87,7 +87,7 @@ type joined struct {
 
 // putMember has nothing to say but of a group that the bus does not cover.
 func (a *API) putMember(w http.ResponseWriter, r *http.Request, _ *Limits) *problem {
-	m, p := readParameters(r, memberOf)
+	m, p := readParameters(r, a.memberOf)
 	if p != nil {
 		return p
 	}

@@ -352,7 +352,7 @@ func (w *world) sessions() (ids []string) {
 	var page sessionsPage
 	w.do("GET", "/v1/sessions?limit=1000", "").want(200).json(&page)
 	for _, s := range page.Sessions {
-		ids = append(ids, s.ID.String())
+		ids = append(ids, s.ID)
 	}
 	return ids
 }

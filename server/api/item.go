@@ -5,6 +5,7 @@ import (
 
 	"groupcast/loop"
 	"groupcast/protocol"
+	"groupcast/server/members"
 )
 
 // item is one publication as it stands in the body of POST /v1/publish.
@@ -15,7 +16,9 @@ type item struct {
 	payload []byte
 	isText  bool
 	exclude []loop.SessionID
-	problem *problem // why it cannot be published; the rest means nothing then
+	// excludeElsewhere are the ids of sessions that are none of this node's.
+	excludeElsewhere []string
+	problem          *problem // why it cannot be published; the rest means nothing then
 }
 
 // blame notes why it cannot be published. The first mistake is told.
@@ -34,8 +37,8 @@ func (it *item) blame(p *problem) {
 // anywhere, a name that stands twice in a publication: none of it has a meaning
 // that all JSON libraries share (RFC 7493). Inside of message only the first two
 // are looked for.
-func parseItems(body []byte, maxItems int) (items []item, batch bool, p *problem) {
-	s := scanner{text: body}
+func parseItems(body []byte, maxItems int, c members.Cluster) (items []item, batch bool, p *problem) {
+	s := itemScanner{scanner{text: body}, c}
 	switch s.peek() {
 	case '{':
 		items = []item{s.item()}
@@ -51,12 +54,19 @@ func parseItems(body []byte, maxItems int) (items []item, batch bool, p *problem
 	return items, batch, p
 }
 
+// itemScanner reads items, with sessions as they are called in a cluster; nil: this node is alone.
+type itemScanner struct {
+	scanner
+
+	cluster members.Cluster
+}
+
 func badJSON(format string, args ...any) *problem {
 	return problemf(http.StatusBadRequest, codeBadJSON, format+": nothing was published", args...)
 }
 
 // batch reads an array of items.
-func (s *scanner) batch(maxItems int) []item {
+func (s *itemScanner) batch(maxItems int) []item {
 	items := []item{}
 	s.open('[')
 	for first := true; s.next(']', first); first = false {
@@ -72,7 +82,7 @@ func (s *scanner) batch(maxItems int) []item {
 
 // item reads one, with all its mistakes: what comes behind the first is still
 // looked at, for what makes the whole body invalid.
-func (s *scanner) item() (it item) {
+func (s *itemScanner) item() (it item) {
 	if !s.open('{') {
 		s.value()
 		it.blame(badItem("an item must be an object"))
@@ -84,13 +94,13 @@ func (s *scanner) item() (it item) {
 		switch name := s.key(); string(name) {
 		case "groups":
 			seen = &groups
-			it.groups = it.readNames(s, groupNames)
+			it.groups = it.readNames(&s.scanner, groupNames)
 		case "users":
 			seen = &users
-			it.users = it.readNames(s, userNames)
+			it.users = it.readNames(&s.scanner, userNames)
 		case "message":
 			seen = &message
-			it.readMessage(s)
+			it.readMessage(&s.scanner)
 		case "exclude":
 			seen = &exclude
 			it.readExclude(s)
@@ -180,7 +190,7 @@ func (it *item) readMessage(s *scanner) {
 	}
 }
 
-func (it *item) readExclude(s *scanner) {
+func (it *item) readExclude(s *itemScanner) {
 	if !s.open('[') {
 		s.value()
 		it.blame(badItem("exclude must be an array"))
@@ -189,10 +199,12 @@ func (it *item) readExclude(s *scanner) {
 	n := 0
 	for first := true; s.next(']', first); first = false {
 		var id loop.SessionID
+		var text string
 		var err error
-		isText := s.peek() == '"'
+		ours, isText := true, s.peek() == '"'
 		if isText {
-			id, err = loop.ParseSessionID(string(s.string()))
+			text = string(s.string())
+			id, ours, err = readSession(s.cluster, text)
 		} else {
 			s.value()
 		}
@@ -202,8 +214,11 @@ func (it *item) readExclude(s *scanner) {
 		case !isText || err != nil:
 			it.blame(problemf(http.StatusUnprocessableEntity, codeBadSession,
 				"exclude has something in it that is not a session id"))
-		case it.problem == nil:
+		case it.problem != nil:
+		case ours:
 			it.exclude = append(it.exclude, id)
+		default:
+			it.excludeElsewhere = append(it.excludeElsewhere, text)
 		}
 	}
 }

@@ -53,7 +53,7 @@ func TestParseItemsProperty(t *testing.T) {
 			objects, want = append(objects, o), append(want, it)
 		}
 		check := func(body []byte, want []item, wantBatch bool) {
-			got, batch, p := parseItems(body, 5)
+			got, batch, p := parseItems(body, 5, nil)
 			if p != nil || batch != wantBatch || len(got) != len(want) {
 				t.Fatalf("%s: %d items, %v, %v", body, len(got), batch, p)
 			}
@@ -100,7 +100,7 @@ func FuzzParseItems(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, cut int) {
 		const maxItems = 4
-		items, batch, p := parseItems(body, maxItems)
+		items, batch, p := parseItems(body, maxItems, nil)
 		if p != nil {
 			if p.Status != 400 && p.Status != 413 && p.Status != 422 {
 				t.Fatalf("status %d", p.Status)
@@ -112,7 +112,7 @@ func FuzzParseItems(f *testing.F) {
 		}
 		if cut > 0 && cut < len(body) {
 			if head := bytes.TrimRight(body[:cut], " \t\r\n"); !json.Valid(head) {
-				if _, _, p := parseItems(head, maxItems); p == nil {
+				if _, _, p := parseItems(head, maxItems, nil); p == nil {
 					t.Fatalf("took a part of it: %q", head)
 				}
 			}

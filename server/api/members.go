@@ -51,7 +51,7 @@ func (a *API) membersQueryOf(v *parameters) membersQuery {
 		q.after, q.limit = v.text("after"), v.pageLimit()
 		return q
 	}
-	s := sessionsQueryOf(v)
+	s := a.sessionsQueryOf(v)
 	q.place, q.limit = s.after, s.limit
 	return q
 }
@@ -81,7 +81,7 @@ func (a *API) listMembers(ctx context.Context, q membersQuery) (page any, p *pro
 	if q.cluster != nil {
 		return clusterPageOf(q.cluster.Members(ctx, q.group, q.after, q.limit))
 	}
-	return sessionsPageOf(a.engine.Members(ctx, q.group, q.place, q.limit))
+	return a.sessionsPageOf(a.engine.Members(ctx, q.group, q.place, q.limit))
 }
 
 func clusterPageOf(found members.Page, err error) (page clusterPage, p *problem) {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"groupcast/loop"
@@ -21,6 +22,19 @@ func (c *cluster) Name() string { return "a" }
 
 func (c *cluster) Total(context.Context, string) (total int, silent []string, err error) {
 	return c.page.Total, c.page.Silent, c.err
+}
+
+func (c *cluster) SessionText(id loop.SessionID) string { return "a.0123abcd." + id.String() }
+
+func (c *cluster) ParseSession(text string) (id loop.SessionID, ours bool, err error) {
+	node, rest, long := strings.Cut(text, ".")
+	if !long {
+		id, err = loop.ParseSessionID(text)
+		return id, true, err
+	}
+	life, short, _ := strings.Cut(rest, ".")
+	id, err = loop.ParseSessionID(short)
+	return id, node == "a" && life == "0123abcd", err
 }
 
 func (c *cluster) Members(_ context.Context, group, after string, limit int) (members.Page, error) {

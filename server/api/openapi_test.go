@@ -227,7 +227,7 @@ func TestDescribedStructs(t *testing.T) {
 	for name, value := range map[string]any{
 		"Accepted": accepted{}, "Joined": joined{}, "GroupsPage": groupsPage{}, "GroupInfo": loop.GroupInfo{},
 		"SessionsPage": sessionsPage{},
-		"SessionInfo":  loop.SessionInfo{}, "GroupOfAll": groupOfAll{}, "ClusterPage": clusterPage{},
+		"SessionInfo":  sessionInfo{}, "GroupOfAll": groupOfAll{}, "ClusterPage": clusterPage{},
 		"ClusterMember": clusterMember{},
 		"Health":        health{}, "Problem": problem{}, "FieldError": details.FieldError{}, "Status": monitor.Status{},
 		"Listener": monitor.Listener{},

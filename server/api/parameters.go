@@ -22,6 +22,7 @@ type parameters struct {
 	query   url.Values
 	known   []string // of the query
 	wrong   []details.FieldError
+	refused *problem // why it is nothing for this node, although nothing is wrong with it
 }
 
 // readParameters has read take what it knows. Anything else in the query is an error:
@@ -47,7 +48,7 @@ func readParameters[In any](r *http.Request, read func(*parameters) In) (in In, 
 		}
 	}
 	if v.wrong == nil {
-		return in, nil
+		return in, v.refused
 	}
 	p = problemf(http.StatusUnprocessableEntity, codeBadParameter, "there is something wrong with the parameters")
 	p.Errors = v.wrong
@@ -88,14 +89,6 @@ func (v *parameters) number(name string, low, high, fallback int) int {
 	return n
 }
 
-func (v *parameters) sessionID(location, text string) loop.SessionID {
-	id, err := loop.ParseSessionID(text)
-	if err != nil {
-		v.blame(location, "wants a session's id, like 0-1f-3")
-	}
-	return id
-}
-
 type nothing struct{}
 
 func nothingOf(*parameters) nothing { return nothing{} }
@@ -104,8 +97,8 @@ func groupOf(v *parameters) string { return v.request.PathValue("group") }
 
 func userOf(v *parameters) string { return v.request.PathValue("user") }
 
-func sessionOf(v *parameters) loop.SessionID {
-	return v.sessionID("path.session", v.request.PathValue("session"))
+func (a *API) sessionOf(v *parameters) loop.SessionID {
+	return a.sessionID(v, "path.session", v.request.PathValue("session"))
 }
 
 type membership struct {
@@ -113,4 +106,4 @@ type membership struct {
 	session loop.SessionID
 }
 
-func memberOf(v *parameters) membership { return membership{groupOf(v), sessionOf(v)} }
+func (a *API) memberOf(v *parameters) membership { return membership{groupOf(v), a.sessionOf(v)} }

@@ -48,6 +48,7 @@ const (
 	codeNotAllowed      = "method_not_allowed"
 	codeNoGroup         = "no_such_group"
 	codeNoSession       = "no_such_session"
+	codeOtherNode       = "other_node"
 	codeNoUser          = "no_such_user"
 	codeOverloaded      = "overloaded"
 	codeBusy            = "busy"

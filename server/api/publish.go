@@ -54,7 +54,7 @@ func (a *API) publishOne(ctx context.Context, p loop.Publication) (accepted, *pr
 // publishBatch publishes one item or several, in their order. The answer to several
 // is a list, of accepted and *problem.
 func (a *API) publishBatch(ctx context.Context, _ nothing, body []byte) (any, *problem) {
-	items, batch, p := parseItems(body, a.limits.Load().MaxBatchItems)
+	items, batch, p := parseItems(body, a.limits.Load().MaxBatchItems, a.cluster())
 	if p != nil {
 		a.counters.RefusedItems.Add(1)
 		return nil, p
@@ -85,7 +85,7 @@ func (a *API) publishItem(ctx context.Context, it *item) (accepted, *problem) {
 	default:
 		return a.publishOne(ctx, loop.Publication{
 			Groups: it.groups, Users: it.users, Payload: it.payload, IsText: it.isText,
-			Exclude: it.exclude,
+			Exclude: it.exclude, ExcludeElsewhere: it.excludeElsewhere,
 		})
 	}
 	a.counters.RefusedItems.Add(1)

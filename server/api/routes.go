@@ -54,11 +54,11 @@ func (a *API) register() {
 	add("delete-group", "DELETE /v1/groups/{group}", backend, doing(groupOf, a.deleteGroup))
 	add("list-members", "GET /v1/groups/{group}/members", backend, answering(a.membersQueryOf, a.listMembers))
 	add("put-member", "PUT /v1/groups/{group}/members/{session}", backend, a.putMember)
-	add("delete-member", "DELETE /v1/groups/{group}/members/{session}", backend, doing(memberOf, a.deleteMember))
+	add("delete-member", "DELETE /v1/groups/{group}/members/{session}", backend, doing(a.memberOf, a.deleteMember))
 
-	add("list-sessions", "GET /v1/sessions", backend, answering(userQueryOf, a.listSessions))
-	add("get-session", "GET /v1/sessions/{session}", backend, answering(sessionOf, a.getSession))
-	add("delete-session", "DELETE /v1/sessions/{session}", backend, doing(closingOf, a.deleteSession))
+	add("list-sessions", "GET /v1/sessions", backend, answering(a.userQueryOf, a.listSessions))
+	add("get-session", "GET /v1/sessions/{session}", backend, answering(a.sessionOf, a.getSession))
+	add("delete-session", "DELETE /v1/sessions/{session}", backend, doing(a.closingOf, a.deleteSession))
 
 	add("delete-user-sessions", "DELETE /v1/users/{user}/sessions", backend, doing(userClosingOf, a.deleteUserSessions))
 

@@ -14,9 +14,9 @@ type sessionsQuery struct {
 	limit int
 }
 
-func sessionsQueryOf(v *parameters) (q sessionsQuery) {
+func (a *API) sessionsQueryOf(v *parameters) (q sessionsQuery) {
 	if after := v.text("after"); after != "" {
-		q.after = v.sessionID("query.after", after)
+		q.after = a.sessionID(v, "query.after", after)
 	}
 	q.limit = v.pageLimit()
 	return q
@@ -28,11 +28,13 @@ type userQuery struct {
 	user string // "": everybody's
 }
 
-func userQueryOf(v *parameters) userQuery { return userQuery{sessionsQueryOf(v), v.text("user")} }
+func (a *API) userQueryOf(v *parameters) userQuery {
+	return userQuery{a.sessionsQueryOf(v), v.text("user")}
+}
 
 type sessionsPage struct {
-	Sessions []loop.SessionInfo `json:"sessions"`
-	Next     string             `json:"next,omitempty"`
+	Sessions []sessionInfo `json:"sessions"`
+	Next     string        `json:"next,omitempty"`
 }
 
 func (a *API) listSessions(ctx context.Context, q userQuery) (page sessionsPage, p *problem) {
@@ -43,31 +45,36 @@ func (a *API) listSessions(ctx context.Context, q userQuery) (page sessionsPage,
 	}
 	defer a.listings.leave()
 	if q.user == "" {
-		return sessionsPageOf(a.engine.Sessions(ctx, q.after, q.limit))
+		return a.sessionsPageOf(a.engine.Sessions(ctx, q.after, q.limit))
 	}
 	sessions, next, err := a.engine.UserSessions(ctx, q.user, q.after, q.limit)
 	if errors.Is(err, loop.ErrNoUser) { // an empty list
 		err = nil
 	}
-	return sessionsPageOf(sessions, next, err)
+	return a.sessionsPageOf(sessions, next, err)
 }
 
-func sessionsPageOf(sessions []loop.SessionInfo, next loop.SessionID, err error) (page sessionsPage, p *problem) {
+func (a *API) sessionsPageOf(sessions []loop.SessionInfo, next loop.SessionID, err error) (page sessionsPage,
+	p *problem,
+) {
 	if err != nil {
 		return page, problemOf(err)
 	}
-	page.Sessions = append([]loop.SessionInfo{}, sessions...) // never null
+	page.Sessions = make([]sessionInfo, len(sessions)) // never null
+	for i := range sessions {
+		page.Sessions[i] = sessionInfo{a.sessionText(sessions[i].ID), sessions[i]}
+	}
 	if next != (loop.SessionID{}) {
-		page.Next = next.String()
+		page.Next = a.sessionText(next)
 	}
 	return page, nil
 }
 
-func (a *API) getSession(ctx context.Context, id loop.SessionID) (loop.SessionInfo, *problem) {
+func (a *API) getSession(ctx context.Context, id loop.SessionID) (sessionInfo, *problem) {
 	ctx, cancel := a.queried(ctx)
 	defer cancel()
 	info, err := a.engine.Session(ctx, id)
-	return info, problemOf(err)
+	return sessionInfo{a.sessionText(info.ID), info}, problemOf(err)
 }
 
 type closing struct {
@@ -76,9 +83,9 @@ type closing struct {
 	reason  string
 }
 
-func closingOf(v *parameters) closing {
+func (a *API) closingOf(v *parameters) closing {
 	code := v.number("code", 1000, 4999, int(ws.StatusPolicyViolation))
-	return closing{sessionOf(v), ws.StatusCode(code), v.text("reason")}
+	return closing{a.sessionOf(v), ws.StatusCode(code), v.text("reason")}
 }
 
 type userClosing struct {

@@ -98,13 +98,21 @@ func (c *Client) History(ctx context.Context) (history monitor.History, err erro
 type Session struct {
 	loop.SessionInfo
 
+	ID  string // in place of the other: in a cluster it has the node's name in it
 	Raw json.RawMessage
 }
 
 // UnmarshalJSON keeps the text.
 func (s *Session) UnmarshalJSON(text []byte) error {
 	s.Raw = bytes.Clone(text)
-	return json.Unmarshal(text, &s.SessionInfo)
+	read := struct {
+		*loop.SessionInfo
+
+		ID string `json:"id"`
+	}{SessionInfo: &s.SessionInfo}
+	err := json.Unmarshal(text, &read)
+	s.ID = read.ID
+	return err
 }
 
 // Sessions lists up to limit sessions behind after; an empty one is the beginning.

@@ -25,7 +25,7 @@ type (
 // MaxPage is the most members that a page has.
 const MaxPage = loop.MaxPage
 
-// Cluster asks all nodes, this one included. It may be used from any goroutine.
+// Cluster asks all nodes, this one included, and knows how they call their sessions. It may be used from any goroutine.
 type Cluster interface {
 	// Members are up to limit members (1 to MaxPage) behind after, in an order of the cluster's; "" is
 	// the beginning. Nodes that do not answer in time are Silent, and so are all others while there is
@@ -36,6 +36,11 @@ type Cluster interface {
 	Total(ctx context.Context, group string) (total int, silent []string, err error)
 	// Name is this node's.
 	Name() string
+	// SessionText is the id that one of this node's sessions has in the cluster.
+	SessionText(id loop.SessionID) string
+	// ParseSession reads an id in either form: the short one is of this node. ours is false for a session of
+	// another node, or of an earlier life of this one; id means nothing here then.
+	ParseSession(text string) (id loop.SessionID, ours bool, err error)
 }
 
 // Engine is the loops of this node; *loop.Engine is one.

@@ -171,7 +171,7 @@ func (l *sessionList) json(page []control.Session) string {
 func (l *sessionList) table(page []control.Session) string {
 	rows := make([][]cell, len(page))
 	for i, s := range page {
-		rows[i] = sessionRow(s.SessionInfo)
+		rows[i] = sessionRow(s)
 	}
 	var b strings.Builder
 	switch {
@@ -214,7 +214,7 @@ func patterns(some []string, more int) string {
 	return printable(strings.Join(some, ","))
 }
 
-func sessionRow(s loop.SessionInfo) []cell {
+func sessionRow(s control.Session) []cell {
 	state := cell{printable(s.State), plain}
 	switch {
 	case s.State == "open" && s.Blocked:
@@ -222,7 +222,7 @@ func sessionRow(s loop.SessionInfo) []cell {
 	case s.State == "open":
 		state.colour = green
 	}
-	row := []cell{{text: s.ID.String()}}
+	row := []cell{{text: printable(s.ID)}}
 	user, join, publish, list := cmp.Or(s.User, anonymous), "*", "*", "-"
 	switch g := s.Grants; {
 	case g != nil:

@@ -98,8 +98,8 @@ func clustered(s monitor.Status) monitor.Status {
 		Node: "web1", Epoch: "0123456789abcdef", State: monitor.ClusterUp, Since: s.TakenAt.Add(-time.Hour),
 		Server: "10.0.0.7:4222", Servers: []string{"nats://10.0.0.7:4222"}, Reconnects: 2, RoundTrip: 0.00042, Joined: true,
 		LastError: "connection \x1b[31mrefused", MessagesIn: 1_234_567, MessagesOut: 2_345_678, MessagesAvoided: 999,
-		MessagesLost: 3, LossesTold: 2, SlowConsumer: 1, BufferedBytes: 70000, LagSeconds: 0.02, Subjects: 1200,
-		WaitingJoins: 4,
+		MessagesLost: 3, LossesTold: 2, SlowConsumer: 1, BufferedBytes: 70000, LagSeconds: 0.02,
+		Subjects: 1200, WaitingJoins: 4,
 		Nodes: []monitor.ClusterNode{
 			{
 				Name: "web2", Version: "1.2.3", Host: "web2.example.org", State: monitor.NodeUp, Sessions: 19488, Groups: 1200,
