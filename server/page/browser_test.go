@@ -36,6 +36,7 @@ func TestPage(t *testing.T) {
 		test func(scene)
 	}{
 		{"numbers", testNumbers},
+		{"cluster", testCluster},
 		{"charts", testCharts},
 		{"history", testHistory},
 		{"happening", testHappening},
@@ -107,6 +108,55 @@ func testNumbers(s scene) {
 	p.text("#channel-join", "refused")
 	p.text("#groups-empty", "No group")
 	p.until(`document.querySelectorAll("#loops tbody tr").length === 2 && !document.querySelector("#groups tbody tr")`)
+}
+
+// The cluster is shown where there is one, its nodes with their states as coloured words.
+func testCluster(s scene) {
+	t, browser := s.t, s.browser
+	b := startBackend(t, "0.0.0.0:1234")
+	p := openTab(t, browser, b.url)
+	p.text("#state", "ok")
+	if eval[bool](p, `!document.getElementById("cluster").hidden`) {
+		t.Error("a cluster is shown where there is none")
+	}
+	b.change(clustered)
+	p.text("#cluster-state", "up")
+	p.text("#facts-bus", "10.0.0.7:4222")
+	p.text("#facts-crossed", "1,234,567")
+	p.text("#facts-missed", "68.4 KiB")
+	const row = `document.querySelectorAll("#nodes tbody tr")`
+	p.until(row + `.length === 4`)
+	for i, want := range []string{"push-2 up 9,421 1,200", "push-3 silent", "push-4 gone", "push-5 left"} {
+		text := eval[string](p, fmt.Sprintf(`[...%s[%d].cells].map((c) => c.querySelector(".text")?.textContent ??
+			c.textContent).join(" ")`, row, i))
+		if !strings.HasPrefix(text, want) {
+			t.Errorf("row %d is %q, want %q", i, text, want)
+		}
+	}
+	p.text("#nodes", "has --channel-join")
+	colour := func(selector string) string {
+		return eval[string](p, fmt.Sprintf(`getComputedStyle(document.querySelector(%s)).color`, quoted(selector)))
+	}
+	colours := map[string]bool{}
+	for _, state := range []string{"up", "silent", "gone", "left"} {
+		colours[colour(`#nodes [data-state="`+state+`"].state`)] = true
+	}
+	if len(colours) != 4 {
+		t.Errorf("four states have the colours %v", colours)
+	}
+	b.change(func(b *backend) {
+		c := b.status.Cluster
+		c.State, c.Joined, c.Server, c.Nodes, c.Wildcard = "away", false, "", nil, true
+	})
+	p.text("#cluster-state", "away")
+	p.text("#cluster-about", "no NATS server can be reached")
+	p.text("#facts-crossed", "all groups")
+	p.text("#nodes-empty", "No other node")
+	b.change(func(b *backend) { b.status.Cluster.State, b.status.Cluster.NameTaken = "up", true })
+	p.text("#cluster-state", "name taken")
+	p.text("#cluster-about", "--nats-node")
+	b.change(func(b *backend) { b.status.Cluster.NameTaken = false })
+	p.text("#cluster-state", "joining")
 }
 
 func testCharts(s scene) {
@@ -320,10 +370,14 @@ func testHostileNames(s scene) {
 			State: monitor.ListenerOK,
 		})
 		s.ChannelJoin = &monitor.ChannelJoin{Address: hostile, LastError: hostile}
+		s.Cluster = &monitor.Cluster{
+			Node: hostile, State: monitor.ClusterUp, Server: hostile, LastError: hostile,
+			Nodes: []monitor.ClusterNode{{Name: hostile, Version: hostile, Host: strings.Repeat("W", 253), State: hostile}},
+		}
 	})
 	p := openTab(t, browser, b.url)
 	const shown = `<script>document.title='owned'</script>&amp;\u{202e}gnp.exe\u{7}`
-	for _, selector := range []string{"#about", "#groups", "#listeners", "#channel-join"} {
+	for _, selector := range []string{"#about", "#groups", "#listeners", "#channel-join", "#facts-bus", "#nodes"} {
 		p.text(selector, shown)
 	}
 	p.text("#groups", "</td></tr></table>")

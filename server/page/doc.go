@@ -12,6 +12,7 @@
 //	files/past.js        the last two minutes, by the server's clock
 //	files/view.js        a status on the page
 //	files/facts.js       what is said of the server as a whole
+//	files/cluster.js     the cluster, where there is one
 //	files/terms.js       the words of it, and what they mean
 //	files/chart.js       the charts
 //	files/events.js      what has happened, in words

@@ -76,7 +76,9 @@ func testWords(s scene) {
 		monitor.EventRefused, monitor.EventAcceptErrors, monitor.EventCommandErrors, monitor.EventOverloaded,
 		monitor.EventChannelDropped,
 		monitor.EventBadFrames, monitor.EventNotForwarded, monitor.EventJoinLost, monitor.EventStalled, monitor.EventDraining,
-		monitor.EventReload, monitor.EventReloadRefused,
+		monitor.EventReload, monitor.EventReloadRefused, monitor.EventBusAway, monitor.EventBusLost, monitor.EventBusLosses,
+		monitor.EventBusSlow, monitor.EventNameTaken, monitor.EventNodeSilent, monitor.EventNodeGone, monitor.EventNodeLeft,
+		monitor.EventJoinTwice,
 	}
 	b.change(func(b *backend) {
 		for i, kind := range kinds {

@@ -36,6 +36,22 @@ var states = []struct {
 		b.lived(110)
 		b.happen(monitor.EventSlowReaders, "", 2, 50*time.Second, time.Second)
 	}},
+	{"cluster", "ok", func(b *backend) {
+		loaded(b)
+		clustered(b)
+		b.happen(monitor.EventNodeGone, "push-4", 0, 90*time.Second, 0)
+		b.happen(monitor.EventNodeSilent, "push-3", 0, 3*time.Second, 0)
+	}},
+	{"cluster-away", "ok", func(b *backend) {
+		loaded(b)
+		clustered(b)
+		c := b.status.Cluster
+		c.State, c.Joined, c.Server, c.RoundTrip = "away", false, "", 0
+		for i := range c.Nodes {
+			c.Nodes[i].State = monitor.NodeUnknown
+		}
+		b.happen(monitor.EventBusAway, "away", 0, 9*time.Second, 9*time.Second)
+	}},
 	{"locked", "locked", func(b *backend) { b.token = "secret" }},
 	{"stopped", "unreachable", loaded},
 	{"draining", "draining", func(b *backend) {
@@ -54,6 +70,26 @@ var states = []struct {
 		b.status.State, b.status.Reactors[1].State = monitor.StateStalled, monitor.StateStalled
 		b.happen(monitor.EventStalled, "1", 0, 9*time.Second, 9*time.Second)
 	}},
+}
+
+// clustered is a node whose others are in all states.
+func clustered(b *backend) {
+	b.status.Cluster = &monitor.Cluster{
+		Node: "push-1", Epoch: "0123456789abcdef", State: monitor.ClusterUp, Since: time.Now().Add(-time.Hour),
+		Server: "10.0.0.7:4222", Reconnects: 2, RoundTrip: 0.00042, Joined: true,
+		LastError:  "dial tcp 10.0.0.7:4222: connect: connection refused",
+		MessagesIn: 1_234_567, MessagesOut: 2_345_678, MessagesAvoided: 999, MessagesLost: 3, LossesTold: 2, SlowConsumer: 1,
+		BufferedBytes: 70000, LagSeconds: 0.02, Subjects: 1200, WaitingJoins: 4,
+		Nodes: []monitor.ClusterNode{
+			{
+				Name: "push-2", Version: "1.2.3", Host: "push-2.example.org", State: monitor.NodeUp, Sessions: 9421,
+				Groups: 1200, LagSeconds: 0.0003, HeardSeconds: 0.4, Joined: true,
+			},
+			{Name: "push-3", Version: "1.2.3", Host: "push-3", State: monitor.NodeSilent, HeardSeconds: 3.2},
+			{Name: "push-4", Version: "1.2.2", Host: "push-4", State: monitor.NodeGone, HeardSeconds: 1200},
+			{Name: "push-5", Version: "1.2.2", Host: "push-5", State: monitor.NodeLeft, HeardSeconds: 60},
+		},
+	}
 }
 
 func loaded(b *backend) {

@@ -8,7 +8,7 @@ const $ = (id) => document.getElementById(id);
 
 // facts fills a description list with [term, text, quiet] entries. What never happened
 // is quiet: what did is found at once.
-function facts(list, entries) {
+export function facts(list, entries) {
   while (list.children.length > entries.length) list.lastElementChild.remove();
   entries.forEach(([term, text, quiet], i) => {
     let pair = list.children[i];
@@ -27,7 +27,7 @@ function facts(list, entries) {
 }
 
 // counted is an entry that is quiet while it is zero.
-const counted = (term, n) => [term, f.count(n), n === 0];
+export const counted = (term, n) => [term, f.count(n), n === 0];
 
 export function showServer(s) {
   const t = s.total;

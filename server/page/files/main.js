@@ -47,6 +47,8 @@ let historyDue = 0; // when it is to be asked for, by performance.now
 const happenings = (s) => JSON.stringify([
   s.state, s.refused, s.accept_errors, s.overloaded, s.total.errors, s.total.slow_readers, s.started_at,
   s.channel?.dropped, s.channel?.bad_frames, s.channel_join?.not_forwarded, s.channel_join?.connected,
+  s.cluster && [s.cluster.state, s.cluster.name_taken, s.cluster.messages_lost, s.cluster.losses_told, s.cluster.slow_consumer],
+  s.cluster?.nodes?.map((n) => n.name + n.state + n.channel_join),
 ]);
 
 function take(s) {

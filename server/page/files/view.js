@@ -1,6 +1,7 @@
 // A status on the page. Names in it come from strangers: they become text, never
 // markup.
 
+import { showCluster } from "./cluster.js";
 import { showChannel, showServer } from "./facts.js";
 import * as f from "./format.js";
 import { offerGroups } from "./groupfield.js";
@@ -128,6 +129,7 @@ export function showStatus(s, openGroup) {
   showListeners(s);
   showServer(s);
   showChannel(s);
+  showCluster(s);
 }
 
 // showState sets the word beside the name; stale dims what it was said of.
