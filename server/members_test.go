@@ -336,6 +336,13 @@ type slowCluster struct {
 
 func (c *slowCluster) Name() string { return "a" }
 
+func (c *slowCluster) SessionText(id loop.SessionID) string { return "a.0123abcd." + id.String() }
+
+func (c *slowCluster) ParseSession(text string) (id loop.SessionID, ours bool, err error) {
+	id, err = loop.ParseSessionID(text)
+	return id, true, err
+}
+
 func (c *slowCluster) Total(ctx context.Context, group string) (total int, silent []string, err error) {
 	page, err := c.Members(ctx, group, "", 0)
 	return page.Total, page.Silent, err
