@@ -152,6 +152,12 @@ func TestEngine(t *testing.T) {
 			if err := work.Wait(); err != nil {
 				t.Fatal(err)
 			}
+			var odd string
+			defer func() {
+				if t.Failed() {
+					t.Logf("odd: %s; %+v", odd, i.Stats())
+				}
+			}()
 			wait.Until(t, "what is covered is what has members", func() bool {
 				loops.mu.Lock()
 				defer loops.mu.Unlock()
@@ -159,6 +165,7 @@ func TestEngine(t *testing.T) {
 					name := fmt.Sprint(g)
 					_, err := engine.Group(t.Context(), name)
 					if has := err == nil; engine.Covered(name) != has || !loops.wild && loops.subs[name] != has {
+						odd = fmt.Sprintf("%s has %v covered %v sub %v", name, has, engine.Covered(name), loops.subs[name])
 						return false
 					}
 				}
