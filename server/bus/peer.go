@@ -96,6 +96,10 @@ func (r *reader) peerOf(c *wire.Control, now time.Time) *peer {
 // room, the one first that was heard of least lately.
 func (r *reader) newcomer(name string) *peer {
 	if len(r.peers) >= maxPeers {
+		if r.full {
+			r.b.count.PeersRefused.Add(1)
+			return nil
+		}
 		var last *peer
 		for _, p := range r.peers {
 			if p.gone && (last == nil || p.heard.Before(last.heard)) {
@@ -103,6 +107,7 @@ func (r *reader) newcomer(name string) *peer {
 			}
 		}
 		if last == nil {
+			r.full = true // until a tick has looked who is gone
 			r.b.count.PeersRefused.Add(1)
 			return nil
 		}
@@ -228,6 +233,7 @@ func (r *reader) tick(now time.Time) {
 
 // lookAtPeers looks at who was silent for how long.
 func (r *reader) lookAtPeers(now time.Time) {
+	r.full = false
 	again := false
 	for _, p := range r.peers {
 		if p.asked != 0 && now.Sub(p.askedAt) > askAgain {

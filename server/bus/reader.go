@@ -36,6 +36,7 @@ type reader struct {
 	doubles    doubles
 	waiting    waiting
 	caught     caughtUp
+	full       bool // no node is gone that could make room for another
 	greet      bool // a node has come that does not know this one
 	news       bool // of the others, which are not published yet
 	// away is since when this node itself has heard nothing.
