@@ -127,7 +127,7 @@ func TestJoinWhileAway(t *testing.T) {
 	n.joinedBy(t, 0)
 	c.join("g")
 	p.cut()
-	eventually(t, "away", func() bool { return !n.Status().Joined })
+	eventually(t, "the loops know that it is away", func() bool { return !n.engine.WaitCovered(ended, "g") })
 	no(3, "g")
 	no(4, "h")
 	p.mend()
