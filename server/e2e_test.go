@@ -20,14 +20,15 @@ import (
 // The original page: join, send, and the message comes back bare; to another
 // member, too.
 func TestFourLines(t *testing.T) {
-	s := startServer(t, nil)
-	other := connect(t, s.Addresses()[0])
-	other.join("123")
-	page := connect(t, s.Addresses()[0])
-	page.send(`{"cmd":"add_group", "group_id":"123"}`)
-	page.send(`{"cmd":"send_to_group", "group_id":"123", "message":"This is a message"}`)
-	page.want("This is a message")
-	other.want("This is a message")
+	onOneAndThree(t, nil, func(t *testing.T, p *place) {
+		other := p.connect()
+		other.join("123")
+		page := p.connect()
+		page.send(`{"cmd":"add_group", "group_id":"123"}`)
+		page.send(`{"cmd":"send_to_group", "group_id":"123", "message":"This is a message"}`)
+		page.want("This is a message")
+		other.want("This is a message")
+	})
 }
 
 // A unix socket leads to the same groups as a TCP port.
@@ -49,237 +50,245 @@ func TestEveryDoorLeadsToTheSameGroups(t *testing.T) {
 }
 
 func TestGroupsAreIsolated(t *testing.T) {
-	s := startServer(t, nil)
-	a, b := connect(t, s.Addresses()[0]), connect(t, s.Addresses()[0])
-	a.join("a")
-	b.join("b")
-	a.join("a") // joining twice is joining once
-	a.publish("b", "to b")
-	a.publish("a", "to a")
-	a.publish("b", "to b, too")
-	a.want("to a")
-	b.want("to b")
-	b.want("to b, too")
-	a.send(`{"cmd":"leave_group","group_id":"a","req_id":1}`)
-	a.want(`{"cmd":"ack","req_id":1}`)
-	a.publish("a", "nobody is there")
-	a.send(`{"cmd":"ping","req_id":2}`)
-	a.want(`{"cmd":"ack","req_id":2}`)
+	onOneAndThree(t, nil, func(t *testing.T, p *place) {
+		a, b := p.connect(), p.connect()
+		a.join("a")
+		b.join("b")
+		a.join("a") // joining twice is joining once
+		a.publish("b", "to b")
+		a.publish("a", "to a")
+		a.publish("b", "to b, too")
+		a.want("to a")
+		b.want("to b")
+		b.want("to b, too")
+		a.send(`{"cmd":"leave_group","group_id":"a","req_id":1}`)
+		a.want(`{"cmd":"ack","req_id":1}`)
+		a.publish("a", "nobody is there")
+		a.send(`{"cmd":"ping","req_id":2}`)
+		a.want(`{"cmd":"ack","req_id":2}`)
+	})
 }
 
 // 123 and "123" are one group, and both modes may be in it.
 func TestBareAndEnvelope(t *testing.T) {
-	s := startServer(t, nil)
-	bare, envelope := connect(t, s.Addresses()[0]), connect(t, s.Addresses()[0], "groupcast.v1")
-	if got := envelope.conn.Subprotocol(); got != "groupcast.v1" {
-		t.Errorf("subprotocol %q", got)
-	}
-	bare.join("123")
-	envelope.send(`{"cmd":"add_group","group_id":123,"req_id":7}`)
-	envelope.want(`{"type":"ack","req_id":7}`)
-	bare.publish("123", "hi")
-	bare.want("hi")
-	envelope.want(`{"type":"message","group_id":"123","message":"hi"}`)
+	onOneAndThree(t, nil, func(t *testing.T, p *place) {
+		bare, envelope := p.connect(), p.connect("groupcast.v1")
+		if got := envelope.conn.Subprotocol(); got != "groupcast.v1" {
+			t.Errorf("subprotocol %q", got)
+		}
+		bare.join("123")
+		envelope.send(`{"cmd":"add_group","group_id":123,"req_id":7}`)
+		envelope.want(`{"type":"ack","req_id":7}`)
+		bare.publish("123", "hi")
+		bare.want("hi")
+		envelope.want(`{"type":"message","group_id":"123","message":"hi"}`)
+	})
 }
 
 // Every member sees the messages of all groups in one order, whoever sent them
 // and whichever loop they live on.
 func TestOneOrder(t *testing.T) {
-	const publishers, each, watchers = 4, 200, 6
-	s := startServer(t, func(o *Options) { o.Loops = 3 })
-	var seen [watchers][]string
-	var readers sync.WaitGroup
-	for i := range watchers {
-		c := connect(t, s.Addresses()[0])
-		c.join("a")
-		c.join("b")
-		readers.Go(func() {
-			for range publishers * each {
-				text, err := c.tryNext()
-				if err != nil {
-					t.Errorf("watcher %d after %d messages: %v", i, len(seen[i]), err)
-					return
+	onOneAndThree(t, func(o *Options) { o.Loops = 3 }, func(t *testing.T, p *place) {
+		const publishers, each, watchers = 4, 200, 6
+		var seen [watchers][]string
+		var readers sync.WaitGroup
+		for i := range watchers {
+			c := p.connect()
+			c.join("a")
+			c.join("b")
+			readers.Go(func() {
+				for range publishers * each {
+					text, err := c.tryNext()
+					if err != nil {
+						t.Errorf("watcher %d after %d messages: %v", i, len(seen[i]), err)
+						return
+					}
+					seen[i] = append(seen[i], text)
 				}
-				seen[i] = append(seen[i], text)
-			}
-		})
-	}
-	for p := range publishers {
-		c := connect(t, s.Addresses()[0])
-		readers.Go(func() {
-			for n := range each {
-				if err := c.trySend(publishCommand([]string{"a", "b"}[n%2], fmt.Sprintf("%d %d", p, n))); err != nil {
-					t.Errorf("publisher %d: %v", p, err)
-					return
+			})
+		}
+		for from := range publishers {
+			c := p.connect()
+			readers.Go(func() {
+				for n := range each {
+					if err := c.trySend(publishCommand([]string{"a", "b"}[n%2], fmt.Sprintf("%d %d", from, n))); err != nil {
+						t.Errorf("publisher %d: %v", from, err)
+						return
+					}
 				}
+			})
+		}
+		readers.Wait()
+		for i := range seen {
+			var last [publishers]int
+			for _, text := range seen[i] {
+				var from, n int
+				if _, err := fmt.Sscanf(text, "%d %d", &from, &n); err != nil {
+					t.Fatal(err)
+				}
+				if n != last[from] {
+					t.Fatalf("watcher %d: publisher %d: message %d where %d was expected", i, from, n, last[from])
+				}
+				last[from]++
 			}
-		})
-	}
-	readers.Wait()
-	var last [publishers]int
-	for _, text := range seen[0] {
-		var p, n int
-		if _, err := fmt.Sscanf(text, "%d %d", &p, &n); err != nil {
-			t.Fatal(err)
+			// Those of one node agree.
+			first := i % len(p.nodes)
+			if got, want := strings.Join(seen[i], ","), strings.Join(seen[first], ","); got != want {
+				t.Errorf("watcher %d saw another order than watcher %d", i, first)
+			}
 		}
-		if n != last[p] {
-			t.Fatalf("publisher %d: message %d where %d was expected", p, n, last[p])
-		}
-		last[p]++
-	}
-	for i := range seen {
-		if got, want := strings.Join(seen[i], ","), strings.Join(seen[0], ","); got != want {
-			t.Errorf("watcher %d saw another order than watcher 0", i)
-		}
-	}
+	})
 }
 
 // However a session ends, it leaves its groups, and empty groups vanish.
 func TestLeavingByAnyEnd(t *testing.T) {
-	s := startServer(t, nil)
-	for name, end := range map[string]func(*client) error{
-		"close": func(c *client) error { return c.conn.Close(websocket.StatusNormalClosure, "") },
-		"cut":   func(c *client) error { return c.conn.CloseNow() },
-		"reset": func(c *client) error {
-			return errors.Join(c.tcp.(*net.TCPConn).SetLinger(0), c.tcp.Close())
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			for i := range 20 {
-				c := connect(t, s.Addresses()[0])
-				c.join("common")
-				c.join(fmt.Sprint("own ", i))
-				if err := end(c); err != nil {
-					t.Error(err)
+	onOneAndThree(t, nil, func(t *testing.T, p *place) {
+		for name, end := range map[string]func(*client) error{
+			"close": func(c *client) error { return c.conn.Close(websocket.StatusNormalClosure, "") },
+			"cut":   func(c *client) error { return c.conn.CloseNow() },
+			"reset": func(c *client) error {
+				return errors.Join(c.tcp.(*net.TCPConn).SetLinger(0), c.tcp.Close())
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				for i := range 20 {
+					c := p.connect()
+					c.join("common")
+					c.join(fmt.Sprint("own ", i))
+					if err := end(c); err != nil {
+						t.Error(err)
+					}
 				}
-			}
-			eventually(t, "no session, no group", func() bool {
-				stats, err := s.Stats(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				sum := stats.Sum()
-				return stats.Conns == 0 && sum.Sessions == 0 && sum.Groups == 0 && sum.Memberships == 0
+				eventually(t, "no session, no group", func() bool {
+					sum, conns, _ := p.stats()
+					return conns == 0 && sum.Sessions == 0 && sum.Groups == 0 && sum.Memberships == 0
+				})
 			})
-		})
-	}
+		}
+	})
 }
 
 // Who does not read is closed, and costs the others nothing: not one message.
 func TestSlowReaderIsCut(t *testing.T) {
-	s := startServer(t, func(o *Options) { o.MaxBacklogBytes, o.SendBufferBytes = 256<<10, 16<<10 })
-	slow, fast := connect(t, s.Addresses()[0]), connect(t, s.Addresses()[0])
-	slow.join("g")
-	fast.join("g")
-	publisher := connect(t, s.Addresses()[0])
-	message := strings.Repeat("x", 32<<10)
-	slowReaders := func() uint64 {
-		stats, err := s.Stats(t.Context())
-		if err != nil {
-			t.Fatal(err)
+	onOneAndThree(t, func(o *Options) { o.MaxBacklogBytes, o.SendBufferBytes = 256<<10, 16<<10 }, func(t *testing.T, p *place) {
+		slow, fast := p.connect(), p.connect()
+		slow.join("g")
+		fast.join("g")
+		publisher := p.connect()
+		message := strings.Repeat("x", 32<<10)
+		slowReaders := func() uint64 {
+			sum, _, _ := p.stats()
+			return sum.SlowReaders
 		}
-		return stats.Sum().SlowReaders
-	}
-	sent := 0
-	for deadline := time.Now().Add(patience); slowReaders() == 0; sent++ {
-		if time.Now().After(deadline) {
-			t.Fatalf("the slow reader is still there after %d messages", sent)
+		sent := 0
+		for deadline := time.Now().Add(patience); slowReaders() == 0; sent++ {
+			if time.Now().After(deadline) {
+				t.Fatalf("the slow reader is still there after %d messages", sent)
+			}
+			publisher.publish("g", fmt.Sprint(sent, " ", message))
+			fast.want(fmt.Sprint(sent, " ", message))
 		}
-		publisher.publish("g", fmt.Sprint(sent, " ", message))
-		fast.want(fmt.Sprint(sent, " ", message))
-	}
-	publisher.publish("g", "the end")
-	fast.want("the end")
-	// It still gets what was on its way, and then the reason.
-	if code := slow.closing(); code != websocket.StatusPolicyViolation {
-		t.Errorf("closed with %d, want 1008", code)
-	}
+		publisher.publish("g", "the end")
+		fast.want("the end")
+		// It still gets what was on its way, and then the reason.
+		if code := slow.closing(); code != websocket.StatusPolicyViolation {
+			t.Errorf("closed with %d, want 1008", code)
+		}
+	})
 }
 
 // Whatever was accepted before the drain is delivered; then every session is
 // closed with 1001.
 func TestDrainLosesNothing(t *testing.T) {
-	const members, publishers = 20, 4
-	s := startServer(t, nil)
-	type record struct {
-		seen []string
-		code websocket.StatusCode
-	}
-	var records [members]record
-	var readers, writers sync.WaitGroup
-	for i := range members {
-		c := connect(t, s.Addresses()[0])
-		c.join("g")
-		readers.Go(func() {
-			for {
-				text, err := c.tryNext()
-				if err != nil {
-					records[i].code = websocket.CloseStatus(err)
-					return
+	onOneAndThree(t, nil, func(t *testing.T, p *place) {
+		const members, publishers = 20, 4
+		type record struct {
+			node int
+			seen []string
+			code websocket.StatusCode
+		}
+		var records [members]record
+		var readers, writers sync.WaitGroup
+		for i := range members {
+			node, c := p.connectAt()
+			records[i].node = node
+			c.join("g")
+			readers.Go(func() {
+				for {
+					text, err := c.tryNext()
+					if err != nil {
+						records[i].code = websocket.CloseStatus(err)
+						return
+					}
+					records[i].seen = append(records[i].seen, text)
 				}
-				records[i].seen = append(records[i].seen, text)
-			}
+			})
+		}
+		// A publisher waits for each ack: what is acked must arrive everywhere.
+		var acked [publishers][]string
+		var at [publishers]int // which node
+		for from := range publishers {
+			node, c := p.connectAt()
+			at[from] = node
+			writers.Go(func() {
+				for n := 0; ; n++ {
+					message := fmt.Sprintf("%d-%d", from, n)
+					command := fmt.Sprintf(`{"cmd":"send_to_group","group_id":"g","message":%q,"req_id":1}`, message)
+					if c.trySend(command) != nil {
+						return
+					}
+					answer, err := c.tryNext()
+					if err != nil || !strings.Contains(answer, `"ack"`) {
+						break // refused: draining. Read on, until the close.
+					}
+					acked[from] = append(acked[from], message)
+				}
+				if code := c.closing(); code != websocket.StatusGoingAway && code != -1 {
+					t.Errorf("publisher %d: closed with %d", from, code)
+				}
+			})
+		}
+		eventually(t, "some traffic", func() bool {
+			_, _, order := p.stats()
+			return order > 200
 		})
-	}
-	// A publisher waits for each ack: what is acked must arrive everywhere.
-	var acked [publishers][]string
-	for p := range publishers {
-		c := connect(t, s.Addresses()[0])
-		writers.Go(func() {
-			for n := 0; ; n++ {
-				message := fmt.Sprintf("%d-%d", p, n)
-				command := fmt.Sprintf(`{"cmd":"send_to_group","group_id":"g","message":%q,"req_id":1}`, message)
-				if c.trySend(command) != nil {
-					return
-				}
-				answer, err := c.tryNext()
-				if err != nil || !strings.Contains(answer, `"ack"`) {
-					break // refused: draining. Read on, until the close.
-				}
-				acked[p] = append(acked[p], message)
+		result, err := p.drain(ws.StatusGoingAway)
+		if err != nil || result.Left != 0 || result.CutSessions != 0 {
+			t.Errorf("drain: %+v, %v", result, err)
+		}
+		writers.Wait()
+		readers.Wait()
+		for i, r := range records {
+			if r.code != websocket.StatusGoingAway {
+				t.Errorf("member %d: closed with %d, want 1001", i, r.code)
 			}
-			if code := c.closing(); code != websocket.StatusGoingAway && code != -1 {
-				t.Errorf("publisher %d: closed with %d", p, code)
+			got := make(map[string]bool, len(r.seen))
+			for _, text := range r.seen {
+				got[text] = true
 			}
-		})
-	}
-	eventually(t, "some traffic", func() bool {
-		stats, err := s.Stats(t.Context())
-		return err == nil && stats.Order > 200
+			if len(got) != len(r.seen) {
+				t.Errorf("member %d: duplicates", i)
+			}
+			for from := range acked {
+				if r.node < at[from] {
+					continue // its node went before the publisher's
+				}
+				for _, message := range acked[from] {
+					if !got[message] {
+						t.Errorf("member %d lacks %s, which was acked", i, message)
+					}
+				}
+			}
+		}
+		if len(acked[0]) == 0 {
+			t.Error("nothing was acked: this test has shown nothing")
+		}
+		for _, s := range p.nodes {
+			if _, err := tryConnect(t, s.Addresses()[0]); err == nil {
+				t.Error("after the drain, somebody could connect")
+			}
+		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	result, err := s.Drain(ctx, ws.StatusGoingAway)
-	if err != nil || result.Left != 0 || result.CutSessions != 0 {
-		t.Errorf("drain: %+v, %v", result, err)
-	}
-	writers.Wait()
-	readers.Wait()
-	for i, r := range records {
-		if r.code != websocket.StatusGoingAway {
-			t.Errorf("member %d: closed with %d, want 1001", i, r.code)
-		}
-		got := make(map[string]bool, len(r.seen))
-		for _, text := range r.seen {
-			got[text] = true
-		}
-		if len(got) != len(r.seen) {
-			t.Errorf("member %d: duplicates", i)
-		}
-		for p := range acked {
-			for _, message := range acked[p] {
-				if !got[message] {
-					t.Errorf("member %d lacks %s, which was acked", i, message)
-				}
-			}
-		}
-	}
-	if len(acked[0]) == 0 {
-		t.Error("nothing was acked: this test has shown nothing")
-	}
-	if _, err := tryConnect(t, s.Addresses()[0]); err == nil {
-		t.Error("after the drain, somebody could connect")
-	}
 }
 
 // Who does not answer the close is cut when the time is over, and counted.
