@@ -46,8 +46,9 @@ func (t *table) takeUncover() (names []string) {
 
 // uncovered takes the loops' answer: which of the groups are covered still since they have
 // members. A member that left again before it was told of is never told of, so that these
-// linger once more. After an error nothing is known, and all are covered once more: they are
-// subscribed to still.
+// linger once more. They are covered once more: the loops put back what they had noted as covered,
+// and that they were to note may not have been told when they were asked. After an error nothing is
+// known, and that holds for all.
 func (t *table) uncovered(used []string, err error) {
 	for _, name := range used {
 		if slot, found := t.index[name]; found {
@@ -64,9 +65,9 @@ func (t *table) uncovered(used []string, err error) {
 			t.reused++
 		}
 		switch {
-		case err != nil:
+		case isUsed:
 			t.tellCover(slot)
-		case !isUsed:
+		default:
 			g.covered = false
 			t.covered--
 		}

@@ -28,6 +28,7 @@ type world struct {
 	coverage  Coverage
 	covered   map[string]bool
 	acked     map[membership]bool // whose join was answered, as covered, on this connection
+	were      map[string]bool     // of asked: those that were covered
 	asked     []string            // by an Uncover that has not looked yet
 	answer    *uncoverAnswer      // of one that has
 	gapsOwed  map[string]bool     // that members are to be told of
@@ -260,7 +261,7 @@ func (w *world) after() {
 		if w.asked != nil || w.answer != nil {
 			w.Fatalf("asked about %v while %v was under way", names, w.asked)
 		}
-		w.asked = names
+		w.asked, w.were = names, map[string]bool{}
 	}
 	if names := w.t.takeGaps(); names != nil {
 		if w.telling != nil {
@@ -295,10 +296,12 @@ func (w *world) look(fails bool) {
 		if fails && i%2 == 1 {
 			continue // not even taken out
 		}
-		delete(w.covered, name)
+		w.takeOutOne(name)
 		if !fails && w.members(name) > 0 {
-			w.covered[name] = true
-			w.release(name)
+			if w.were[name] { // only what the loops had noted is put back
+				w.covered[name] = true
+				w.release(name)
+			}
 			a.used = append(a.used, name)
 		}
 	}
@@ -311,8 +314,13 @@ func (w *world) look(fails bool) {
 // takeOut is the first half: between the two the loops cover none of them.
 func (w *world) takeOut() {
 	for _, name := range w.asked {
-		delete(w.covered, name)
+		w.takeOutOne(name)
 	}
+}
+
+func (w *world) takeOutOne(name string) {
+	w.were[name] = w.were[name] || w.covered[name]
+	delete(w.covered, name)
 }
 
 func (w *world) answerUncover() {
