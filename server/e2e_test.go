@@ -20,7 +20,7 @@ import (
 // The original page: join, send, and the message comes back bare; to another
 // member, too.
 func TestFourLines(t *testing.T) {
-	onOneAndThree(t, nil, func(t *testing.T, p *place) {
+	onOneAndThree(t, nil, func(p *place) {
 		other := p.connect()
 		other.join("123")
 		page := p.connect()
@@ -50,7 +50,7 @@ func TestEveryDoorLeadsToTheSameGroups(t *testing.T) {
 }
 
 func TestGroupsAreIsolated(t *testing.T) {
-	onOneAndThree(t, nil, func(t *testing.T, p *place) {
+	onOneAndThree(t, nil, func(p *place) {
 		a, b := p.connect(), p.connect()
 		a.join("a")
 		b.join("b")
@@ -71,7 +71,8 @@ func TestGroupsAreIsolated(t *testing.T) {
 
 // 123 and "123" are one group, and both modes may be in it.
 func TestBareAndEnvelope(t *testing.T) {
-	onOneAndThree(t, nil, func(t *testing.T, p *place) {
+	onOneAndThree(t, nil, func(p *place) {
+		t := p.t
 		bare, envelope := p.connect(), p.connect("groupcast.v1")
 		if got := envelope.conn.Subprotocol(); got != "groupcast.v1" {
 			t.Errorf("subprotocol %q", got)
@@ -88,7 +89,8 @@ func TestBareAndEnvelope(t *testing.T) {
 // Every member sees the messages of all groups in one order, whoever sent them
 // and whichever loop they live on.
 func TestOneOrder(t *testing.T) {
-	onOneAndThree(t, func(o *Options) { o.Loops = 3 }, func(t *testing.T, p *place) {
+	onOneAndThree(t, func(o *Options) { o.Loops = 3 }, func(p *place) {
+		t := p.t
 		const publishers, each, watchers = 4, 200, 6
 		var seen [watchers][]string
 		var readers sync.WaitGroup
@@ -142,7 +144,8 @@ func TestOneOrder(t *testing.T) {
 
 // However a session ends, it leaves its groups, and empty groups vanish.
 func TestLeavingByAnyEnd(t *testing.T) {
-	onOneAndThree(t, nil, func(t *testing.T, p *place) {
+	onOneAndThree(t, nil, func(p *place) {
+		t := p.t
 		for name, end := range map[string]func(*client) error{
 			"close": func(c *client) error { return c.conn.Close(websocket.StatusNormalClosure, "") },
 			"cut":   func(c *client) error { return c.conn.CloseNow() },
@@ -170,7 +173,8 @@ func TestLeavingByAnyEnd(t *testing.T) {
 
 // Who does not read is closed, and costs the others nothing: not one message.
 func TestSlowReaderIsCut(t *testing.T) {
-	onOneAndThree(t, func(o *Options) { o.MaxBacklogBytes, o.SendBufferBytes = 256<<10, 16<<10 }, func(t *testing.T, p *place) {
+	onOneAndThree(t, func(o *Options) { o.MaxBacklogBytes, o.SendBufferBytes = 256<<10, 16<<10 }, func(p *place) {
+		t := p.t
 		slow, fast := p.connect(), p.connect()
 		slow.join("g")
 		fast.join("g")
@@ -200,7 +204,8 @@ func TestSlowReaderIsCut(t *testing.T) {
 // Whatever was accepted before the drain is delivered; then every session is
 // closed with 1001.
 func TestDrainLosesNothing(t *testing.T) {
-	onOneAndThree(t, nil, func(t *testing.T, p *place) {
+	onOneAndThree(t, nil, func(p *place) {
+		t := p.t
 		const members, publishers = 20, 4
 		type record struct {
 			node int

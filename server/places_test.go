@@ -22,10 +22,10 @@ type place struct {
 }
 
 // onOneAndThree runs a test on one node and on three. change may be nil.
-func onOneAndThree(t *testing.T, change func(*Options), test func(t *testing.T, p *place)) {
+func onOneAndThree(t *testing.T, change func(*Options), test func(p *place)) {
 	t.Helper()
 	t.Run("one node", func(t *testing.T) {
-		test(t, &place{t: t, nodes: []*Server{startServer(t, change)}})
+		test(&place{t: t, nodes: []*Server{startServer(t, change)}})
 	})
 	t.Run("three nodes", func(t *testing.T) {
 		p := &place{t: t}
@@ -45,7 +45,7 @@ func onOneAndThree(t *testing.T, change func(*Options), test func(t *testing.T, 
 				return st.Joined && len(st.Nodes) == 2
 			})
 		}
-		test(t, p)
+		test(p)
 	})
 }
 
