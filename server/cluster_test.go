@@ -374,3 +374,47 @@ func TestExcludeASessionOfAnotherNode(t *testing.T) {
 		t.Errorf("of a former life: %d %s", status, text)
 	}
 }
+
+// What --nats-buffer has no room for does not cross, and is counted: by its limit, in the status, as an event.
+func TestBufferIsFull(t *testing.T) {
+	nats := runNATS(t, 0)
+	s := startNode(t, "a", natsPort(nats), func(o *Options) { o.Bus.BufferBytes = 1 })
+	eventually(t, "it is in the cluster", func() bool { return clusterOf(s).Joined })
+	stopNATS(nats)
+	eventually(t, "NATS is away", func() bool { return clusterOf(s).State == "away" })
+	askAPI(t, s, http.MethodPost, "/v1/groups/room/messages", "lost")
+	eventually(t, "the status says it", func() bool { return clusterOf(s).MessagesLost == 1 })
+	_, text := askAPI(t, s, http.MethodGet, "/metrics", "")
+	for _, want := range []string{
+		`groupcast_limit_hits_total{limit="nats_buffer"} 1`, `groupcast_bus_lost_messages_total{cause="down"} 1`,
+		`groupcast_bus_state{state="away"} 1`,
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("no %s", want)
+		}
+	}
+	eventually(t, "the event", func() bool {
+		_, text := askAPI(t, s, http.MethodGet, "/v1/history", "")
+		return strings.Contains(text, `"kind":"bus_lost"`)
+	})
+}
+
+// A node that ends without a word is gone after the lease, which is a limit and an event.
+func TestNodeIsGone(t *testing.T) {
+	port := natsPort(runNATS(t, 0))
+	nodes := startNodes(t, port, "a", "b")
+	if err := nodes[1].Close(); err != nil { // not drained
+		t.Fatal(err)
+	}
+	eventually(t, "it is gone", func() bool { return clusterOf(nodes[0]).Nodes[0].State == monitor.NodeGone })
+	if _, text := askAPI(t, nodes[0], http.MethodGet, "/metrics", ""); !strings.Contains(text,
+		"groupcast_bus_nodes_gone_total 1\n") || !strings.Contains(text, `groupcast_limit_hits_total{limit="nats_lease"} 1`) {
+		t.Error("the metrics do not say it")
+	}
+	_, text := askAPI(t, nodes[0], http.MethodGet, "/v1/history", "")
+	for _, want := range []string{`"kind":"node_silent","cause":"b"`, `"kind":"node_gone","cause":"b"`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in %s", want, text)
+		}
+	}
+}

@@ -57,7 +57,7 @@ type Stats struct {
 	JoinsWaited   uint64 `metric:"join_acks_delayed_total" help:"Acks of joins that had to wait until the bus covers the group."`
 	JoinsReleased uint64 `metric:"join_acks_covered_total" help:"Of these, those that were sent once it did."`
 	// JoinWait was over.
-	JoinsTimedOut uint64 `metric:"join_acks_uncovered_total{cause=wait}" help:"Acks of joins that say that the group is not covered: its time was over (wait), the bus or this server is going away (away, draining), or too many waited already, of the session or of the event loop (session_limit, loop_limit)."`
+	JoinsTimedOut uint64 `metric:"join_acks_uncovered_total{cause=wait}" also:"limit_hits_total{limit=nats_join_wait}" help:"Acks of joins that say that the group is not covered: its time was over (wait), the bus or this server is going away (away, draining), or too many waited already, of the session or of the event loop (session_limit, loop_limit)."`
 	JoinsAway     uint64 `metric:"join_acks_uncovered_total{cause=away}"`
 	JoinsDraining uint64 `metric:"join_acks_uncovered_total{cause=draining}"`
 	// MaxWaitingAcks.

@@ -250,6 +250,7 @@ func (r *reader) lookAtPeers(now time.Time) {
 		if quiet > r.b.opt.Lease && !p.gone {
 			p.gone = true
 			r.b.watch.forget(p.name)
+			r.b.count.NodesGone.Add(1)
 			r.b.ration.Warn("bus: a node is silent and counts no more", "peer", p.name, "lease", r.b.opt.Lease)
 			if p.own {
 				// What it sends until it is back stays in doubt.

@@ -25,7 +25,7 @@ type Stats struct {
 	Inbound    int           `metric:"bus_inbound_messages" help:"Messages that have come from NATS and are not published yet."`
 	Lag        time.Duration `metric:"bus_lag_seconds" help:"How long the oldest message that waits for NATS has waited, at least."`
 
-	Dropped uint64 `metric:"bus_dropped_messages_total" help:"Messages that found the way from the broker to NATS full."`
+	Dropped uint64 `metric:"bus_dropped_messages_total" also:"limit_hits_total{limit=nats_sink}" help:"Messages that found the way from the broker to NATS full."`
 }
 
 // Counters count on while they are read.
@@ -46,13 +46,15 @@ type Counters struct {
 	LostOverloaded atomic.Uint64 `metric:"bus_lost_messages_total{cause=overloaded}"`
 	LostGroups     lossCounts    `metric:"bus_losses_total{cause}" help:"Times that members were told of messages that they have missed."`
 	Notices        atomic.Uint64 `metric:"bus_notices_total" help:"Times that this node told others of messages that may not have reached them."`
-	SlowConsumer   atomic.Uint64 `metric:"bus_slow_consumer_total" help:"Times that messages came faster than they could be published, and were dropped."`
+	SlowConsumer   atomic.Uint64 `metric:"bus_slow_consumer_total" also:"limit_hits_total{limit=nats_inbound}" help:"Times that messages came faster than they could be published, and were dropped."`
 	MarkersLate    atomic.Uint64 `metric:"bus_markers_late_total" help:"Markers behind subscriptions that not all nodes had answered in time."`
 	NamesTaken     atomic.Uint64 `metric:"bus_names_taken_total" help:"Times that another node turned out to have this one's name."`
 	Late           atomic.Uint64 `metric:"bus_late_total" help:"Messages of a node that came after it, or this node, had told them as missed, and are not published: left over from a connection that has ended."`
 	Strangers      atomic.Uint64 `metric:"bus_strangers_total" help:"Messages between nodes of one that has sent no heartbeat, or counts no more: they are ignored."`
 	PlacesUnknown  atomic.Uint64 `metric:"bus_places_unknown_total" help:"Messages with a place that their node has not told of."`
+	NodesGone      atomic.Uint64 `metric:"bus_nodes_gone_total" also:"limit_hits_total{limit=nats_lease}" help:"Times that a node was silent for so long that it counts no more. One that leaves in order is none."`
 	// Limits.
+	BufferFull      atomic.Uint64 `metric:"limit_hits_total{limit=nats_buffer}"` // messages that are in Lost as well
 	PeersRefused    atomic.Uint64 `metric:"bus_limit_hits_total{limit=nodes}" help:"Times that one of the bus's limits was reached."`
 	RequestsDropped atomic.Uint64 `metric:"bus_limit_hits_total{limit=requests}"`
 	RepliesDropped  atomic.Uint64 `metric:"bus_limit_hits_total{limit=replies}"`

@@ -266,7 +266,11 @@ func (w *writer) message(p *parcel) {
 			return
 		}
 	}
-	if w.at == stageAway && w.b.opt.Down == DownLocal || !w.kept.add(m, w.b.opt.BufferBytes) {
+	local := w.at == stageAway && w.b.opt.Down == DownLocal
+	if local || !w.kept.add(m, w.b.opt.BufferBytes) {
+		if !local {
+			w.b.count.BufferFull.Add(1)
+		}
 		w.b.count.Lost.Add(1)
 		w.lose(m)
 		return

@@ -32,7 +32,9 @@ func names(t *testing.T) map[string]bool {
 var (
 	word      = regexp.MustCompile(`"[^"]*"|\[[^\]]*\]|[a-zA-Z_:][a-zA-Z0-9_:]*|[0-9.]+|[=!<>]=|[=!]~|[-+*/(){},<>=]|\s+`)
 	window    = regexp.MustCompile(`^\[([0-9]+[smhd]|\$__rate_interval)\]$`)
-	functions = []string{"sum", "max", "min", "avg", "by", "rate", "increase", "histogram_quantile", "time"}
+	functions = []string{
+		"sum", "max", "min", "avg", "by", "rate", "increase", "histogram_quantile", "time", "max_over_time",
+	}
 	operators = []string{"and", "or", "unless"}
 )
 

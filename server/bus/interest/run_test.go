@@ -418,7 +418,7 @@ func TestRunWildcard(t *testing.T) {
 		b.change(true, all[11])
 		b.is("at once", On, all...)
 		b.none("a join under the wildcard")
-		if s := b.Stats(); s.Wildcard != 1 || s.Subjects != 0 || s.Groups != 12 || s.Switches != 1 {
+		if s := b.Stats(); s.Wildcard != 1 || s.Subjects != 0 || s.Groups != 12 || s.Switches != 1 || s.Overflows != 1 {
 			t.Errorf("%+v", s)
 		}
 		b.change(false, all[8:]...)

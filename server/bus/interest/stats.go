@@ -11,6 +11,7 @@ type Stats struct {
 	Marks      uint64 `metric:"bus_markers_total{answered=by_all}" help:"Markers behind subscriptions, by whether all nodes have answered."`
 	MarksFew   uint64 `metric:"bus_markers_total{answered=by_some}"`
 	Switches   uint64 `metric:"bus_wildcard_switches_total" help:"Changes to the wildcard, and back."`
+	Overflows  uint64 `metric:"limit_hits_total{limit=nats_subjects}"` // changes to the wildcard that began, or went on
 	Reused     uint64 `metric:"bus_interest_reused_total" help:"Groups that had a member again when their subscription was to end."`
 	CallErrors uint64 `metric:"bus_interest_errors_total" help:"Calls of the event loops about coverage or gaps that failed, and were made again."`
 }
@@ -40,6 +41,7 @@ func (t *table) stats() Stats {
 		Marks:     t.marks,
 		MarksFew:  t.marksInVain,
 		Switches:  t.switches,
+		Overflows: t.overflows,
 		Reused:    t.reused,
 	}
 	if t.wildcard {

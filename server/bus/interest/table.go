@@ -60,7 +60,7 @@ type table struct {
 	telling    []string // of gaps that the loops are being told of
 	gapsAgain  time.Time
 
-	marks, marksInVain, switches, reused uint64
+	marks, marksInVain, switches, overflows, reused uint64
 }
 
 // group is what is known of a group; 72 bytes, and 4 for each reactor in table.counts.

@@ -15,9 +15,11 @@ func (t *table) overflowed() {
 	switch {
 	case t.mode == single && !t.wildcard:
 		t.mode = widening
+		t.overflows++
 		t.switching = true
 		t.subscribe.clear(t)
 	case t.mode == single, t.mode == narrowing:
+		t.overflows++
 		t.widen() // the wildcard is still there
 	}
 }
