@@ -235,9 +235,13 @@
 //   - Our reader's channel overflowed: what was dropped stands behind all that is in it, so the
 //     reader takes the places that it has seen when it is told, asks for the groups beyond, and takes
 //     all of these as lost; some may not be.
-//   - A node is silent for two heartbeats and comes back (a partition): it is asked for its place as above. A node
-//     that ends, or begins another life, while ours was the connection that broke cannot be asked: then
-//     all groups are lost.
+//   - A heartbeat of a node is missing, by its number (a partition, or a route between NATS servers that
+//     was away for a second): both come the same way, so messages may be missing as well, and what it
+//     published since the one before is asked about. Where none is missing behind a silence, the node has
+//     stood still, and nothing was lost. A break of less than a second may fall between two heartbeats:
+//     then nobody knows of it.
+//   - A node that ends, or begins another life, while ours was the connection that broke cannot be asked:
+//     then all groups are lost.
 //   - Foreign publishers have no places: after any break of ours, groups that have had a message from
 //     one are lost as well (65,536 are told apart; more are all).
 //

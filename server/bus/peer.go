@@ -32,7 +32,12 @@ type peer struct {
 	own   bool
 	why   cause
 	since uint64
-	asked uint64 // the question about that which is under way; 0: none
+	// sure: what it published up to here had come, or was not for this node's members, when its last
+	// heartbeat came.
+	sure uint64
+	// hushed: it is in doubt for its silence alone.
+	hushed bool
+	asked  uint64 // the question about that which is under way; 0: none
 	// askedAt is when it was asked last, answeredAt when it was answered what it has asked.
 	askedAt, answeredAt time.Time
 }
@@ -43,7 +48,7 @@ const maxPeers = 1024
 // doubts is when what has come behind its place may not be all.
 func (p *peer) doubts(why cause) {
 	if !p.doubt {
-		p.doubt, p.why, p.since = true, why, p.highest
+		p.doubt, p.why, p.since, p.hushed = true, why, p.highest, false
 	}
 }
 
@@ -54,6 +59,7 @@ func (p *peer) doubtsOwn(why cause) {
 	}
 	p.doubts(why)
 	p.own, p.asked = true, 0
+	p.forgetBeats()
 }
 
 // settled is when it is known what was missed.
@@ -141,12 +147,13 @@ func (r *reader) beat(c *wire.Control, now time.Time) {
 	} else if sent := h.Place - p.beat.Place; h.Place > p.beat.Place && sent > p.came {
 		r.b.count.Avoided.Add(sent - p.came)
 	}
+	lost := !first && p.lostBeats(h)
 	p.came, p.beat, p.heard = 0, *h, now
 	if h.Leaving {
 		r.leaves(p)
 		return
 	}
-	if !p.doubt {
+	if !p.doubt && !lost {
 		// What it sent before has come, since both come the same way; or was not for this node's members.
 		p.highest = max(p.highest, h.Place)
 	}
@@ -164,10 +171,7 @@ func (r *reader) beat(c *wire.Control, now time.Time) {
 		}
 		r.changed()
 	}
-	if p.silent {
-		p.silent = false
-		r.startSync(0)
-	}
+	r.goesOn(p, lost)
 }
 
 // leaves is a node's last heartbeat. What is in doubt of it cannot be asked for any more.
@@ -245,7 +249,10 @@ func (r *reader) lookAtPeers(now time.Time) {
 		quiet := r.caught.at.Sub(p.heard)
 		if quiet > silentAfter && !p.gone && !p.silent {
 			p.silent = true
-			p.doubts(causeAway)
+			if !p.doubt {
+				p.doubts(causeAway)
+				p.hushed = true
+			}
 		}
 		if quiet > r.b.opt.Lease && !p.gone {
 			p.gone = true

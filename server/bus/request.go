@@ -85,11 +85,16 @@ func (w *writer) beat(leaving bool) {
 	if w.b.info.Load != nil {
 		sessions, groups = w.b.info.Load()
 	}
-	w.send(w.b.subjects.all, wire.Control{Heartbeat: &wire.Heartbeat{
+	h := &wire.Heartbeat{
 		Generation: w.b.generation.Load(), Place: w.certain(), Program: w.b.info.Program, Reads: []int{wire.Version},
 		Host: w.b.info.Host, PID: w.b.info.PID, Sessions: sessions, Groups: groups, Lag: w.b.lag().Seconds(),
-		Joined: w.b.info.Joined, Leaving: leaving,
-	}})
+		Joined: w.b.info.Joined, Leaving: leaving, Connection: w.round,
+	}
+	if w.at == stageJoined {
+		w.beats++
+		h.Number = w.beats
+	}
+	w.send(w.b.subjects.all, wire.Control{Heartbeat: h})
 }
 
 // certain is the place that a heartbeat has: who has it takes all in front of it as come. What is in doubt

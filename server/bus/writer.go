@@ -26,6 +26,7 @@ type writer struct {
 	// dials is how many attempts to connect had been made when this connection came.
 	dials uint64
 	round uint64 // of returns
+	beats uint64 // heartbeats since messages go out by this connection
 	subs  map[string]*nats.Subscription
 	wild  *nats.Subscription
 	wide  bool // wild is to be there
@@ -216,7 +217,8 @@ func (w *writer) join(round uint64) {
 	if w.at != stageBack || round != w.round {
 		return
 	}
-	w.at = stageJoined
+	w.at, w.beats = stageJoined, 0
+	w.beat(false) // behind it nothing may be missing
 	if !w.notify() || !w.catchUp() {
 		w.leave()
 		return

@@ -26,6 +26,10 @@ type Heartbeat struct {
 	Lag        float64 `json:"lag"`               // seconds that the node is behind
 	Joined     bool    `json:"joined,omitempty"`  // it has --channel-join
 	Leaving    bool    `json:"leaving,omitempty"` // it is its last
+	// Connection is which of the node's connections to NATS it comes by, and Number which heartbeat it is since messages
+	// go out by that one, from 1 on; 0: none do yet.
+	Connection uint64 `json:"connection,omitempty"`
+	Number     uint64 `json:"number,omitempty"`
 }
 
 func (h *Heartbeat) check() string {

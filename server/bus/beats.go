@@ -1,0 +1,40 @@
+package bus
+
+import "groupcast/server/bus/wire"
+
+// Heartbeats have numbers, since a place alone does not say whether messages in front of it were lost: most are not for
+// this node's members, and do not cross. Heartbeats come the way that messages come, and all of them are for all. So one
+// that is missing says that messages may be: the route between two NATS servers has ended and is back a second later,
+// and no node's connection has. And where none is missing behind a silence, the node has stood still, and nothing was
+// lost.
+
+// lostBeats reports whether heartbeats of p have been lost in front of h. What a connection of its own has lost at its
+// end, the node tells of itself: the next one's numbers begin anew.
+func (p *peer) lostBeats(h *wire.Heartbeat) bool {
+	switch {
+	case h.Number == 0: // nothing goes out
+		return false
+	case h.Connection != p.beat.Connection:
+		return p.beat.Connection != 0 && h.Number != 1
+	default:
+		return h.Number != p.beat.Number+1
+	}
+}
+
+// forgetBeats is when this node may have missed heartbeats itself, and knows so.
+func (p *peer) forgetBeats() { p.beat.Connection, p.beat.Number, p.hushed = 0, 0, false }
+
+// goesOn is when a heartbeat of p has come.
+func (r *reader) goesOn(p *peer, lost bool) {
+	switch {
+	case lost && !p.doubt:
+		p.doubts(causeAway)
+		p.since = min(p.sure, p.since) // what has come since may have come behind the hole
+		r.startSync(0)
+	case p.silent && p.hushed && !lost && p.beat.Number != 0:
+		p.settled()
+	case p.silent:
+		r.startSync(0)
+	}
+	p.silent, p.sure = false, p.highest
+}
