@@ -100,13 +100,13 @@ func TestCluster(t *testing.T) {
 		launch.Run(t, groupcast, args)
 		config = replaceOnce(t, config, name+":1234 port 1235", fmt.Sprintf("%s port %d", at(port), api))
 	}
+	for _, api := range apis { // HAProxy would find one away, and ask it again a second later
+		awaitNodes(t, api, 3)
+	}
 	config = replaceOnce(t, config, "bind :8080", "bind "+at(door))
 	writeFile(t, filepath.Join(dir, "haproxy.cfg"), config)
 	launch.Run(t, haproxy, []string{"-f", filepath.Join(dir, "haproxy.cfg"), "-db"}, -1, 143) // by the signal, and as a shell counts it
 	launch.Listening(t, door)
-	for _, api := range apis {
-		awaitNodes(t, api, 3)
-	}
 
 	var clients []*websocket.Conn
 	for range 6 {
@@ -125,10 +125,10 @@ func TestCluster(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	awaitNodes(t, apis["n1"], 2)
+	ask(t, http.MethodPost, apis["n1"], "/v1/groups/g/messages", "n2 has gone")
 	var stay []*websocket.Conn
-	for i, client := range clients {
-		say(t, clients[i], `{"cmd":"ping"}`)
-		if !isOpen(t, client) {
+	for _, client := range clients {
+		if !hearsOrLeft(t, client, "n2 has gone") {
 			client = comeIn(t, door)
 		}
 		stay = append(stay, client)
@@ -306,39 +306,44 @@ func hearAll(t *testing.T, clients []*websocket.Conn, want string) {
 	}
 }
 
-// isOpen reports whether a connection answers; one that does not was closed since its node went away.
-func isOpen(t *testing.T, c *websocket.Conn) bool {
+// hearsOrLeft reports whether a client hears a message; one that does not was told that its node goes away.
+func hearsOrLeft(t *testing.T, c *websocket.Conn, want string) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), wait.Patience)
 	defer cancel()
 	_, text, err := c.Read(ctx)
-	if err == nil {
-		return string(text) == `{"cmd":"ack"}`
+	if err != nil && websocket.CloseStatus(err) != websocket.StatusGoingAway || err == nil && string(text) != want {
+		t.Fatalf("received %q, %v", text, err)
 	}
-	if code := websocket.CloseStatus(err); code != websocket.StatusGoingAway {
-		t.Fatalf("closed with %v", err)
-	}
-	return false
+	return err == nil
 }
 
 // ask is a request to a node's API, and the text that it is answered with.
-func ask(t *testing.T, method string, api int, path, body string) []byte {
+func ask(t *testing.T, method string, api int, path, body string) string {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, "http://"+at(api)+path, strings.NewReader(body))
+	text, err := tryToAsk(t.Context(), method, api, path, body)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return text
+}
+
+func tryToAsk(ctx context.Context, method string, api int, path, body string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+at(api)+path, strings.NewReader(body))
+	if err != nil {
+		return "", err
 	}
 	request.Header.Set("Authorization", "Bearer "+apiToken)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode >= http.StatusMultipleChoices {
-		t.Fatalf("%s: %s, %v\n%s", path, response.Status, err, text)
+	if err == nil && response.StatusCode >= http.StatusMultipleChoices {
+		err = fmt.Errorf("%s %s: %s: %s", method, path, response.Status, text)
 	}
-	return text
+	return string(text), err
 }
 
 // membersByNode is how many members g has at each node; none is silent.
@@ -349,7 +354,7 @@ func membersByNode(t *testing.T, api int) map[string]int {
 		Silent   []string
 	}
 	text := ask(t, http.MethodGet, api, "/v1/groups/g/members", "")
-	if err := json.Unmarshal(text, &page); err != nil {
+	if err := json.Unmarshal([]byte(text), &page); err != nil {
 		t.Fatal(err)
 	}
 	if len(page.Silent) > 0 {
@@ -365,9 +370,9 @@ func membersByNode(t *testing.T, api int) map[string]int {
 // awaitNodes waits until a node knows of so many, itself included.
 func awaitNodes(t *testing.T, api, want int) {
 	t.Helper()
-	launch.Listening(t, api)
 	line := fmt.Sprintf("\ngroupcast_bus_nodes %d\n", want)
-	wait.Until(t, line, func() bool {
-		return strings.Contains(string(ask(t, http.MethodGet, api, "/metrics", "")), line)
+	wait.Until(t, fmt.Sprintf("%d nodes at port %d", want, api), func() bool {
+		text, err := tryToAsk(t.Context(), http.MethodGet, api, "/metrics", "")
+		return err == nil && strings.Contains(text, line)
 	})
 }
