@@ -1,7 +1,7 @@
 // Package subject says under which NATS subjects groupcast's messages go: it writes names of
 // groups and users as one token of a subject, and reads them back. ../WIRE.md is the contract,
-// testdata shows it case by case and may be used from any language. Package server/bus/wire uses it: the
-// bus of which it is a part is designed in package server/bus.
+// testdata shows it case by case and may be used from any language. Package server/bus and its
+// package wire use it.
 //
 //	name.go   a name as a token, and a token as a name
 //	prefix.go whole subjects: prefix, kind, token

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 	"github.com/nats-io/nats-server/v2/server"
@@ -105,7 +106,7 @@ func TestCluster(t *testing.T) {
 	}
 	config = replaceOnce(t, config, "bind :8080", "bind "+at(door))
 	writeFile(t, filepath.Join(dir, "haproxy.cfg"), config)
-	launch.Run(t, haproxy, []string{"-f", filepath.Join(dir, "haproxy.cfg"), "-db"}, -1, 143) // by the signal, and as a shell counts it
+	launch.Run(t, haproxy, []string{"-f", filepath.Join(dir, "haproxy.cfg"), "-db"}, -1, 143) // by the signal
 	launch.Listening(t, door)
 
 	var clients []*websocket.Conn
@@ -225,7 +226,7 @@ func useNATS(t *testing.T, url, password string, members []*websocket.Conn) {
 			if !errors.Is(err, nats.ErrPermissionViolation) {
 				t.Errorf("%s: %v", what, err)
 			}
-		case <-t.Context().Done():
+		case <-time.After(wait.Patience):
 			t.Fatalf("%s is not refused", what)
 		}
 	}
