@@ -24,6 +24,7 @@ type plan struct {
 	names  []string                // of the nodes; nil: n0, n1, n2
 	hosts  []string                // by side: where a side's processes listen; nil: loopback for all
 	wrap   func(side int) []string // what stands in front of a side's commands
+	apart  bool                    // nodes do not hear of each other at the beginning
 	config string                  // of the NATS servers
 	before func(*cluster) error    // is called once the NATS servers are up
 }
@@ -161,6 +162,16 @@ func (c *cluster) start(ctx context.Context) error {
 	for _, n := range c.nodes {
 		if err := c.awaitReady(ctx, n); err != nil {
 			return err
+		}
+	}
+	if c.apart {
+		return nil
+	}
+	// A join is acknowledged for the nodes that are known.
+	for _, n := range c.nodes {
+		all := func() bool { return c.metric(ctx, n, "groupcast_bus_nodes") == nodes }
+		if err := await(ctx, n.name+" knows all nodes", patience, all); err != nil {
+			return fmt.Errorf("%w\n%s", err, n.said())
 		}
 	}
 	return nil

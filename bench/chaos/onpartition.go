@@ -101,7 +101,7 @@ func partition(ctx context.Context, r *run, s *sides) error {
 func partitionOfName(ctx context.Context, r *run, s *sides) error {
 	c, err := startCluster(ctx, r, plan{
 		nats: 2, hosts: hosts, wrap: s.in, config: short, names: []string{"same", "same", "other"},
-		before: func(*cluster) error { return s.part() },
+		before: func(*cluster) error { return s.part() }, apart: true,
 	})
 	if err != nil {
 		return err
