@@ -62,7 +62,8 @@ func (l *ledger) faults(what string, want int64) (wrong []string) {
 		{"were missed", l.missed.Load(), 0},
 		{"were damaged", l.damaged.Load(), 0},
 		{"joins that did not hold everywhere", l.partial.Load(), 0},
-		{"connections closed by the server", l.closed.Load(), 0}, {"gaps", l.gaps.Load(), 0},
+		{"connections closed by the server", l.closed.Load(), 0},
+		{"gaps", l.gaps.Load(), 0},
 	} {
 		if one.got != one.want {
 			wrong = append(wrong, fmt.Sprintf("%s: %s: got %d, want %d", what, one.name, one.got, one.want))
@@ -88,6 +89,8 @@ type member struct {
 	dialect *dialect
 	place   string
 	last    uint32 // number of the last message
+	missed  uint32 // in front of that
+	gaps    int    // that it was told
 }
 
 // place is a server, and what its members are called.
@@ -142,6 +145,7 @@ func (cr *crowd) read(m *member, joined chan<- error) {
 		}
 		if err == nil && m.dialect.gap != nil && m.dialect.gap(text) {
 			cr.gaps.Add(1)
+			m.gaps++
 			continue
 		}
 		if err == nil {
@@ -171,6 +175,7 @@ func (cr *crowd) take(m *member, payload []byte) {
 		cr.twice.Add(1)
 		return
 	}
+	m.missed += number - m.last - 1
 	cr.missed.Add(int64(number - m.last - 1))
 	m.last = number
 	if cr.latency != nil {

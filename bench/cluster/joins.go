@@ -32,7 +32,7 @@ func (c *joinsCommand) Run(ctx context.Context, r *results) error {
 		for _, one := range []struct {
 			name  string
 			procs int
-			setup
+			what  setup
 		}{
 			{"without --nats", c.Procs, setup{nodes: 3}},
 			{"a cluster of three, GOMAXPROCS=1", 1, setup{nodes: 3, nats: true, flags: cluster}},
@@ -40,7 +40,7 @@ func (c *joinsCommand) Run(ctx context.Context, r *results) error {
 		} {
 			o := c.conditions
 			o.Procs = one.procs
-			if err := c.round(ctx, r, one.name, &o, one.setup); err != nil {
+			if err := c.round(ctx, r, one.name, &o, one.what); err != nil {
 				return fmt.Errorf("%s: %w", one.name, err)
 			}
 		}
@@ -264,8 +264,14 @@ func (c *joinsCommand) crash(ctx context.Context, r *results, cl *cluster, name 
 	r.add(table, "came twice", name, float64(cr.twice.Load()))
 	r.add(table, "members", name, float64(len(cr.members)))
 	r.add(table, "gaps that they were told", name, float64(cr.gaps.Load()))
-	if missed := want - cr.came.Load(); missed > 0 && cr.gaps.Load() == 0 {
-		r.fault(fmt.Sprintf("crash: %d deliveries were missed, and nobody was told", missed))
+	cr.leave()
+	for _, m := range cr.members { // of all who missed something, each was told
+		if m.missed > 0 && m.gaps == 0 {
+			r.fault(fmt.Sprintf("crash: a member missed %d, and was told of no gap", m.missed))
+		}
+	}
+	if missed := want - cr.came.Load(); missed != cr.missed.Load() {
+		r.fault(fmt.Sprintf("crash: deliveries missed in front of others: got %d, want %d", cr.missed.Load(), missed))
 	}
 	if n := cr.twice.Load() + cr.damaged.Load() + cr.closed.Load(); n > 0 {
 		r.fault(fmt.Sprintf("crash: came twice, damaged, or closed: got %d, want 0", n))

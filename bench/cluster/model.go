@@ -8,7 +8,7 @@ import (
 
 // modelCommand computes what follows from the parts.
 type modelCommand struct {
-	Points string `arg:"" type:"existingfile" help:"What --points of cost and nodes has written."`
+	Points string `arg:"" type:"existingfile" help:"What --points of cost has written."`
 }
 
 // parts are prices in microseconds of CPU.
