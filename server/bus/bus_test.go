@@ -111,3 +111,30 @@ func TestAnotherConnection(t *testing.T) {
 	nodes[1].publish(t, "h", "new")
 	a.want(`{"type":"message","group_id":"h","message":"new"}`)
 }
+
+// TestAvoided: what other nodes publish that has no members here is counted, whatever else has places in
+// their orders.
+func TestAvoided(t *testing.T) {
+	s := runServer(t)
+	nodes := startNodes(t, 3, one(s))
+	a, b := dialNode(t, nodes[0]), dialNode(t, nodes[1])
+	a.join("room:1")
+	b.join("room:1")
+	const each = 10
+	for _, n := range nodes[:2] { // the second one's places stand behind those of the first
+		for i := range each {
+			n.publish(t, "room:1", fmt.Sprint(i))
+		}
+		for i := range each {
+			a.want(fmt.Sprint(i))
+			b.want(fmt.Sprint(i))
+		}
+	}
+	c := &nodes[2].count
+	eventually(t, "heartbeats have told of all", func() bool { return c.Avoided.Load() >= 2*each })
+	came := c.In.Load()
+	eventually(t, "two more heartbeats of each", func() bool { return c.In.Load() >= came+4 })
+	if got := c.Avoided.Load(); got != 2*each {
+		t.Errorf("kept off: got %d, want %d", got, 2*each)
+	}
+}

@@ -144,7 +144,7 @@ func (r *reader) beat(c *wire.Control, now time.Time) {
 		*p = peer{name: c.Node, epoch: c.Epoch, gone: true}
 		r.b.watch.forget(p.name)
 		r.greet = true
-	} else if sent := h.Place - p.beat.Place; h.Place > p.beat.Place && sent > p.came {
+	} else if sent := h.Sent - p.beat.Sent; h.Sent > p.beat.Sent && sent > p.came {
 		r.b.count.Avoided.Add(sent - p.came)
 	}
 	lost := !first && p.lostBeats(h)

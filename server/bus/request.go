@@ -86,8 +86,9 @@ func (w *writer) beat(leaving bool) {
 		sessions, groups = w.b.info.Load()
 	}
 	h := &wire.Heartbeat{
-		Generation: w.b.generation.Load(), Place: w.certain(), Program: w.b.info.Program, Reads: []int{wire.Version},
-		Host: w.b.info.Host, PID: w.b.info.PID, Sessions: sessions, Groups: groups, Lag: w.b.lag().Seconds(),
+		Generation: w.b.generation.Load(), Place: w.certain(), Sent: w.b.count.Out.Load(), Program: w.b.info.Program,
+		Reads: []int{wire.Version},
+		Host:  w.b.info.Host, PID: w.b.info.PID, Sessions: sessions, Groups: groups, Lag: w.b.lag().Seconds(),
 		Joined: w.b.info.Joined, Leaving: leaving, Connection: w.round,
 	}
 	if w.at == stageJoined {

@@ -25,7 +25,7 @@ func samples() map[string]Control {
 	}
 	all := map[string]Control{
 		"heartbeat": of(Control{Heartbeat: &Heartbeat{
-			3, 12345, "v1.2.0", []int{1}, "web-1.example", 4711, 1000, 17, 0.0125, true, true, 2, 17,
+			3, 12345, 1234, "v1.2.0", []int{1}, "web-1.example", 4711, 1000, 17, 0.0125, true, true, 2, 17,
 		}}),
 		"marker": of(Control{Marker: &Marker{7}}),
 		"marked": of(Control{Marked: &Marked{7, 12345}}),
@@ -303,7 +303,7 @@ func anyControl(t *rapid.T) Control {
 	switch b := k.make(&c).(type) {
 	case *Heartbeat:
 		*b = Heartbeat{
-			number(), number(), some(MaxProgramBytes), nil, some(MaxHostBytes), count(), count(), count(),
+			number(), number(), number(), some(MaxProgramBytes), nil, some(MaxHostBytes), count(), count(), count(),
 			rapid.Float64Range(0, math.MaxFloat64).Draw(t, "lag"), flag(), flag(), number(), number(),
 		}
 		b.Reads = append(b.Reads, rapid.SliceOfN(rapid.Int(), 0, MaxReads).Draw(t, "reads")...)

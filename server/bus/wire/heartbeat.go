@@ -17,6 +17,7 @@ const (
 type Heartbeat struct {
 	Generation uint64  `json:"generation"`        // which time it is that the node counts
 	Place      uint64  `json:"place"`             // the last order that it wrote to NATS
+	Sent       uint64  `json:"sent"`              // how many messages that were; other nodes' have places as well
 	Program    string  `json:"program"`           // the program's version
 	Reads      []int   `json:"reads,omitempty"`   // major versions that it reads
 	Host       string  `json:"host"`              //
