@@ -251,7 +251,7 @@ siege: build $(BIN)/siege ## Attack the server at all of its doors at once, and 
 	@$(BIN)/siege run --server $(BIN)/groupcast --duration $(strip $(DURATION)) $(SIEGEFLAGS)
 
 .PHONY: cluster
-cluster: build $(BIN)/cluster $(BIN)/nats-server peers-cluster ## What several nodes over NATS cost, into bin/cluster-figures (10 min; ROUNDS=3)
+cluster: build $(BIN)/cluster $(BIN)/nats-server peers-cluster ## What several nodes over NATS cost, into bin/cluster-figures (10 min; ROUNDS=2)
 	bench/results/cluster.sh
 
 .PHONY: cluster-smoke

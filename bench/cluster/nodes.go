@@ -17,7 +17,7 @@ import (
 type nodesCommand struct {
 	conditions `embed:""`
 	Nodes      []int         `default:"1,3,10,30,100" help:"Nodes, the real one included."`
-	Duration   time.Duration `default:"4s" help:"How long each is looked at."`
+	Duration   time.Duration `default:"3s" help:"How long each is looked at."`
 	Joins      float64       `default:"100" help:"Joins a second at the real node, one marker each."`
 	Markers    float64       `default:"200" help:"Markers a second of all others together."`
 }

@@ -3,12 +3,12 @@
 # writes it all to bin/cluster-figures/cluster.md. `make cluster` builds what this needs and calls it. Nothing
 # else should run on the machine meanwhile.
 #
-#   ROUNDS=3 OLD=bin/groupcast-old bench/results/cluster.sh [cost] [latency] [interest] [memory] [joins] [nodes] [peers]
+#   ROUNDS=2 OLD=bin/groupcast-old bench/results/cluster.sh [cost] [latency] [interest] [memory] [joins] [nodes] [peers]
 #
 # With words, only these parts. OLD is a groupcast from before there was a bus, and is compared where it is there.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-rounds=${ROUNDS:-3} old=${OLD:-} parts=${*:-cost latency interest memory joins nodes peers}
+rounds=${ROUNDS:-2} old=${OLD:-} parts=${*:-cost latency interest memory joins nodes peers}
 out=bin/cluster-figures
 mkdir -p "$out"
 

@@ -336,8 +336,10 @@
 //
 // So a wildcard costs a node one microsecond for each message that it does not want, and a subject
 // 0.9 KiB with one server and 2.2 KiB with three, theirs included: 50,000 are 45 to 110 MiB, while
-// 50,000 unwanted messages a second are a twentieth of a core. And 4 MB may be accepted by nats.go
-// and be lost without an error: what nats.go returns says nothing of arrival, hence the notices.
+// 50,000 unwanted messages a second are a twentieth of a core. With processes of their own (`make
+// cluster`, bench/results/cluster.md) a wildcard costs 2.4 to 7 us for each, the fewer the more, since
+// waking is in it. And 4 MB may be accepted by nats.go and be lost without an error: what nats.go
+// returns says nothing of arrival, hence the notices.
 //
 // # Others
 //
