@@ -1,6 +1,10 @@
 package bus
 
-import "groupcast/server/bus/wire"
+import (
+	"time"
+
+	"groupcast/server/bus/wire"
+)
 
 // Heartbeats have numbers, since a place alone does not say whether messages in front of it were lost: most are not for
 // this node's members, and do not cross. Heartbeats come the way that messages come, and all of them are for all. So one
@@ -19,6 +23,13 @@ func (p *peer) lostBeats(h *wire.Heartbeat) bool {
 	default:
 		return h.Number != p.beat.Number+1
 	}
+}
+
+// wasHidden reports whether a node of which h is the first heartbeat to come has had others before it, which ought to
+// have come: this node has been there for long enough, and greetings are answered at once. So they were parted, and what
+// was sent meanwhile is missing, although joins were acknowledged by all nodes that were known.
+func (r *reader) wasHidden(h *wire.Heartbeat, now time.Time) bool {
+	return r.back && now.Sub(r.backSince) > silentAfter && h.Number > 2
 }
 
 // forgetBeats is when this node may have missed heartbeats itself, and knows so.

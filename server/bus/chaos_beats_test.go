@@ -78,6 +78,52 @@ func beatOf(t *testing.T, s *server.Server, node string) func() bool {
 	return func() bool { return len(came) > 0 }
 }
 
+// beatAs is a heartbeat with a number.
+func (s *stranger) beatAs(place, number uint64) {
+	s.t.Helper()
+	s.says("groupcast.n.all", wire.Control{Heartbeat: &wire.Heartbeat{
+		Program: "test", Place: place, Connection: 1, Number: number,
+	}})
+}
+
+// answers has the stranger say to node a, whatever it asks, that its last message, at place, was to that group.
+func (s *stranger) answers(place uint64, group string) {
+	s.t.Helper()
+	_, err := s.conn.Subscribe("groupcast.n.*", func(m *nats.Msg) {
+		c, bad := wire.ReadControl(m.Data)
+		switch {
+		case bad != nil || c.Node == s.name:
+		case c.Marker != nil:
+			s.says("groupcast.n.a", wire.Control{Marked: &wire.Marked{ID: c.Marker.ID, Place: place}})
+		case c.Range != nil:
+			s.says("groupcast.n.a", wire.Control{Ranged: &wire.Ranged{
+				ID: c.Range.ID, Place: place, Hashes: []uint64{wire.Hash(group)},
+			}})
+		}
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.flushed()
+}
+
+// TestHiddenNode: a node comes into sight that has been there for long, behind a partition. What it sent meanwhile is
+// told of, although the members' joins had been acknowledged by all nodes that were known.
+func TestHiddenNode(t *testing.T) {
+	s := runServer(t)
+	n := startNode(t, "a", one(s))
+	member := dialNode(t, n, envelope)
+	member.join("g")
+	other := newStranger(t, s, "other")
+	other.beatAs(0, 1)
+	n.joinedBy(t, 1)
+	eventually(t, "the node is there for long", func() bool { return n.Status().Nodes[0].State == NodeSilent })
+	hidden := newStranger(t, s, "hidden", nats.NoEcho())
+	hidden.answers(5, "g")
+	hidden.beatAs(5, 10)
+	member.want(`{"type":"gap","group_id":"g","missed":"unknown"}`)
+}
+
 // TestStallIsNoLoss: a node that says nothing for a while and then goes on where it was has lost nothing, and members
 // are told of nothing; if it goes on behind heartbeats that have not come, they are.
 func TestStallIsNoLoss(t *testing.T) {
@@ -90,11 +136,7 @@ func TestStallIsNoLoss(t *testing.T) {
 			n := startNode(t, "a", one(s))
 			p := newStranger(t, s, "p", nats.NoEcho())
 			place := uint64(0)
-			beat := func(number uint64) {
-				p.says("groupcast.n.all", wire.Control{Heartbeat: &wire.Heartbeat{
-					Program: "test", Place: place, Connection: 1, Number: number,
-				}})
-			}
+			beat := func(number uint64) { p.beatAs(place, number) }
 			publish := func(text string) {
 				place++
 				at := wire.Place{Node: p.name, Epoch: p.epoch, Order: place}
@@ -104,23 +146,7 @@ func TestStallIsNoLoss(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			// Whatever it is asked, its last message was to that group.
-			_, err := p.conn.Subscribe("groupcast.n.*", func(m *nats.Msg) {
-				c, bad := wire.ReadControl(m.Data)
-				switch {
-				case bad != nil || c.Node == p.name:
-				case c.Marker != nil:
-					p.says("groupcast.n.a", wire.Control{Marked: &wire.Marked{ID: c.Marker.ID, Place: 2}})
-				case c.Range != nil:
-					p.says("groupcast.n.a", wire.Control{Ranged: &wire.Ranged{
-						ID: c.Range.ID, Place: 2, Hashes: []uint64{wire.Hash("g")},
-					}})
-				}
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			p.flushed()
+			p.answers(2, "g")
 			beat(1)
 			n.joinedBy(t, 1)
 			member := dialNode(t, n, envelope)

@@ -147,7 +147,7 @@ func (r *reader) beat(c *wire.Control, now time.Time) {
 	} else if sent := h.Sent - p.beat.Sent; h.Sent > p.beat.Sent && sent > p.came {
 		r.b.count.Avoided.Add(sent - p.came)
 	}
-	lost := !first && p.lostBeats(h)
+	lost := first && r.wasHidden(h, now) || !first && p.lostBeats(h)
 	p.came, p.beat, p.heard = 0, *h, now
 	if h.Leaving {
 		r.leaves(p)

@@ -23,13 +23,14 @@ type reader struct {
 	b     *Bus
 	dials uint64 // of the connection that messages are of
 	// back is set from when the writer could use the connection.
-	back   bool
-	round  uint64 // of the writer's returns; answered once the others are back
-	marker pending
-	sync   pending
-	syncs  uint64
-	asked  uint64 // questions about spans so far
-	peers  map[string]*peer
+	back      bool
+	backSince time.Time
+	round     uint64 // of the writer's returns; answered once the others are back
+	marker    pending
+	sync      pending
+	syncs     uint64
+	asked     uint64 // questions about spans so far
+	peers     map[string]*peer
 	// foreign are the groups that had a message of a publisher that is no node, since they have members.
 	foreign    map[string]struct{}
 	allForeign bool

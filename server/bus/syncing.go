@@ -94,7 +94,7 @@ func (r *reader) arrived(round uint64) {
 		}
 		r.loseForeign()
 	}
-	r.back, r.round = true, round
+	r.back, r.backSince, r.round = true, now, round
 	r.startSync(healWait)
 }
 
