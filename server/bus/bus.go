@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -75,6 +76,8 @@ type Bus struct {
 	nodes      atomic.Pointer[[]Node]
 	alive      atomic.Int64 // of them, those that count
 	samples    samples
+	born       time.Time
+	reached    atomic.Int64 // when the server was, last, since born; 0: never
 	questions  questions
 	watch      watch
 	newcomer   chan struct{} // the announcer: there is a node that knows nothing yet
@@ -136,6 +139,7 @@ func Start(o Options, engine *loop.Engine, info Info) (*Bus, error) {
 		wantName: make(chan struct{}, 1),
 		newcomer: make(chan struct{}, 1),
 		first:    make(chan struct{}, 1),
+		born:     time.Now(),
 	}
 	if b.log == nil {
 		b.log = slog.Default()

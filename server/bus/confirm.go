@@ -34,6 +34,7 @@ func (b *Bus) confirm() {
 		if err == nil && b.dials.Load() == dials {
 			b.roundTrip.Store(int64(time.Since(began)))
 			b.samples.add(written, began)
+			b.counted(began)
 		}
 		news := told{kind: toldFlushed, number: f.marker, failed: err != nil}
 		if err == nil {
@@ -89,4 +90,13 @@ func (s *samples) sure() uint64 {
 		}
 	}
 	return 0
+}
+
+// counted is when the server is known to have been reached at a time. Where the others may have heard nothing
+// for a lease before, they have counted this node out: it is another one from here on.
+func (b *Bus) counted(at time.Time) {
+	since := int64(at.Sub(b.born))
+	if last := b.reached.Swap(since); last != 0 && time.Duration(since-last)+beatEvery > b.opt.Lease {
+		b.generation.Add(1)
+	}
 }

@@ -25,7 +25,7 @@ func (r *reader) control(m *nats.Msg) {
 		r.beat(&c, now)
 		return
 	case c.Marker != nil:
-		r.b.want(request{subject: from, marker: c.Marker.ID})
+		r.answerMarker(&c, now)
 		return
 	case c.Members != nil:
 		r.b.answerMembers(from, c.Members)

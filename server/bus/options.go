@@ -55,6 +55,8 @@ type Options struct {
 	SinkMessages, SinkBytes int
 	// Subjects is from how many groups on the node subscribes to all of them at once.
 	Subjects int
+	// healWait is how long a node that is back waits for others; 0 is the constant.
+	healWait time.Duration
 	// narrowAfter is how long there must be fewer of them before that ends; 0 is the interest's.
 	narrowAfter time.Duration
 	// Linger is how long the node stays subscribed to a group after its last member has left.

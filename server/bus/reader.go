@@ -29,6 +29,8 @@ type reader struct {
 	marker    pending
 	sync      pending
 	syncs     uint64
+	// syncAsked is when others were asked how far they have come.
+	syncAsked time.Time
 	asked     uint64 // questions about spans so far
 	peers     map[string]*peer
 	// foreign are the groups that had a message of a publisher that is no node, since they have members.
@@ -40,8 +42,6 @@ type reader struct {
 	full       bool // no node is gone that could make room for another
 	greet      bool // a node has come that does not know this one
 	news       bool // of the others, which are not published yet
-	// away is since when this node itself has heard nothing.
-	away time.Time
 }
 
 // told is what the writer and the confirmer tell the reader.
@@ -62,7 +62,7 @@ const (
 
 func newReader(b *Bus) *reader {
 	return &reader{
-		b: b, peers: make(map[string]*peer), foreign: make(map[string]struct{}), away: time.Now(),
+		b: b, peers: make(map[string]*peer), foreign: make(map[string]struct{}),
 		waiting: waiting{account: b.opt.Budget.Account(budget.Bus)},
 	}
 }
@@ -119,7 +119,7 @@ func (r *reader) follow() {
 	if !r.back {
 		return
 	}
-	r.back, r.away = false, time.Now()
+	r.back = false
 	r.marker, r.sync = pending{}, pending{}
 	for _, p := range r.peers {
 		p.doubtsOwn(causeAway)

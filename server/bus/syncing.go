@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -21,12 +22,15 @@ type pending struct {
 // whole reports whether all have answered.
 func (p *pending) whole() bool { return p.number != 0 && len(p.waits) == 0 && p.flushed }
 
+// syncBit is set in markers of nodes that ask how far others have come.
+const syncBit = 1
+
 // Markers of the interest and of the reader itself are told apart by their last bit, and those of
 // an earlier life of this node by what is in front.
 func (b *Bus) markerID(number uint64, sync bool) uint64 {
 	id := b.epoch<<32 | number<<1&0xffff_ffff
 	if sync {
-		id |= 1
+		id |= syncBit
 	}
 	return id
 }
@@ -89,13 +93,10 @@ func (r *reader) arrived(round uint64) {
 		}
 	}
 	if r.b.everUp.Swap(true) {
-		if now.Sub(r.away) > r.b.opt.Lease {
-			r.b.generation.Add(1) // the others have counted this node out
-		}
 		r.loseForeign()
 	}
 	r.back, r.backSince, r.round = true, now, round
-	r.startSync(healWait)
+	r.startSync(cmp.Or(r.b.opt.healWait, healWait))
 }
 
 // loseForeign takes all groups as lost that get messages without a place.
@@ -120,7 +121,22 @@ func (r *reader) startSync(wait time.Duration) {
 	r.lookAtSync()
 }
 
+// answerMarker is another node's: it has this one say that it is known to be subscribed.
+//
+// One that is back itself publishes what it has kept once it has that. So what it has published before is
+// asked for in front of the answer, or this node would take what comes then for missed.
+func (r *reader) answerMarker(c *wire.Control, now time.Time) {
+	id := c.Marker.ID
+	p := r.peers[c.Node]
+	if p != nil && id&syncBit != 0 && p.doubt && p.asked == 0 && r.back && r.sync.number != 0 &&
+		now.Sub(r.syncAsked) > syncAgain/10 {
+		r.askSync(now)
+	}
+	r.b.want(request{subject: r.b.subjects.node + c.Node, marker: id})
+}
+
 func (r *reader) askSync(now time.Time) {
+	r.syncAsked = now
 	r.sync.again = now.Add(syncAgain)
 	r.b.want(request{subject: r.b.subjects.all, control: wire.Control{Marker: &wire.Marker{ID: r.sync.wire}}})
 }

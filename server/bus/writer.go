@@ -143,11 +143,13 @@ func (w *writer) arrive() {
 		w.b.turnLater(100 * time.Millisecond)
 		return
 	}
+	began := time.Now()
 	if err := w.conn.FlushTimeout(flushWait); err != nil {
 		w.b.failed(err)
 		w.b.turnLater(100 * time.Millisecond) // look again: there need not be another sign
 		return
 	}
+	w.b.counted(began)
 	w.at = stageBack
 	w.round++
 	w.beat(false)
@@ -216,6 +218,10 @@ func (w *writer) leave() {
 func (w *writer) join(round uint64) {
 	if w.at != stageBack || round != w.round {
 		return
+	}
+	// What is asked of this node now is about what it has published before it was away.
+	for waiting := len(w.b.requests); waiting > 0; waiting-- {
+		w.request(<-w.b.requests)
 	}
 	w.at, w.beats = stageJoined, 0
 	w.beat(false) // behind it nothing may be missing
