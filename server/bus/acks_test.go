@@ -54,7 +54,6 @@ func TestAckOfJoin(t *testing.T) {
 			nodes := startNodes(t, 3, runCluster(t, 3), func(o *Options) {
 				o.Subjects, o.Linger, o.narrowAfter = c.subjects, c.linger, c.narrow
 			})
-			eventually(t, "it is known who is in which group", nodes[0].asked.hasTable)
 			var left atomic.Int64
 			left.Store(int64(c.joins))
 			var all sync.WaitGroup
@@ -141,11 +140,6 @@ func TestJoinWhileAway(t *testing.T) {
 // answered, what is covered is.
 func TestAskedGroups(t *testing.T) {
 	b := &Bus{engine: startNode(t, "a", one(runServer(t))).engine}
-	if !b.wanted("g") {
-		t.Error("the engine's table has been believed before it was there")
-	}
-	b.asked.tableIs(true)
-	eventually(t, "the table is believed", b.asked.hasTable)
 	b.asked.begin([]string{"g"})
 	if !b.wanted("g") || b.wanted("h") {
 		t.Error("not what the loops are asked about is wanted")
@@ -153,9 +147,5 @@ func TestAskedGroups(t *testing.T) {
 	b.asked.end()
 	if b.wanted("g") {
 		t.Error("a group without members is wanted")
-	}
-	b.asked.tableIs(false)
-	if !b.wanted("g") {
-		t.Error("the engine's table is believed while the bus is away")
 	}
 }

@@ -82,6 +82,7 @@ type Bus struct {
 	watch      watch
 	newcomer   chan struct{} // the announcer: there is a node that knows nothing yet
 	asked      asked
+	forbidden  forbidden
 	count      Counters
 	roundTrip  atomic.Int64 // nanoseconds
 	buffered   atomic.Int64 // bytes that are kept for when the bus is back
@@ -171,7 +172,7 @@ func (b *Bus) start() error {
 	o.Subjects, o.Linger, o.Hash, o.Log = b.opt.Subjects, b.opt.Linger, wire.Hash, b.log
 	o.Pace = b.pace
 	o.NarrowAfter = b.opt.narrowAfter
-	if b.interest, err = interest.New(loops{b.engine, &b.asked}, members, o); err != nil {
+	if b.interest, err = interest.New(loops{b.engine, b}, members, o); err != nil {
 		members.Close()
 		return err
 	}

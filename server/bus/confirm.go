@@ -3,6 +3,8 @@ package bus
 import (
 	"sync"
 	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
 // flush is what is to be known to have reached the server.
@@ -35,6 +37,9 @@ func (b *Bus) confirm() {
 			b.roundTrip.Store(int64(time.Since(began)))
 			b.samples.add(written, began)
 			b.counted(began)
+		}
+		if err == nil && f.marker != 0 && !b.noted() {
+			err = nats.ErrTimeout // the marker is not answered, and another one follows
 		}
 		news := told{kind: toldFlushed, number: f.marker, failed: err != nil}
 		if err == nil {

@@ -43,6 +43,7 @@ const connectAgainAfter = time.Second
 // handlers are what NATS's callbacks do: note something, and put one token into a channel.
 func (b *Bus) handlers() handlers {
 	there := func(string) {
+		b.forbidden.forget()
 		b.connected.Store(true)
 		select {
 		case b.first <- struct{}{}:
@@ -96,6 +97,7 @@ func (b *Bus) failed(err error) {
 	reason := reasonOf(err)
 	b.count.Errors.add(reason)
 	if v, ok := violationOf(err); ok {
+		b.forbidden.note(&b.subjects, v, err.Error())
 		b.ration.Warn("bus: NATS forbids this node a subject: its members miss what goes there", "subject", v.Subject,
 			"operation", v.What, "err", err)
 		return

@@ -15,13 +15,21 @@ import (
 type loops struct {
 	*loop.Engine
 
-	asked *asked
+	bus *Bus
+}
+
+// Cover implements interest.Loops.
+func (l loops) Cover(groups []string) error {
+	if groups = l.bus.forbidden.allowed(groups); len(groups) == 0 {
+		return nil
+	}
+	return l.Engine.Cover(groups)
 }
 
 // Uncover implements interest.Loops.
 func (l loops) Uncover(ctx context.Context, groups []string) (used []string, err error) {
-	l.asked.begin(groups)
-	defer l.asked.end()
+	l.bus.asked.begin(groups)
+	defer l.bus.asked.end()
 	return l.Engine.Uncover(ctx, groups)
 }
 

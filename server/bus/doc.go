@@ -161,6 +161,8 @@
 // the subscription, and all that this node publishes from its answer on comes to us. One marker is under
 // way at a time and covers all SUBs written before it. Nodes that did not answer within --nats-join-wait
 // (1 s), or a bus that is away, make the ack {"cmd":"ack","req_id":7,"cluster":false}; true is never written.
+// So is the ack of a group whose subject NATS forbids to this node. (Where the wildcard is allowed and one
+// subject is not, NATS says nothing when the wildcard is subscribed to: then that is not noticed.)
 // What it does not cover: a foreign publisher at a NATS server to which no node of ours is connected.
 // Gateways and leaf nodes spread interest by other rules: what holds there is to be measured before
 // it is promised. With one server a marker answers as fast as a flush, so there is no special case.
