@@ -149,7 +149,7 @@ func TestKeptBytes(t *testing.T) {
 func TestServerRestarts(t *testing.T) {
 	t.Parallel()
 	s := runServer(t)
-	nodes := startNodes(t, 3, []*server.Server{s}, func(o *Options) { o.healWait = patience })
+	nodes := startNodes(t, 3, []*server.Server{s}, func(o *Options) { o.healWait, o.Lease = patience, MaxLease })
 	var members []*testClient
 	for _, n := range nodes {
 		c := dialNode(t, n, envelope)
