@@ -255,7 +255,7 @@ cluster: build $(BIN)/cluster $(BIN)/nats-server peers-cluster ## What several n
 	bench/results/cluster.sh
 
 .PHONY: cluster-smoke
-cluster-smoke: build $(BIN)/cluster $(BIN)/nats-server ## Three nodes over NATS for some seconds: all arrives, and nothing twice
+cluster-smoke: build $(BIN)/cluster $(BIN)/nats-server ## Three nodes over NATS for ten seconds: all arrives, nothing twice, and who misses something is told
 	@$(BIN)/cluster smoke --server $(BIN)/groupcast --nats-server $(BIN)/nats-server
 
 # What the peers have between several processes: redis-server, from Debian, and packages from npm. What is missing is

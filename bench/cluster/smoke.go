@@ -15,7 +15,7 @@ type smokeCommand struct {
 	Messages   int `default:"3000" help:"Messages of each node."`
 }
 
-// Run checks single subjects and the wildcard.
+// Run checks single subjects and the wildcard, and then a NATS server that crashes.
 func (c *smokeCommand) Run(ctx context.Context, r *results) error {
 	for _, s := range []setup{
 		{nodes: 3, nats: true},
@@ -25,7 +25,20 @@ func (c *smokeCommand) Run(ctx context.Context, r *results) error {
 			return err
 		}
 	}
-	return nil
+	return c.crash(ctx, r)
+}
+
+// crash checks that each member who misses something is told so, and that nothing comes twice.
+func (c *smokeCommand) crash(ctx context.Context, r *results) error {
+	cl, err := startCluster(ctx, &c.conditions, setup{nodes: 3, nats: true})
+	if err != nil {
+		return err
+	}
+	defer cl.stop()
+	figures := &results{} // that nobody wants
+	err = (&joinsCommand{Away: time.Second / 2}).crash(ctx, figures, cl, "smoke")
+	r.fault(figures.wrong...)
+	return err
 }
 
 // all has each node publish to groups of its own, which have members at A and B and none at C.
