@@ -146,26 +146,28 @@
 //
 // # The ack of a join
 //
-// The join itself takes place at once and holds nothing. Its ack (with req_id), where the group is
-// not known to be covered, stands beside the order of a session's answers, as the one of auth does.
-// Which groups are covered is one table of the node: interest writes it (Cover, Uncover), the loops
-// read it without a lock, and what is believed of it at all is one word (SetCoverage): off without a cluster,
-// away, pending, on. An ack that waits is its loop's (16 a session at most; one more is answered
-// "cluster":false at once); Cover wakes only the loops on which any wait. Joins by the API wait the
-// same way; groups of a claim have no ack.
+// The join itself takes place at once and holds nothing. Its ack (with req_id), where the group is not
+// known to be covered, stands beside the order of a session's answers, as the one of auth does. Which
+// groups are covered is one table of the node: interest writes it (Cover, Uncover), the loops read it
+// without a lock, and what is believed of it at all is one word (SetCoverage): off without a cluster,
+// away, pending, on. It stays as it was while the bus is away. An ack that waits is its loop's (16 a
+// session at most; one more is answered "cluster":false at once); Cover wakes only the loops on which any
+// wait. Joins by the API wait the same way; groups of a claim have no ack.
 //
-// Covered means: SUB was written, and then a marker, in that order on that connection. A marker goes
-// to groupcast.n.all, every node of which we have heard answers it to groupcast.n.NODE, and our own
-// server has answered a flush behind it. NATS keeps a client's interest and its messages in order on
-// each route (both go by the account's one route), so the server of a node that has the marker knows
-// the subscription, and all that this node publishes from its answer on comes to us. One marker is under
-// way at a time and covers all SUBs written before it. Nodes that did not answer within --nats-join-wait
-// (1 s), or a bus that is away, make the ack {"cmd":"ack","req_id":7,"cluster":false}; true is never written.
-// So is the ack of a group whose subject NATS forbids to this node. (Where the wildcard is allowed and one
-// subject is not, NATS says nothing when the wildcard is subscribed to: then that is not noticed.)
-// What it does not cover: a foreign publisher at a NATS server to which no node of ours is connected.
-// Gateways and leaf nodes spread interest by other rules: what holds there is to be measured before
-// it is promised. With one server a marker answers as fast as a flush, so there is no special case.
+// Covered means: SUB was written, and then a marker, in that order on that connection. A marker goes to
+// groupcast.n.all, every node of which we have heard answers it to groupcast.n.NODE, and our own server
+// has answered a flush behind it. NATS keeps a client's interest and its messages in order on each route
+// (both go by the account's one route), so the server of a node that has the marker knows the
+// subscription, and all that this node publishes from its answer on comes to us. One marker is under way
+// at a time and covers all SUBs written before it; the next one comes at the earliest 0.4 ms for each
+// other node behind the last, or many joins would have the nodes do nothing but answer. Nodes that did not
+// answer within --nats-join-wait (1 s), or a bus that is away, make the ack
+// {"cmd":"ack","req_id":7,"cluster":false}; true is never written. So is the ack of a group whose subject
+// NATS forbids to this node. (Where the wildcard is allowed and one subject is not, NATS says nothing when the
+// wildcard is subscribed to: then that is not noticed.) What it does not cover: a foreign
+// publisher at a NATS server to which no node of ours is connected. Gateways and leaf nodes spread
+// interest by other rules: what holds there is to be measured before it is promised. With one server a
+// marker answers as fast as a flush, so there is no special case.
 //
 // # Order, and what an ack of a send means
 //
@@ -201,7 +203,7 @@
 //	away    nothing can be written, or the name is not this node's
 //	back    it can, and nats.go has subscribed anew; but the other nodes, which come back from the same break, may
 //	        not have. What goes out now would miss them, so messages are kept until those that were there before have
-//	        answered a marker of its own kind (sync), which is asked for every 200 ms, or for 1.5 s
+//	        answered a marker of another kind (sync), which is asked for every 200 ms, or for 1.5 s
 //	joined  notices of what may be lost, then what was kept, then each message as it comes
 //
 // --nats-down says what becomes of publications while the bus is away:
@@ -261,11 +263,12 @@
 //
 // # Nodes
 //
-// --nats-node NAME (default: the host's name, made a word). The Epoch of the order is the node's
-// life. Each publishes a heartbeat a second: versions read, name, epoch, generation, place, counts, lag.
-// One of which nothing was heard for --nats-lease (5 s, by the reader's own clock: no time of another's is
-// ever compared) counts nowhere, and is forgotten after an hour. A node that itself had no bus for a
-// lease raises its generation when it is back: the others have counted it out. A drain ends with a
+// --nats-node NAME (default: the host's name, made a word). The Epoch of the order is the node's life.
+// Each publishes a heartbeat a second: versions read, name, epoch, generation, place, counts, lag. One of
+// which nothing was heard for --nats-lease (5 s, by the reader's own clock: no time of another's is ever
+// compared) counts nowhere, and is forgotten after an hour, or where its place of 1,024 is wanted. A node
+// is known by its heartbeat alone: what strangers ask or tell is ignored. A node that itself had no bus
+// for a lease raises its generation when it is back: the others have counted it out. A drain ends with a
 // heartbeat that says so, behind all that the sink had: such a node counts nowhere at once.
 //
 // The name is asked for at the start, where NATS is there within 2 s: a NATS request to groupcast.n.NAME. If
