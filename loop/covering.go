@@ -76,6 +76,9 @@ func (e *Engine) Uncover(ctx context.Context, groups []string) (used []string, e
 	return used, nil
 }
 
+// Coverage is what SetCoverage has said last.
+func (e *Engine) Coverage() Coverage { return e.shared.Coverage.State() }
+
 // Covered reports whether the group is noted as covered, whatever is believed of the bus.
 func (e *Engine) Covered(group string) bool { return e.shared.Coverage.Covered(group) }
 

@@ -113,8 +113,9 @@ func listBy[T any](ctx context.Context, e *Engine, after SessionID, limit int,
 	limit = min(max(limit, 1), MaxPage)
 	index, slot := placeBehind(after)
 	for index < len(e.reactors) {
+		from, most := slot, limit-len(page) // a loop may come to it when ctx has ended, and this has returned
 		found, err := askOne(ctx, e, e.reactors[index], func(r *reactor.Reactor) (a answer) {
-			a.entries, a.next = part(r, slot, limit-len(page))
+			a.entries, a.next = part(r, from, most)
 			return a
 		})
 		if err != nil {

@@ -92,8 +92,10 @@ func TestJudge(t *testing.T) {
 			stream: sent(there, "aaa"),
 			s:      session{events: heard(1), whole: begun, ended: true, code: -1},
 		},
-		"drained": {stream: sent(here, "aaa"), s: session{events: heard(1), own: begun, ended: true, code: 1001},
-			want: "at one node"},
+		"drained": {
+			stream: sent(here, "aaa"), s: session{events: heard(1), own: begun, ended: true, code: 1001},
+			want: "at one node",
+		},
 		"closed for a hole": {
 			stream: sent(there, "aaa"), missed: 1,
 			s: session{events: heard(1, 3), whole: begun, bare: true, ended: true, code: 1013},

@@ -20,7 +20,8 @@ type sides struct{ holders []*process }
 // hosts are the addresses of the two sides.
 var hosts = []string{"10.77.0.2", "10.77.1.2"}
 
-// withNamespace makes this scenario in another process of this program that has a user and a network namespace of its own.
+// withNamespace makes this scenario in another process of this program that has a user and a network namespace of its
+// own.
 func withNamespace(ctx context.Context, r *run) error {
 	self, err := os.Executable()
 	if err != nil {

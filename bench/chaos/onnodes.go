@@ -12,11 +12,11 @@ import (
 var onNodes = []*scenario{
 	{
 		name: "node-killed", bound: 90 * time.Second, do: nodeKilled,
-		does: "kill -9 one of three nodes: the others notice nothing, it is counted out, and has its name at once when it comes",
+		does: "kill -9 one of three nodes: the others notice nothing, it is counted out, and has its name at once again",
 	},
 	{
 		name: "rolling", bound: 2 * time.Minute, do: rolling,
-		does: "three nodes end gracefully and start again, one after the other, under clients that go to another node at once",
+		does: "three nodes end gracefully and start again, one after the other, under clients that go to another node",
 	},
 	{
 		name: "slow-node", bound: time.Minute, do: slowNode,

@@ -61,7 +61,7 @@ func reconnects(ctx context.Context, r *run) error {
 		proxies[rand.IntN(nodes)].cut()
 		// A quarter of the time everything has been used once.
 		if first == nil && time.Since(began) > r.duration/4 {
-			if first, err = w.held(ctx, r); err != nil {
+			if first, err = w.held(ctx); err != nil {
 				return err
 			}
 		}
@@ -77,7 +77,7 @@ func reconnects(ctx context.Context, r *run) error {
 	}
 	r.figure("%d connections to NATS ended; messages cross again %s behind the last", cuts, ms(took))
 	r.check(cuts > 0, "no connection ended")
-	if last, err = w.held(ctx, r); err != nil {
+	if last, err = w.held(ctx); err != nil {
 		return err
 	}
 	r.compared(first, last)
@@ -95,7 +95,7 @@ type held struct {
 }
 
 // held lets what was under way come to its end, and looks at all processes.
-func (w *world) held(ctx context.Context, r *run) (all []held, err error) {
+func (w *world) held(ctx context.Context) (all []held, err error) {
 	if _, err := w.heal(ctx, 0, 1, 2); err != nil {
 		return nil, err
 	}

@@ -127,7 +127,10 @@ func TestHeadersNobodyCanRead(t *testing.T) {
 func TestNamesLikeWildcards(t *testing.T) {
 	t.Parallel()
 	nodes := startNodes(t, 2, one(runServer(t)))
-	names := []string{"*", ">", "a.b", "a.*", "a", "groupcast.g.a", "%2A", "Küche 7", "$SYS.>", "a,b", strings.Repeat("ü", 128)}
+	names := []string{
+		"*", ">", "a.b", "a.*", "a", "groupcast.g.a", "%2A", "Küche 7", "$SYS.>", "a,b",
+		strings.Repeat("ü", 128),
+	}
 	var members []*testClient
 	for _, name := range names {
 		c := dialNode(t, nodes[1])
@@ -180,7 +183,9 @@ func TestLiesAboutTheOrigin(t *testing.T) {
 		t.Errorf("%d of %d places were not believed", got, len(lies))
 	}
 	// So what the other node tells of as lost is told to members here.
-	b := wire.Control{Notice: &wire.Notice{After: 0, Upto: 5, Lost: wire.Entries{{Hash: wire.Hash("mine"), Order: 1 << 19}}}}
+	b := wire.Control{Notice: &wire.Notice{
+		After: 0, Upto: 5, Lost: wire.Entries{{Hash: wire.Hash("mine"), Order: 1 << 19}},
+	}}
 	st := newStranger(t, s, "b")
 	epoch, _ := wire.ParseEpoch(other)
 	st.epoch = epoch

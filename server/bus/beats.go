@@ -7,10 +7,10 @@ import (
 )
 
 // Heartbeats have numbers, since a place alone does not say whether messages in front of it were lost: most are not for
-// this node's members, and do not cross. Heartbeats come the way that messages come, and all of them are for all. So one
-// that is missing says that messages may be: the route between two NATS servers has ended and is back a second later,
-// and no node's connection has. And where none is missing behind a silence, the node has stood still, and nothing was
-// lost.
+// this node's members, and do not cross. Heartbeats come the way that messages come, and all of them are for all. So
+// one that is missing says that messages may be: the route between two NATS servers has ended and is back a second
+// later, and no node's connection has. And where none is missing behind a silence, the node has stood still, and
+// nothing was lost.
 
 // lostBeats reports whether heartbeats of p have been lost in front of h. What a connection of its own has lost at its
 // end, the node tells of itself: the next one's numbers begin anew.
@@ -26,8 +26,8 @@ func (p *peer) lostBeats(h *wire.Heartbeat) bool {
 }
 
 // wasHidden reports whether a node of which h is the first heartbeat to come has had others before it, which ought to
-// have come: this node has been there for long enough, and greetings are answered at once. So they were parted, and what
-// was sent meanwhile is missing, although joins were acknowledged by all nodes that were known.
+// have come: this node has been there for long enough, and greetings are answered at once. So they were parted, and
+// what was sent meanwhile is missing, although joins were acknowledged by all nodes that were known.
 func (r *reader) wasHidden(h *wire.Heartbeat, now time.Time) bool {
 	return r.back && now.Sub(r.backSince) > silentAfter && h.Number > 2
 }

@@ -199,6 +199,7 @@ func (b *Bus) start() error {
 		return err
 	}
 	b.running.Go(b.keepName)
+	b.awaitCoverage()
 	return nil
 }
 

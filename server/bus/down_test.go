@@ -20,7 +20,7 @@ func messageOf(group, text string) string {
 }
 
 // awayNode is a node whose connection is cut, and another one that is there, with a member of each group.
-func awayNode(t *testing.T, down Down, buffer int, groups ...string) (a, b *testNode, p *pipe, member *testClient) {
+func awayNode(t *testing.T, down Down, buffer int, groups ...string) (a *testNode, p *pipe, member *testClient) {
 	t.Helper()
 	nodes, pipes := through(t, 2, one(runServer(t)), func(o *Options) { o.Down, o.BufferBytes = down, buffer })
 	member = dialNode(t, nodes[1], envelope)
@@ -29,7 +29,7 @@ func awayNode(t *testing.T, down Down, buffer int, groups ...string) (a, b *test
 	}
 	pipes[0].cut()
 	eventually(t, "away", func() bool { return !nodes[0].Status().Joined })
-	return nodes[0], nodes[1], pipes[0], member
+	return nodes[0], pipes[0], member
 }
 
 // TestDownRefuse: sends are refused while the bus is away, before the first connection too, and taken when it is back.
@@ -74,7 +74,7 @@ func TestDownRefuse(t *testing.T) {
 // TestDownLocal: what is published while the bus is away is served here, and told of as lost elsewhere.
 func TestDownLocal(t *testing.T) {
 	t.Parallel()
-	a, _, p, member := awayNode(t, DownLocal, 0, "g", "quiet")
+	a, p, member := awayNode(t, DownLocal, 0, "g", "quiet")
 	own := dialNode(t, a)
 	own.send(map[string]any{"cmd": "add_group", "group_id": "g", "req_id": 1})
 	own.want(`{"cmd":"ack","req_id":1,"cluster":false}`)
@@ -98,7 +98,7 @@ func TestBufferOverLimit(t *testing.T) {
 	t.Parallel()
 	const room = 3
 	size := keptBytes(&message{Group: "g", Payload: []byte("0")})
-	a, _, p, member := awayNode(t, DownBuffer, room*size, "g", "h", "quiet")
+	a, p, member := awayNode(t, DownBuffer, room*size, "g", "h", "quiet")
 	for i := range room {
 		a.publish(t, "g", fmt.Sprint(i))
 	}
@@ -199,7 +199,7 @@ func TestServerRestarts(t *testing.T) {
 // TestDrainWhileAway: a drain does not wait for a bus that is not there, nor for one that goes while it waits.
 func TestDrainWhileAway(t *testing.T) {
 	t.Parallel()
-	a, _, _, _ := awayNode(t, DownBuffer, 1<<20)
+	a, _, _ := awayNode(t, DownBuffer, 1<<20)
 	a.publish(t, "g", "x")
 	drain(t, a)
 	if got := a.Stats().Lost.Load(); got != 1 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"groupcast/loop"
 	"groupcast/server/bus/wire"
 )
 
@@ -47,6 +48,23 @@ func (b *Bus) awaitConnection() bool {
 	case <-b.stop.Done():
 	}
 	return false
+}
+
+// awaitCoverage waits, where this node is in the cluster, until the loops know so: the first who join are not
+// to be told that it is away.
+func (b *Bus) awaitCoverage() {
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for began := time.Now(); b.named.Load() && b.connected.Load() && time.Since(began) < startWait; {
+		if b.engine.Coverage() != loop.CoverageAway {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-b.stop.Done():
+			return
+		}
+	}
 }
 
 // keepName asks for the name while this node does not have it.

@@ -79,7 +79,7 @@ func restartServer(t testing.TB, s *server.Server, set ...func(*server.Options))
 const routesOfPeer = server.DEFAULT_ROUTE_POOL_SIZE + 1
 
 // runCluster is n servers, each with routes to all others.
-func runCluster(t testing.TB, n int, set ...func(*server.Options)) []*server.Server {
+func runCluster(t testing.TB, n int) []*server.Server {
 	t.Helper()
 	var all []*server.Server
 	for i := range n {
@@ -90,7 +90,7 @@ func runCluster(t testing.TB, n int, set ...func(*server.Options)) []*server.Ser
 				o.Routes = []*url.URL{{Scheme: "nats", Host: all[0].ClusterAddr().String()}}
 			}
 		}
-		all = append(all, runServer(t, append([]func(*server.Options){member}, set...)...))
+		all = append(all, runServer(t, member))
 	}
 	wait.Until(t, "routes between all servers", func() bool {
 		for _, s := range all {

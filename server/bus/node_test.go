@@ -98,10 +98,12 @@ func (l testLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// joined waits until the node's messages go to n others.
+// joinedBy waits until the node's messages go to so many others, and what comes is covered.
 func (n *testNode) joinedBy(t testing.TB, others int) {
 	t.Helper()
-	eventually(t, "the others are there", func() bool { return n.Status().Joined && len(n.others()) == others })
+	eventually(t, "the others are there", func() bool {
+		return n.Status().Joined && len(n.others()) == others && n.engine.Coverage() == loop.CoverageOn
+	})
 }
 
 // startNodes starts nodes a, b, c ... and waits until they know each other.

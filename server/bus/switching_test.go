@@ -113,7 +113,8 @@ func TestSwitching(t *testing.T) {
 	})
 }
 
-// TestDoubles: the second copy of a message is known, in a change, in the one behind it, and for as long as a copy may take.
+// TestDoubles: the second copy of a message is known, in a change, in the one behind it, and for as long as a copy
+// may take.
 func TestDoubles(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "a", nil, func(o *Options) { o.Servers = []string{"nats://" + nobody(t)} })
