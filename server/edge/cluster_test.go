@@ -45,7 +45,7 @@ type compose struct {
 	Secrets map[string]struct{ File string }
 }
 
-// TestCluster starts what the example's compose.yaml starts, with the same commands and the same files, on loopback:
+// TestCluster starts what the example's compose.yaml starts, with the same commands and files, on loopback:
 // only addresses, the paths of mounts, and passwords' ways in are others. No container runs.
 func TestCluster(t *testing.T) {
 	haproxy := launch.Find(t, "haproxy")
