@@ -103,7 +103,7 @@ test: test-start test-deps race single secured conformance plot-test ## What eve
 	@echo "all tests passed; those that take longer: make test-all"
 
 .PHONY: test-all
-test-all: test-deps peers-test smoke sbom browsers fuzz chaos-smoke ## The tests that take longer: peers, k6 and wrk, other browsers, every fuzz target, faults of a cluster
+test-all: test-deps peers-test smoke sbom browsers fuzz cluster-smoke chaos-smoke ## The tests that take longer: peers, k6 and wrk, other browsers, every fuzz target, a cluster and its faults
 	@echo "all other tests passed"
 
 .PHONY: test-start
@@ -396,10 +396,6 @@ $(BIN)/siege: FORCE
 
 $(BIN)/chaos: FORCE
 	$(GOBUILD) -o $@ ./bench/chaos
-
-# The version is that of go.mod, with which the tests run servers in their own process.
-$(BIN)/nats-server: FORCE
-	$(GOBUILD) -o $@ github.com/nats-io/nats-server/v2
 
 $(BIN)/tokenload: FORCE
 	$(GOBUILD) -o $@ ./bench/tokenload
