@@ -389,3 +389,24 @@ func TestAnswersOutsideTheCluster(t *testing.T) {
 		t.Errorf("%d answers came to another node", got)
 	}
 }
+
+// TestEchoOfAnEarlierConnection: what NATS sends back of a connection of this node that has ended is not
+// published again.
+func TestEchoOfAnEarlierConnection(t *testing.T) {
+	t.Parallel()
+	s := runServer(t)
+	n := startNodes(t, 1, one(s))[0]
+	c := dialNode(t, n)
+	c.join("g")
+	n.publish(t, "g", "once")
+	c.want("once")
+	m := nats.NewMsg("groupcast.g.g")
+	m.Header.Set("Groupcast-Origin", "a "+n.engine.Epoch().String()+" 1")
+	m.Data = []byte("once")
+	if err := foreign(t, s).PublishMsg(m); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it has come", func() bool { return n.count.Echoes.Load() == 1 })
+	n.publish(t, "g", "next")
+	c.want("next")
+}

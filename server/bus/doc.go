@@ -53,7 +53,8 @@
 // waits for the writer; the one thing that the reader waits for is room in the broker, 2 s at most.
 //
 // Nothing comes back to where it came from: NATS does not echo to the connection that published
-// (NoEcho), and what the reader Submits has From, so that SkipOwn keeps it from the sink. One
+// (NoEcho), what a connection that has ended brings to the next one of the same node is known by its
+// origin, and what the reader Submits has From, so that SkipOwn keeps it from the sink. One
 // connection carries both directions; with two there would be an echo, and no order between a SUB and
 // the marker behind it.
 //

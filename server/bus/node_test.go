@@ -101,9 +101,15 @@ func (l testLog) Write(p []byte) (int, error) {
 // joinedBy waits until the node's messages go to so many others, and what comes is covered.
 func (n *testNode) joinedBy(t testing.TB, others int) {
 	t.Helper()
-	eventually(t, "the others are there", func() bool {
+	is := func() bool {
 		return n.Status().Joined && len(n.others()) == others && n.engine.Coverage() == loop.CoverageOn
-	})
+	}
+	defer func() {
+		if t.Failed() {
+			t.Logf("%+v, others %q, coverage %v, %+v", n.Status(), n.others(), n.engine.Coverage(), n.interest.Stats())
+		}
+	}()
+	eventually(t, "the others are there", is)
 }
 
 // startNodes starts nodes a, b, c ... and waits until they know each other.

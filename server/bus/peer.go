@@ -72,6 +72,12 @@ const placeLead = 1 << 20
 // place notes the place of a message, and reports whether it is one to be published: a place of a
 // life that its node has not told of says nothing.
 func (r *reader) place(at wire.Place) bool {
+	// NATS does not echo to the connection that published. What it reads last of one that has ended it may
+	// send to the next one, which is subscribed by then.
+	if at.Node == r.b.opt.Node && at.Epoch == r.b.epoch {
+		r.b.count.Echoes.Add(1)
+		return false
+	}
 	p := r.peers[at.Node]
 	if p == nil || p.epoch != at.Epoch || at.Order > max(p.beat.Place, p.highest)+placeLead {
 		r.b.count.PlacesUnknown.Add(1)
@@ -219,8 +225,13 @@ func (c *caughtUp) tick(now time.Time, waiting int) {
 
 // tick looks at who was silent for how long, and at what is waited for.
 func (r *reader) tick(now time.Time) {
-	if r.marker.number != 0 && now.After(r.marker.until) {
+	switch {
+	case r.marker.number == 0:
+	case now.After(r.marker.until):
 		r.marked(false)
+	case now.After(r.marker.again): // a node may not have been there to hear it
+		r.marker.again = now.Add(syncAgain)
+		r.b.want(request{subject: r.b.subjects.all, control: wire.Control{Marker: &wire.Marker{ID: r.marker.wire}}})
 	}
 	r.tickSync(now)
 	r.waiting.tell(len(r.b.in))

@@ -49,6 +49,7 @@ type Counters struct {
 	SlowConsumer   atomic.Uint64 `metric:"bus_slow_consumer_total" also:"limit_hits_total{limit=nats_inbound}" help:"Times that messages came faster than they could be published, and were dropped."`
 	MarkersLate    atomic.Uint64 `metric:"bus_markers_late_total" help:"Markers behind subscriptions that not all nodes had answered in time."`
 	NamesTaken     atomic.Uint64 `metric:"bus_names_taken_total" help:"Times that another node turned out to have this one's name."`
+	Echoes         atomic.Uint64 `metric:"bus_echoes_total" help:"Messages of this node that came back to it by a connection made after they were sent, and are not published again."`
 	Late           atomic.Uint64 `metric:"bus_late_total" help:"Messages of a node that came after it, or this node, had told them as missed, and are not published: left over from a connection that has ended."`
 	Strangers      atomic.Uint64 `metric:"bus_strangers_total" help:"Messages between nodes of one that has sent no heartbeat, or counts no more: they are ignored."`
 	PlacesUnknown  atomic.Uint64 `metric:"bus_places_unknown_total" help:"Messages with a place that their node has not told of."`

@@ -37,7 +37,8 @@ func (b *Bus) markerID(number uint64, sync bool) uint64 {
 
 func (r *reader) pend(number uint64, wait time.Duration, sync bool) pending {
 	return pending{
-		number: number, wire: r.b.markerID(number, sync), waits: r.alive(), until: time.Now().Add(wait), flushed: sync,
+		number: number, wire: r.b.markerID(number, sync), waits: r.alive(), flushed: sync,
+		until: time.Now().Add(wait), again: time.Now().Add(syncAgain),
 	}
 }
 
