@@ -62,7 +62,7 @@ func start(flags startFlags, args []string, stdout, stderr io.Writer) int {
 	} else {
 		announce(started, o, stdout, log.Logger)
 	}
-	addProcessors(started.Loops)
+	addProcessors(started.Loops, len(o.Bus.Servers) > 0)
 	s.OwnGoLimit()
 	dropStartPages(log.Logger)
 	calm, end := context.WithCancel(context.Background())
