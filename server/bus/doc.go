@@ -361,4 +361,8 @@
 //   - A control message is believed by what it says of its node; nodes trust each other, whatever NATS users
 //     they are.
 //   - Gateways, leaf nodes: not measured, so not promised.
+//   - What a node had acknowledged and not yet written when it was killed is lost, and nobody can tell.
+//   - A node that is parted from the others, and begins anew before they meet again: what its former life sent
+//     meanwhile is told to nobody. Nor is a break of a route between NATS servers that falls between two
+//     heartbeats.
 package bus

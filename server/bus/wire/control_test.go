@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
@@ -422,4 +423,30 @@ func BenchmarkReadControl(b *testing.B) {
 			}
 		})
 	}
+}
+
+// TestNoTimeIsTold: nodes say nothing of their clocks, so that no node can compare one with its own: they may be
+// an hour apart.
+func TestNoTimeIsTold(t *testing.T) {
+	var look func(path string, kind reflect.Type)
+	look = func(path string, kind reflect.Type) {
+		switch kind {
+		case reflect.TypeFor[time.Time](), reflect.TypeFor[time.Duration]():
+			t.Errorf("%s is a time", path)
+			return
+		}
+		switch kind.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Map:
+			look(path, kind.Elem())
+		case reflect.Struct:
+			for field := range kind.Fields() {
+				name := path + "." + field.Name
+				if strings.Contains(strings.ToLower(name), "time") || strings.HasSuffix(name, "At") {
+					t.Errorf("%s is called as a time is", name)
+				}
+				look(name, field.Type)
+			}
+		}
+	}
+	look("Control", reflect.TypeFor[Control]())
 }
