@@ -430,22 +430,22 @@ func BenchmarkReadControl(b *testing.B) {
 func TestNoTimeIsTold(t *testing.T) {
 	var look func(path string, kind reflect.Type)
 	look = func(path string, kind reflect.Type) {
-		switch kind {
-		case reflect.TypeFor[time.Time](), reflect.TypeFor[time.Duration]():
+		if kind == reflect.TypeFor[time.Time]() || kind == reflect.TypeFor[time.Duration]() {
 			t.Errorf("%s is a time", path)
 			return
 		}
-		switch kind.Kind() {
-		case reflect.Pointer, reflect.Slice, reflect.Map:
-			look(path, kind.Elem())
-		case reflect.Struct:
-			for field := range kind.Fields() {
-				name := path + "." + field.Name
-				if strings.Contains(strings.ToLower(name), "time") || strings.HasSuffix(name, "At") {
-					t.Errorf("%s is called as a time is", name)
-				}
-				look(name, field.Type)
+		for kind.Kind() == reflect.Pointer || kind.Kind() == reflect.Slice || kind.Kind() == reflect.Map {
+			kind = kind.Elem()
+		}
+		if kind.Kind() != reflect.Struct {
+			return
+		}
+		for field := range kind.Fields() {
+			name := path + "." + field.Name
+			if strings.Contains(strings.ToLower(name), "time") || strings.HasSuffix(name, "At") {
+				t.Errorf("%s is called as a time is", name)
 			}
+			look(name, field.Type)
 		}
 	}
 	look("Control", reflect.TypeFor[Control]())
