@@ -42,7 +42,7 @@ func TestAckOfJoin(t *testing.T) {
 		"subjects": {subjects: 50_000, joins: 10_000, clients: 16, groups: 48, linger: 2 * time.Millisecond},
 		"changing": {
 			subjects: 24, joins: 10_000, clients: 16, groups: 48, linger: 2 * time.Millisecond,
-			narrow: time.Millisecond, changes: 4,
+			narrow: time.Millisecond, changes: 2,
 		},
 		// Groups are joined again while the loops are asked whether they are used still.
 		"wildcard": {
