@@ -331,7 +331,7 @@ func TestBytesAreNamed(t *testing.T) {
 			t.Errorf("%s, want %q", name, want)
 		}
 	}
-	if b.Sum() != 45 || b.inGo() != 45-6-9 {
+	if b.Sum() != 55 || b.inGo() != 55-6-10 {
 		t.Errorf("sum %d, in Go %d", b.Sum(), b.inGo())
 	}
 }

@@ -163,7 +163,6 @@ func TestLiesAboutTheOrigin(t *testing.T) {
 	other := nodes[1].Status().Epoch
 	c := foreign(t, s)
 	lies := []string{
-		"a " + n.Status().Epoch + " 7",
 		"a 0123456789abcdef 7",
 		"nobody 0123456789abcdef 7",
 		"b 0123456789abcdef 7",

@@ -55,9 +55,12 @@ var notSettings = []string{
 	"Bus.Budget", "Bus.Logger",
 }
 
-// fields are the fields of a struct and of those in it, by their path.
+// fields are the fields of a struct and of those in it, by their path: those that others may set.
 func fields(v reflect.Value, path string, visit func(path string, v reflect.Value)) {
 	for field, value := range v.Fields() {
+		if !field.IsExported() {
+			continue
+		}
 		name := strings.TrimPrefix(path+"."+field.Name, ".")
 		if value.Kind() == reflect.Struct {
 			fields(value, name, visit)
