@@ -26,7 +26,7 @@ type testNode struct {
 }
 
 // patience is how long a test waits for what is to happen.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // startNode starts a node that is known by name to the cluster of these servers.
 func startNode(t testing.TB, name string, servers []*server.Server, set ...func(*Options)) *testNode {
