@@ -182,7 +182,7 @@ func TestServerRestarts(t *testing.T) {
 		var next [3]int
 		for range len(nodes) * each {
 			var i, k int
-			text := c.next()
+			text := c.nextMessage()
 			if _, err := fmt.Sscanf(text, `{"type":"message","group_id":"g","message":"%d %d"}`, &i, &k); err != nil || k != next[i] {
 				t.Fatalf("got %s, want number %d: %v", text, next[i], err)
 			}
@@ -192,7 +192,19 @@ func TestServerRestarts(t *testing.T) {
 	settle(t, nodes)
 	nodes[0].publish(t, "g", "end")
 	for _, c := range members {
-		c.want(messageOf("g", "end"))
+		if got := c.nextMessage(); got != messageOf("g", "end") {
+			t.Errorf("got %s", got)
+		}
+	}
+}
+
+// nextMessage is the next text that is no notice of a gap. On a busy machine a node may ask another one too late
+// how far it had come, when what was kept is among that: then members are told, although nothing was missed.
+func (c *testClient) nextMessage() string {
+	for {
+		if text := c.next(); !strings.Contains(text, `"type":"gap"`) {
+			return text
+		}
 	}
 }
 
