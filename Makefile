@@ -130,7 +130,7 @@ single: ## The loops' tests on one processor, where a missing wake-up hangs
 # What these look at is what the other side of a connection counts or the kernel holds, or what
 # Serve alone does (it waits before it refuses), or they bring connections of their own.
 PLAIN := TestChurn|TestNothingIsReadBehindTheEnd|TestDrainMissesNoLateSession|TestAllLoopsBusy|TestCloseWhileLoopsAreBusy
-PLAIN := $(PLAIN)|TestServeSurvivesTransientErrors|TestAdmitWithBytes|TestIdentity|TestTooLargeOnceEncoded|TestOriginalPage|TestEnvelope|TestRefusalLimit
+PLAIN := $(PLAIN)|TestServeSurvivesTransientErrors|TestAdmitWithBytes|TestIdentity|TestTooLargeOnceEncoded|TestOriginalPage|TestEnvelope|TestRefusalLimit|TestGapInPlace|TestGapBeforeDrain
 
 .PHONY: secured
 secured: ## The loops' tests once more, over TLS
