@@ -29,19 +29,14 @@ func busAway(ctx context.Context, r *run, stopped bool, down string) error {
 	if stopped {
 		p.nats = 1
 	}
-	c, err := startCluster(ctx, r, p)
-	if err != nil {
-		return err
-	}
-	w, err := startWorld(ctx, c, load{})
+	c, w, err := begin(ctx, r, p, load{})
 	if err != nil {
 		return err
 	}
 	defer w.stop()
-	if err := sleep(ctx, 2*time.Second); err != nil {
+	if err := w.traffic(ctx); err != nil {
 		return err
 	}
-	pings(w.pingers)
 	began := w.book.now()
 	for _, s := range c.servers {
 		if stopped {

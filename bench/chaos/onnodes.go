@@ -55,11 +55,7 @@ func (w *world) killNode(i int) {
 }
 
 func nodeKilled(ctx context.Context, r *run) error {
-	c, err := startCluster(ctx, r, plan{nats: 3})
-	if err != nil {
-		return err
-	}
-	w, err := startWorld(ctx, c, load{})
+	_, w, err := begin(ctx, r, plan{nats: 3}, load{})
 	if err != nil {
 		return err
 	}
@@ -67,10 +63,9 @@ func nodeKilled(ctx context.Context, r *run) error {
 	if _, err := w.awaitTotal(ctx, wholeTotal, patience, 0, 1, 2); err != nil {
 		return err
 	}
-	if err := sleep(ctx, 2*time.Second); err != nil {
+	if err := w.traffic(ctx); err != nil {
 		return err
 	}
-	pings(w.pingers)
 
 	// Started again at once.
 	w.killNode(2)
@@ -122,19 +117,14 @@ func nodeKilled(ctx context.Context, r *run) error {
 
 // rolling ends and starts all nodes, twice.
 func rolling(ctx context.Context, r *run) error {
-	c, err := startCluster(ctx, r, plan{nats: 3})
-	if err != nil {
-		return err
-	}
-	w, err := startWorld(ctx, c, load{follow: true, roam: func(i, n int) int { return (i + n) % nodes }})
+	c, w, err := begin(ctx, r, plan{nats: 3}, load{follow: true, roam: func(i, n int) int { return (i + n) % nodes }})
 	if err != nil {
 		return err
 	}
 	defer w.stop()
-	if err := sleep(ctx, 2*time.Second); err != nil {
+	if err := w.traffic(ctx); err != nil {
 		return err
 	}
-	pings(w.pingers)
 	var longest, back time.Duration
 	for i := range 2 * nodes {
 		n := c.nodes[i%nodes]
@@ -168,19 +158,14 @@ func rolling(ctx context.Context, r *run) error {
 
 // slowNode: what NATS has for a node meanwhile waits in the sockets.
 func slowNode(ctx context.Context, r *run) error {
-	c, err := startCluster(ctx, r, plan{nats: 3})
-	if err != nil {
-		return err
-	}
-	w, err := startWorld(ctx, c, load{})
+	c, w, err := begin(ctx, r, plan{nats: 3}, load{})
 	if err != nil {
 		return err
 	}
 	defer w.stop()
-	if err := sleep(ctx, 2*time.Second); err != nil {
+	if err := w.traffic(ctx); err != nil {
 		return err
 	}
-	pings(w.pingers)
 	if err := w.stand(ctx, r, lease+time.Second); err != nil {
 		return err
 	}
@@ -235,19 +220,15 @@ func (w *world) stand(ctx context.Context, r *run, d time.Duration) error {
 
 // slowNodeCut has NATS lose its patience at once, and so much to say that the sockets do not hold it.
 func slowNodeCut(ctx context.Context, r *run) error {
-	c, err := startCluster(ctx, r, plan{nats: 3, config: "max_pending: 1MB\nwrite_deadline: \"1s\"\n"})
-	if err != nil {
-		return err
-	}
-	w, err := startWorld(ctx, c, load{padding: 24 << 10})
+	hasty := plan{nats: 3, config: "max_pending: 1MB\nwrite_deadline: \"1s\"\n"}
+	_, w, err := begin(ctx, r, hasty, load{padding: 24 << 10})
 	if err != nil {
 		return err
 	}
 	defer w.stop()
-	if err := sleep(ctx, 2*time.Second); err != nil {
+	if err := w.traffic(ctx); err != nil {
 		return err
 	}
-	pings(w.pingers)
 	if err := w.stand(ctx, r, lease+2*time.Second); err != nil {
 		return err
 	}

@@ -41,11 +41,7 @@ func parted(do func(context.Context, *run, *sides) error) func(context.Context, 
 
 // partition: n0 and n2 are on one side, n1 is on the other.
 func partition(ctx context.Context, r *run, s *sides) error {
-	c, err := startCluster(ctx, r, plan{nats: 2, hosts: hosts, wrap: s.in, config: short})
-	if err != nil {
-		return err
-	}
-	w, err := startWorld(ctx, c, load{})
+	_, w, err := begin(ctx, r, plan{nats: 2, hosts: hosts, wrap: s.in, config: short}, load{})
 	if err != nil {
 		return err
 	}
@@ -53,10 +49,9 @@ func partition(ctx context.Context, r *run, s *sides) error {
 	if _, err := w.awaitTotal(ctx, wholeTotal, patience, 0, 1, 2); err != nil {
 		return err
 	}
-	if err := sleep(ctx, 2*time.Second); err != nil {
+	if err := w.traffic(ctx); err != nil {
 		return err
 	}
-	pings(w.pingers)
 	if err := s.part(); err != nil {
 		return err
 	}
@@ -99,14 +94,10 @@ func partition(ctx context.Context, r *run, s *sides) error {
 
 // partitionOfName: both sides have a node of one name from the beginning.
 func partitionOfName(ctx context.Context, r *run, s *sides) error {
-	c, err := startCluster(ctx, r, plan{
+	c, w, err := begin(ctx, r, plan{
 		nats: 2, hosts: hosts, wrap: s.in, config: short, names: []string{"same", "same", "other"},
 		before: func(*cluster) error { return s.part() }, apart: true,
-	})
-	if err != nil {
-		return err
-	}
-	w, err := startWorld(ctx, c, load{})
+	}, load{})
 	if err != nil {
 		return err
 	}

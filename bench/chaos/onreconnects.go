@@ -42,11 +42,7 @@ func reconnects(ctx context.Context, r *run) error {
 		},
 		reach: func(i int) []string { return []string{proxies[i].address()} },
 	}
-	c, err := startCluster(ctx, r, p)
-	if err != nil {
-		return err
-	}
-	w, err := startWorld(ctx, c, load{churn: 2})
+	_, w, err := begin(ctx, r, p, load{churn: 2})
 	if err != nil {
 		return err
 	}

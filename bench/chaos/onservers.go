@@ -31,19 +31,14 @@ func serverKilled(ctx context.Context, r *run, several bool) error {
 			return all
 		}
 	}
-	c, err := startCluster(ctx, r, p)
-	if err != nil {
-		return err
-	}
-	w, err := startWorld(ctx, c, load{})
+	c, w, err := begin(ctx, r, p, load{})
 	if err != nil {
 		return err
 	}
 	defer w.stop()
-	if err := sleep(ctx, 2*time.Second); err != nil {
+	if err := w.traffic(ctx); err != nil {
 		return err
 	}
-	pings(w.pingers)
 	for i := range c.servers {
 		if i > 0 && !several {
 			break

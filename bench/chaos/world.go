@@ -47,6 +47,25 @@ type load struct {
 	churn   int // members a node that join and leave all the time
 }
 
+// begin starts a cluster, and clients that load it. The caller stops the world.
+func begin(ctx context.Context, r *run, p plan, l load) (*cluster, *world, error) {
+	c, err := startCluster(ctx, r, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := startWorld(ctx, c, l)
+	return c, w, err
+}
+
+// traffic lets two seconds of it pass, and has pings count from then on.
+func (w *world) traffic(ctx context.Context) error {
+	if err := sleep(ctx, 2*time.Second); err != nil {
+		return err
+	}
+	pings(w.pingers)
+	return nil
+}
+
 // startWorld has all members join, for the whole cluster, and then starts the publishers.
 func startWorld(ctx context.Context, c *cluster, l load) (*world, error) {
 	w := &world{cluster: c, book: &book{began: time.Now()}, padding: l.padding}
