@@ -15,7 +15,6 @@ import (
 	"groupcast/loop/ration"
 	"groupcast/protocol/subject"
 	"groupcast/server/bus/interest"
-	"groupcast/server/bus/wire"
 )
 
 // Bus joins this node to all others on the same NATS. Its methods may be called from any
@@ -169,7 +168,7 @@ func (b *Bus) start() error {
 		b.engine.RefusePublications(b.sink)
 	}
 	o := interest.DefaultOptions(b.engine.Loops())
-	o.Subjects, o.Linger, o.Hash, o.Log = b.opt.Subjects, b.opt.Linger, wire.Hash, b.log
+	o.Subjects, o.Linger, o.Log = b.opt.Subjects, b.opt.Linger, b.log
 	o.Pace = b.pace
 	o.NarrowAfter = b.opt.narrowAfter
 	if b.interest, err = interest.New(loops{b.engine, b}, members, o); err != nil {
@@ -182,9 +181,6 @@ func (b *Bus) start() error {
 			b.log.Error("bus: who is in which group is followed no more", "error", err)
 		}
 	})
-	if b.opt.Down == DownRefuse {
-		b.engine.RefusePublications(b.sink)
-	}
 	b.state = newTracker(b.opt, b.log)
 	if err := b.connect(); err != nil {
 		return err

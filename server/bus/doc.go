@@ -8,11 +8,12 @@
 //   - bus.go: the parts, and the channels between them; options.go, down.go, subjects.go, stats.go
 //   - connect.go, credentials.go, natserror.go, connstate.go: a connection to NATS that comes back for ever,
 //     as whom, what its errors mean, and what an operator is told of it; connection.go: what it sets off here
-//   - pump.go, writer.go, outgoing.go, kept.go: what goes out; request.go: what others want the writer to publish
+//   - pump.go, writer.go, subscribing.go, outgoing.go, kept.go: what goes out; request.go: what others want the
+//     writer to publish
 //   - reader.go, reply.go, doubles.go: what comes in
 //   - confirm.go: what the server has got
 //   - coverage.go and package interest: which groups are subscribed to, and covered
-//   - peer.go, control.go, naming.go: the other nodes, and this one's name
+//   - peer.go, beats.go, caughtup.go, nodes.go, control.go, naming.go: the other nodes, and this one's name
 //   - syncing.go and package sent: what was missed
 //   - questions.go, watch.go: who is in a group, and how many
 //

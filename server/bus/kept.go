@@ -9,6 +9,14 @@ import (
 // message is one as the sink brings it.
 type message = loop.SinkMessage
 
+// groupsOf are the groups that m is for: its own, or those of a publication for users as well.
+func groupsOf(m *message) []string {
+	if m.Group != "" {
+		return []string{m.Group}
+	}
+	return m.Groups
+}
+
 // keptOverhead is what a message counts beside its payload and names while it is kept.
 const keptOverhead = 256
 
@@ -72,7 +80,7 @@ func (k *kept) drop() {
 // maxNever is how many groups are told apart that messages to nobody were for.
 const maxNever = 1 << 16
 
-// never are groups of which messages were sent to no other node, with the last one's place.
+// never are groups of which messages were sent to no other node.
 //
 // Owner: the writer's goroutine.
 type never struct {

@@ -28,7 +28,7 @@ func (w *writer) outgoing(m *message) (*nats.Msg, error) {
 	out := wire.Message{
 		Payload: m.Payload, IsText: m.IsText,
 		Origin:  wire.Place{Node: b.opt.Node, Epoch: b.epoch, Order: m.Order},
-		Exclude: b.excluded(m),
+		Exclude: m.ExcludeElsewhere, // the sender's own session is nowhere but here
 	}
 	o.msg = nats.Msg{Subject: b.subjects.many, Data: m.Payload}
 	if m.Group != "" {
@@ -43,11 +43,6 @@ func (w *writer) outgoing(m *message) (*nats.Msg, error) {
 	}
 	o.msg.Header = o.headers.Fill(&out)
 	return &o.msg, nil
-}
-
-// excluded are the sessions that do not get m elsewhere. The sender's own is nowhere but here.
-func (b *Bus) excluded(m *message) []string {
-	return m.ExcludeElsewhere
 }
 
 // SessionText is a session's name in the cluster.

@@ -2,8 +2,6 @@ package bus
 
 import (
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 
 	"groupcast/server/bus/wire"
@@ -198,31 +196,6 @@ func (r *reader) leaves(p *peer) {
 // silentAfter is when a node's heartbeats are missed: two of them.
 const silentAfter = 2*beatEvery + beatEvery/2
 
-// caughtUp knows up to when all that has come was looked at: nobody is silent for what was not.
-type caughtUp struct {
-	left int       // messages that had come when the clock was looked at, and are not taken yet
-	next time.Time // when that was
-	at   time.Time
-}
-
-// took is when a message was taken.
-func (c *caughtUp) took() {
-	if c.left--; c.left == 0 {
-		c.at = c.next
-	}
-}
-
-// tick is when the clock is looked at, and so many messages wait.
-func (c *caughtUp) tick(now time.Time, waiting int) {
-	switch {
-	case c.left > 0:
-	case waiting == 0:
-		c.at = now
-	default:
-		c.left, c.next = waiting, now
-	}
-}
-
 // tick looks at who was silent for how long, and at what is waited for.
 func (r *reader) tick(now time.Time) {
 	switch {
@@ -230,8 +203,7 @@ func (r *reader) tick(now time.Time) {
 	case now.After(r.marker.until):
 		r.marked(false)
 	case now.After(r.marker.again): // a node may not have been there to hear it
-		r.marker.again = now.Add(syncAgain)
-		r.b.want(request{subject: r.b.subjects.all, control: wire.Control{Marker: &wire.Marker{ID: r.marker.wire}}})
+		r.publish(&r.marker, now)
 	}
 	r.tickSync(now)
 	r.waiting.tell(len(r.b.in))
@@ -302,64 +274,4 @@ func (r *reader) alive() map[string]struct{} {
 		}
 	}
 	return names
-}
-
-// Node is another node as this one knows it.
-type Node struct {
-	Name     string
-	Epoch    string
-	Program  string // its version
-	Host     string
-	PID      int
-	State    string // up, silent or gone
-	Sessions int
-	Groups   int
-	Lag      time.Duration
-	Heard    time.Time // its last heartbeat
-	Joined   bool      // it has --channel-join
-	Left     bool      // it is gone since it has said that it goes
-}
-
-// States of a Node.
-const (
-	NodeUp     = "up"
-	NodeSilent = "silent"
-	NodeGone   = "gone"
-)
-
-// changed notes that what all may read of the others is to be written anew, at the next tick: a flood of
-// heartbeats costs no list each.
-func (r *reader) changed() { r.news = true }
-
-func (r *reader) publishNodes() {
-	if !r.news {
-		return
-	}
-	r.news = false
-	list := make([]Node, 0, len(r.peers))
-	doubts, alive := 0, 0
-	for _, name := range slices.Sorted(maps.Keys(r.peers)) {
-		p := r.peers[name]
-		n := Node{
-			Name: name, Epoch: wire.EpochText(p.epoch), Program: p.beat.Program, Host: p.beat.Host, PID: p.beat.PID,
-			State: NodeUp, Sessions: p.beat.Sessions, Groups: p.beat.Groups, Heard: p.heard, Joined: p.beat.Joined,
-			Lag: time.Duration(p.beat.Lag * float64(time.Second)),
-		}
-		switch {
-		case p.gone:
-			n.State, n.Left = NodeGone, p.beat.Leaving
-		case p.silent:
-			n.State = NodeSilent
-		}
-		if p.doubt && !p.gone {
-			doubts++
-		}
-		if !p.gone {
-			alive++
-		}
-		list = append(list, n)
-	}
-	r.b.alive.Store(int64(alive))
-	r.b.doubts.Store(int64(doubts))
-	r.b.nodes.Store(&list)
 }

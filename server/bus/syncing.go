@@ -56,13 +56,23 @@ func (r *reader) answered(p *peer, m *wire.Marked) {
 	}
 }
 
+// letGo takes out who is gone: nobody waits for those.
+func (r *reader) letGo(p *pending) {
+	maps.DeleteFunc(p.waits, func(name string, _ struct{}) bool {
+		other := r.peers[name]
+		return other == nil || other.gone
+	})
+}
+
+// publish has a marker published, once more where it was already.
+func (r *reader) publish(p *pending, now time.Time) {
+	p.again = now.Add(syncAgain)
+	r.b.want(request{subject: r.b.subjects.all, control: wire.Control{Marker: &wire.Marker{ID: p.wire}}})
+}
+
 // lookAtMarker tells the interest once its marker was answered by all who live.
 func (r *reader) lookAtMarker() {
-	for name := range r.marker.waits {
-		if p := r.peers[name]; p == nil || p.gone {
-			delete(r.marker.waits, name)
-		}
-	}
+	r.letGo(&r.marker)
 	if r.marker.whole() {
 		r.marked(true)
 	}
@@ -138,8 +148,7 @@ func (r *reader) answerMarker(c *wire.Control, now time.Time) {
 
 func (r *reader) askSync(now time.Time) {
 	r.syncAsked = now
-	r.sync.again = now.Add(syncAgain)
-	r.b.want(request{subject: r.b.subjects.all, control: wire.Control{Marker: &wire.Marker{ID: r.sync.wire}}})
+	r.publish(&r.sync, now)
 }
 
 // lookAtSync lets the writer go on once all have answered.
@@ -168,11 +177,7 @@ func (r *reader) tickSync(now time.Time) {
 	if r.sync.number == 0 || !r.back {
 		return
 	}
-	for name := range r.sync.waits {
-		if p := r.peers[name]; p == nil || p.gone {
-			delete(r.sync.waits, name)
-		}
-	}
+	r.letGo(&r.sync)
 	if r.lookAtSync(); r.sync.number != 0 && now.After(r.sync.again) {
 		r.askSync(now)
 	}

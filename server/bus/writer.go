@@ -7,7 +7,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"groupcast/loop/budget"
-	"groupcast/protocol/subject"
 	"groupcast/server/bus/interest"
 	"groupcast/server/bus/sent"
 	"groupcast/server/bus/wire"
@@ -157,37 +156,6 @@ func (w *writer) arrive() {
 	w.b.interest.Up()
 }
 
-// subscribed makes all subscriptions, where the connection has not had them yet, and reports whether
-// it has them.
-func (w *writer) subscribed() bool {
-	conn := w.b.conn.Load()
-	if conn == w.conn {
-		return true
-	}
-	w.conn = conn
-	ok := true
-	for _, text := range w.b.subjects.fixed() {
-		if ok {
-			_, ok = w.listen(text)
-		}
-	}
-	if ok && w.b.listening.Swap(conn) != conn { // else who took the name has done it
-		_, ok = w.listen(w.b.subjects.own)
-	}
-	for name := range w.subs {
-		if ok {
-			w.subs[name], ok = w.listenTo(name)
-		}
-	}
-	if w.wide && ok {
-		w.wild, ok = w.listen(w.b.subjects.groups)
-	}
-	if !ok {
-		conn.Close() // the next one gets them all
-	}
-	return ok
-}
-
 // broken is when a call of the connection has failed. What stood in its buffer may be gone, SUBs and
 // UNSUBs too: with another connection nats.go makes them all again.
 func (w *writer) broken(err error) {
@@ -289,10 +257,7 @@ func (w *writer) message(p *parcel) {
 // lose notes that no other node gets m.
 func (w *writer) lose(m *message) {
 	w.b.ration.Warn("bus: messages did not cross to other nodes", "down", w.b.opt.Down.String())
-	if m.Group != "" {
-		w.never.add(wire.Hash(m.Group), m.Order)
-	}
-	for _, name := range m.Groups {
+	for _, name := range groupsOf(m) {
 		w.never.add(wire.Hash(name), m.Order)
 	}
 }
@@ -320,10 +285,7 @@ func (w *writer) publish(m *message) error {
 	}
 	w.last = m.Order
 	w.blurred = w.blurred || w.b.dials.Load() != w.dials
-	if m.Group != "" {
-		w.ring.Add(wire.Hash(m.Group), m.Order)
-	}
-	for _, name := range m.Groups {
+	for _, name := range groupsOf(m) {
 		w.ring.Add(wire.Hash(name), m.Order)
 	}
 	w.b.written.Store(m.Order)
@@ -412,82 +374,6 @@ func (w *writer) notice(n wire.Notice) bool {
 		}
 	}
 	return true
-}
-
-// subscribe does what interest asks for. What cannot be written is not known to be subscribed to: then
-// the connection is given up, and the next one has it.
-func (w *writer) subscribe(batch interest.Batch) {
-	if batch.Switching {
-		w.change++
-		w.b.switching.Store(w.change)
-	}
-	if batch.WildcardOn {
-		w.wide = true
-	}
-	ok := true
-	if w.wide && w.wild == nil {
-		w.wild, ok = w.listen(w.b.subjects.groups)
-	}
-	for _, name := range batch.Subscribe {
-		if w.subs[name] == nil {
-			sub, listens := w.listenTo(name)
-			w.subs[name] = sub
-			ok = ok && listens
-		}
-	}
-	for _, name := range batch.Unsubscribe {
-		w.unlisten(w.subs[name])
-		delete(w.subs, name)
-	}
-	if batch.WildcardOff {
-		w.unlisten(w.wild)
-		w.wild, w.wide = nil, false
-	}
-	if !ok {
-		w.conn.Close()
-		w.leave()
-		return
-	}
-	if batch.Marker != 0 {
-		w.tell(told{kind: toldMarker, number: batch.Marker})
-		if !w.send(w.b.subjects.all, wire.Control{Marker: &wire.Marker{ID: w.b.markerID(batch.Marker, false)}}) {
-			w.leave()
-			return
-		}
-		w.flush(flush{marker: batch.Marker})
-	}
-	if batch.Switched {
-		w.switched = w.change
-	}
-	if w.switched != 0 && w.flush(flush{switched: w.switched}) {
-		w.switched = 0
-	}
-}
-
-// listenTo subscribes to a group.
-func (w *writer) listenTo(name string) (*nats.Subscription, bool) {
-	text, err := w.b.subjects.of(subject.KindGroup, name)
-	if err != nil {
-		return nil, true // no group can be called that: --max-group-name is within 256
-	}
-	return w.listen(text)
-}
-
-func (w *writer) listen(text string) (*nats.Subscription, bool) {
-	sub, err := w.conn.ChanSubscribe(text, w.b.in)
-	if err != nil {
-		w.broken(err)
-		return nil, false
-	}
-	return sub, true
-}
-
-func (w *writer) unlisten(sub *nats.Subscription) {
-	if sub == nil {
-		return
-	}
-	// A connection that is gone has forgotten it, and does not subscribe to it again.
-	_ = sub.Unsubscribe()
 }
 
 func (w *writer) tell(t told) {

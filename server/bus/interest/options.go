@@ -44,8 +44,6 @@ type Options struct {
 	// Pace is how long after a marker the next one is handed over at the earliest, since all nodes
 	// answer each: SUBs go out meanwhile, and that one covers them. nil: at once.
 	Pace func() time.Duration
-	// Hash is what Lost's match is asked with, package wire's; nil: FNV-1a of 64 bits.
-	Hash func(group string) uint64
 	Log  *slog.Logger // nil: slog.Default()
 }
 
@@ -64,9 +62,6 @@ func (o *Options) Validate() error {
 	case o.Linger < 0:
 		return fmt.Errorf("interest: Linger must not be negative, not %s", o.Linger)
 	}
-	if o.Hash == nil {
-		o.Hash = fnv1a
-	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
@@ -75,12 +70,3 @@ func (o *Options) Validate() error {
 
 // narrowBelow is the number of groups below which the wildcard is not worth it.
 func (o *Options) narrowBelow() int { return max(1, o.Subjects*4/5) }
-
-// fnv1a is FNV-1a of 64 bits.
-func fnv1a(name string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(name) {
-		h = (h ^ uint64(name[i])) * 1099511628211
-	}
-	return h
-}

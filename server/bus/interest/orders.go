@@ -1,6 +1,10 @@
 package interest
 
-import "time"
+import (
+	"time"
+
+	"groupcast/server/bus/wire"
+)
 
 // takeCoverage is the coverage to tell the loops, before takeCover.
 func (t *table) takeCoverage() (c Coverage, due bool) {
@@ -41,7 +45,7 @@ func (t *table) coverFailed(names []string) {
 // all matches, since that costs a hash a group.
 func (t *table) lost(matches []func(hash uint64) bool, all bool) {
 	for i := range t.groups {
-		if g := &t.groups[i]; g.used && !g.gapDue && (all || matchesAny(matches, t.opt.Hash(g.name))) {
+		if g := &t.groups[i]; g.used && !g.gapDue && (all || matchesAny(matches, wire.Hash(g.name))) {
 			g.gapDue = true
 			t.gaps = append(t.gaps, g.name)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"groupcast/loop"
 	"groupcast/loop/order"
+	"groupcast/server/bus/wire"
 )
 
 // fakeLoops notes what it is told.
@@ -361,7 +362,7 @@ func TestRunBusyLoop(t *testing.T) {
 		b.loops.do(func() { b.loops.busy = busy })
 		b.change(false, "a")
 		b.pass(DefaultLinger)
-		b.Lost(func(hash uint64) bool { return hash == fnv1a("b") }, false)
+		b.Lost(func(hash uint64) bool { return hash == wire.Hash("b") }, false)
 		b.change(true, "c")
 		one := b.next()
 		if !slices.Equal(one.Subscribe, []string{"c"}) || len(one.Unsubscribe) > 0 {
@@ -500,7 +501,7 @@ func TestLostTwice(t *testing.T) {
 	table := newTable(o, time.Now())
 	table.update(updateOf(true, []string{"a", "b"}))
 	table.lost(nil, true)
-	table.lost([]func(uint64) bool{func(hash uint64) bool { return hash == fnv1a("b") }}, false)
+	table.lost([]func(uint64) bool{func(hash uint64) bool { return hash == wire.Hash("b") }}, false)
 	if got := table.takeGaps(); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("%v", got)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"groupcast/loop"
 	"groupcast/loop/order"
+	"groupcast/server/bus/wire"
 )
 
 // world is all that stands around a table, as plainly as it can be written: sessions on
@@ -354,7 +355,7 @@ func (w *world) lose(all bool, name string) {
 			w.gapsOwed[group] = true
 		}
 	}
-	hash := fnv1a(name)
+	hash := wire.Hash(name)
 	w.t.lost([]func(uint64) bool{func(h uint64) bool { return h == hash }}, all)
 }
 
