@@ -7,7 +7,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -302,8 +301,7 @@ func TestOwnNameInOthersMouths(t *testing.T) {
 	n.joinedBy(t, 0) // since nobody answers
 }
 
-// TestAbsurdQuestions: a span of all places is answered as any, and many are not all answered; who is in a group is
-// answered 64 times at once.
+// TestAbsurdQuestions: a span of all places is answered as any; who is in a group is answered 64 times at once.
 func TestAbsurdQuestions(t *testing.T) {
 	t.Parallel()
 	s := runServer(t)
@@ -334,28 +332,45 @@ func TestAbsurdQuestions(t *testing.T) {
 	if a == nil || a.ID != 5 || a.All || len(a.Hashes) != 1 || a.Hashes[0] != wire.Hash("g") {
 		t.Fatalf("got %+v", a)
 	}
-	const flood = 2000
-	began := time.Now()
-	for range flood {
-		st.says("groupcast.n.a", wire.Control{Range: &wire.Range{ID: 6, Upto: math.MaxUint64}})
-	}
-	st.flushed()
-	eventually(t, "they are looked at", func() bool { return n.Stats().In.Load() >= flood })
-	most := uint64(time.Since(began)/answerAgain) + 1
-	if got := n.Stats().QuestionsFull.Load(); got < flood-most {
-		t.Errorf("%d of %d questions were not answered, want %d at least", got, flood, flood-most)
-	}
-	for m, err := answers.NextMsg(10 * time.Millisecond); err == nil; m, err = answers.NextMsg(10 * time.Millisecond) {
-		_ = m
-	}
 	n.asking.Add(maxQuestions)
 	q := wire.Control{Members: &wire.Members{ID: 7, Group: "g", Limit: 1}}
 	if a := ask(q).MembersAnswer; a == nil || a.ID != 7 || !a.Failed {
 		t.Errorf("got %+v", a)
 	}
 	n.asking.Add(-maxQuestions)
-	if a := ask(q).MembersAnswer; a == nil || a.ID != 7 || a.Failed {
-		t.Errorf("got %+v", a)
+	// The loops of a busy machine may answer too late, once.
+	eventually(t, "it is answered", func() bool {
+		a := ask(q).MembersAnswer
+		return a != nil && a.ID == 7 && !a.Failed
+	})
+	if got := n.Stats().QuestionsFull.Load(); got != 1 {
+		t.Errorf("%d questions were not answered, want 1", got)
+	}
+}
+
+// TestFloodOfSpans: of many questions of a node about spans one in answerAgain is answered, and those of another
+// node are as well.
+func TestFloodOfSpans(t *testing.T) {
+	t.Parallel()
+	b := startNode(t, "a", nil, func(o *Options) { o.Servers = []string{"nats://" + nobody(t)} }).Bus
+	r := newReader(b)
+	now := b.born
+	ask := func(p *peer) (answered bool) {
+		before := b.count.QuestionsFull.Load()
+		r.answerSpan(p, &wire.Range{ID: 6, Upto: math.MaxUint64}, now)
+		return b.count.QuestionsFull.Load() == before
+	}
+	flood, other := &peer{name: "x"}, &peer{name: "y"}
+	if !ask(flood) || ask(flood) || !ask(other) {
+		t.Error("want the first question of each node answered, and no other")
+	}
+	now = now.Add(answerAgain - 1)
+	if ask(flood) {
+		t.Errorf("a question is answered %v behind the one before", answerAgain-1)
+	}
+	now = now.Add(1)
+	if !ask(flood) || ask(flood) {
+		t.Errorf("want one more question answered %v behind the first", answerAgain)
 	}
 }
 
