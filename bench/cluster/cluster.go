@@ -10,7 +10,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"groupcast/bench/internal/process"
 )
+
+// patience is how long anything may take that is no figure.
+const patience = 60 * time.Second
 
 // conditions are which programs are measured, and how they are started.
 type conditions struct {
@@ -22,14 +27,14 @@ type conditions struct {
 
 // node is one groupcast.
 type node struct {
-	*process
+	*process.Process
 	name, listen, api, pprof string
 }
 
 // cluster is some nodes, and the NATS server between them, if there is one.
 // Owner: the run.
 type cluster struct {
-	nats    *process
+	nats    *process.Process
 	address string // of the NATS server
 	program string // of that
 	nodes   []*node
@@ -48,7 +53,7 @@ type setup struct {
 
 // startCluster returns when all nodes know of each other.
 func startCluster(ctx context.Context, o *conditions, s setup) (c *cluster, err error) {
-	addresses, err := freeAddresses(1 + 3*s.nodes)
+	addresses, err := process.FreeAddresses(1 + 3*s.nodes)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +65,7 @@ func startCluster(ctx context.Context, o *conditions, s setup) (c *cluster, err 
 	}()
 	flags := s.flags
 	if s.nats {
-		if err := c.startNATS(); err != nil {
+		if err := c.startNATS(ctx); err != nil {
 			return c, err
 		}
 		flags = append([]string{"--nats", "nats://" + c.address}, flags...)
@@ -76,13 +81,14 @@ func startCluster(ctx context.Context, o *conditions, s setup) (c *cluster, err 
 		if s.nats {
 			args = append(args, "--nats-node", "node-"+n.name)
 		}
-		if n.process, err = startProcess("node "+n.name, o.Procs, o.Server, append(args, flags...)...); err != nil {
+		program := append([]string{o.Server}, append(args, flags...)...)
+		if n.Process, err = startNode(n.name, o.Procs, program); err != nil {
 			return c, err
 		}
 		c.nodes = append(c.nodes, n)
 	}
 	for _, n := range c.nodes {
-		if err := errors.Join(n.awaitListening(n.listen), n.awaitListening(n.api)); err != nil {
+		if err := errors.Join(n.AwaitListening(ctx, patience, n.listen), n.AwaitListening(ctx, patience, n.api)); err != nil {
 			return c, err
 		}
 		if s.nats {
@@ -94,22 +100,34 @@ func startCluster(ctx context.Context, o *conditions, s setup) (c *cluster, err 
 	return c, nil
 }
 
-func (c *cluster) startNATS() (err error) {
+func (c *cluster) startNATS(ctx context.Context) (err error) {
 	host, port, _ := strings.Cut(c.address, ":")
-	if c.nats, err = startProcess("nats-server", 0, c.program, "-a", host, "-p", port); err != nil {
+	if c.nats, err = process.Start(process.Command{
+		Name: "nats-server", Args: []string{c.program, "-a", host, "-p", port},
+	}); err != nil {
 		return err
 	}
-	return c.nats.awaitListening(c.address)
+	return c.nats.AwaitListening(ctx, patience, c.address)
 }
+
+// startNode starts a program with that many CPUs for Go code at a time; 0 leaves that to the program.
+func startNode(name string, procs int, program []string) (*process.Process, error) {
+	c := process.Command{Name: "node " + name, Args: program}
+	if procs > 0 {
+		c.Env = []string{"GOMAXPROCS=" + strconv.Itoa(procs)}
+	}
+	return process.Start(c)
+}
+
+// grace is what a process has to end by itself.
+const grace = 10 * time.Second
 
 func (c *cluster) stop() {
 	for _, n := range c.nodes {
-		if n.process != nil {
-			n.stop()
-		}
+		n.Stop(grace)
 	}
 	if c.nats != nil {
-		c.nats.stop()
+		c.nats.Stop(grace)
 	}
 }
 
@@ -146,7 +164,7 @@ func (n *node) metrics(ctx context.Context) (map[string]float64, error) {
 
 // awaitMetric returns when the server has such a value.
 func (n *node) awaitMetric(ctx context.Context, name string, good func(float64) bool) error {
-	return n.await(func() error {
+	return n.Await(ctx, patience, func() error {
 		all, err := n.metrics(ctx)
 		if err != nil {
 			return err
@@ -154,7 +172,7 @@ func (n *node) awaitMetric(ctx context.Context, name string, good func(float64) 
 		if v, there := all[name]; !there || !good(v) {
 			return fmt.Errorf("metric %s is %v (there: %v)", name, v, there)
 		}
-		return ctx.Err()
+		return nil
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"groupcast/bench/internal/process"
 )
 
 // costCommand measures the CPU time that each process spends on a message.
@@ -99,7 +101,7 @@ func spend(
 	measured := c.nodesAndNATS()
 	before := make([]time.Duration, len(measured))
 	for i, one := range measured {
-		before[i] = one.cpu()
+		before[i] = one.CPUTime()
 	}
 	if err := p.pace(ctx, rate, duration); err != nil {
 		return nil, err
@@ -111,16 +113,16 @@ func spend(
 	}
 	s := make(spending)
 	for i, one := range measured {
-		s[one.name] = float64((one.cpu() - before[i]).Nanoseconds()) / 1000 / float64(p.sent)
+		s[one.Name()] = float64((one.CPUTime() - before[i]).Nanoseconds()) / 1000 / float64(p.sent)
 	}
 	r.fault(cr.faults(name, want)...)
 	return s, nil
 }
 
 // nodesAndNATS are all processes of the cluster.
-func (c *cluster) nodesAndNATS() (all []*process) {
+func (c *cluster) nodesAndNATS() (all []*process.Process) {
 	for _, n := range c.nodes {
-		all = append(all, n.process)
+		all = append(all, n.Process)
 	}
 	if c.nats != nil {
 		all = append(all, c.nats)
@@ -131,9 +133,9 @@ func (c *cluster) nodesAndNATS() (all []*process) {
 // tell adds what each process spent, and the differences that have a meaning.
 func (c *costCommand) tell(r *results, load string, spent map[string]spending) {
 	for _, run := range costRuns {
-		for _, process := range []string{"node A", "nats-server", "node B", "node C"} {
-			if v, there := spent[run.name][process]; there {
-				r.add("CPU, us a message: "+load, run.name, process, v)
+		for _, name := range []string{"node A", "nats-server", "node B", "node C"} {
+			if v, there := spent[run.name][name]; there {
+				r.add("CPU, us a message: "+load, run.name, name, v)
 			}
 		}
 	}

@@ -10,7 +10,7 @@
 // --nats. The runs of a round come one after the other, and rounds are repeated, so that what else the
 // machine does meets all of them; tables have medians, and ranges in brackets.
 //
-// Reading order: process.go (a program that is measured), cluster.go (NATS and nodes), client.go (one
+// Reading order: cluster.go (NATS and nodes; bench/internal/process starts them), client.go (one
 // connection), dialect.go (what peers speak), crowd.go (members, who check) and publish.go; then what is
 // measured: cost.go, latency.go, interest.go, memory.go, joins.go (and a NATS server that crashes), nodes.go,
 // peers.go, profile.go; smoke.go judges and measures nothing; model.go says what follows for more nodes;

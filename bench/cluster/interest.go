@@ -99,7 +99,7 @@ func (c *interestCommand) cross(ctx context.Context, r *results, one *cluster, n
 		r.add(table, name, n.name+": unwanted, %", 100*(after[i].unwanted-before[i].unwanted)/published)
 	}
 	for _, p := range one.nodesAndNATS() {
-		r.add(table, name, p.name+", us a message", s[p.name])
+		r.add(table, name, p.Name()+", us a message", s[p.Name()])
 	}
 	return nil
 }

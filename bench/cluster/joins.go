@@ -138,7 +138,7 @@ func (c *joinsCommand) walk(ctx context.Context, r *results, cl *cluster, name s
 	r.add(table, row, `"cluster":false`, float64(w.partial.Load()))
 	spent := 0.0
 	for _, n := range cl.nodes {
-		spent += float64((after[n.process.name] - before[n.process.name]).Microseconds())
+		spent += float64((after[n.Process.Name()] - before[n.Process.Name()]).Microseconds())
 	}
 	r.add(table, row, "nodes, us of CPU a join and leave", spent/acks)
 	if cl.nats != nil {
@@ -219,10 +219,10 @@ func (c *joinsCommand) crash(ctx context.Context, r *results, cl *cluster, name 
 	}
 	time.Sleep(time.Second)
 	before := cl.spentBy()
-	cl.nats.kill()
+	cl.nats.Kill()
 	time.Sleep(c.Away)
 	back := time.Now()
-	if err := cl.startNATS(); err != nil {
+	if err := cl.startNATS(ctx); err != nil {
 		return err
 	}
 	for _, n := range cl.nodes {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"groupcast/bench/internal/process"
 )
 
 // memoryCommand measures what a group with one member costs, where sessions have many groups each: descriptors
@@ -65,7 +67,7 @@ func (c *memoryCommand) atStart(ctx context.Context, r *results) error {
 			return err
 		}
 		time.Sleep(3 * time.Second)
-		r.add("Memory at the start, MiB", one.name, "resident", mib(cl.nodes[0].resident()))
+		r.add("Memory at the start, MiB", one.name, "resident", mib(resident(cl.nodes[0].Process)))
 		heap, err := cl.nodes[0].heap(ctx)
 		r.add("Memory at the start, MiB", one.name, "heap", mib(heap))
 		cl.stop()
@@ -75,6 +77,9 @@ func (c *memoryCommand) atStart(ctx context.Context, r *results) error {
 	}
 	return nil
 }
+
+// resident is a program's memory without pages of files, in bytes.
+func resident(p *process.Process) int64 { return process.StatusBytes(p.PID(), "RssAnon") }
 
 func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
@@ -91,10 +96,10 @@ func (c *memoryCommand) grow(ctx context.Context, r *results, name string, group
 	if err != nil {
 		return err
 	}
-	residentBefore := n.resident()
+	residentBefore := resident(n.Process)
 	var natsBefore int64
 	if cl.nats != nil {
-		natsBefore = cl.nats.resident()
+		natsBefore = resident(cl.nats)
 	}
 	cpuBefore, began := cl.spentBy(), time.Now()
 	h, err := hold(ctx, cl, n, groups, c.PerSession, name == memoryRuns[1].name)
@@ -111,13 +116,13 @@ func (c *memoryCommand) grow(ctx context.Context, r *results, name string, group
 	table := "A group with one member, " + number(float64(groups)) + " of them"
 	per := func(after, before int64) float64 { return float64(after-before) / float64(groups) }
 	r.add(table, name, "node's heap, bytes", per(heap, heapBefore))
-	r.add(table, name, "node, resident, bytes", per(n.resident(), residentBefore))
-	perJoin := func(process string) float64 {
-		return float64((cpu[process] - cpuBefore[process]).Microseconds()) / float64(groups)
+	r.add(table, name, "node, resident, bytes", per(resident(n.Process), residentBefore))
+	perJoin := func(name string) float64 {
+		return float64((cpu[name] - cpuBefore[name]).Microseconds()) / float64(groups)
 	}
-	r.add(table, name, "node, us of CPU a join", perJoin(n.process.name))
+	r.add(table, name, "node, us of CPU a join", perJoin(n.Process.Name()))
 	if cl.nats != nil {
-		r.add(table, name, "nats-server, resident, bytes", per(cl.nats.resident(), natsBefore))
+		r.add(table, name, "nats-server, resident, bytes", per(resident(cl.nats), natsBefore))
 		r.add(table, name, "nats-server, us of CPU a join", perJoin("nats-server"))
 	}
 	r.add(table, name, "all joined within, s", took.Seconds())
@@ -128,7 +133,7 @@ func (c *memoryCommand) grow(ctx context.Context, r *results, name string, group
 func (c *cluster) spentBy() map[string]time.Duration {
 	all := make(map[string]time.Duration)
 	for _, p := range c.nodesAndNATS() {
-		all[p.name] = p.cpu()
+		all[p.Name()] = p.CPUTime()
 	}
 	return all
 }

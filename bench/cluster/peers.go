@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
+
+	"groupcast/bench/internal/process"
 )
 
 // peersCommand measures two nodes of other servers, with what they have between them, beside two of groupcast.
@@ -35,14 +38,14 @@ func (c *peersCommand) Run(ctx context.Context, r *results) error {
 	}}}
 	if c.Centrifuge != "" {
 		for _, broker := range []string{"nats", "redis"} {
-			rivals = append(rivals, &rival{name: "Centrifuge, " + broker, start: func(context.Context) (*cluster, error) {
-				return c.startRival(centrifuge, broker, 1, c.Centrifuge)
+			rivals = append(rivals, &rival{name: "Centrifuge, " + broker, start: func(ctx context.Context) (*cluster, error) {
+				return c.startRival(ctx, centrifuge, broker, 1, c.Centrifuge)
 			}})
 		}
 	}
 	if c.SocketIO != "" {
-		rivals = append(rivals, &rival{name: "Socket.IO, redis", start: func(context.Context) (*cluster, error) {
-			return c.startRival(socketIO, "redis", 0, "node", c.SocketIO)
+		rivals = append(rivals, &rival{name: "Socket.IO, redis", start: func(ctx context.Context) (*cluster, error) {
+			return c.startRival(ctx, socketIO, "redis", 0, "node", c.SocketIO)
 		}})
 	}
 	var there []*rival
@@ -95,7 +98,7 @@ func (c *peersCommand) round(ctx context.Context, r *results, one *rival) error 
 	if err != nil {
 		return err
 	}
-	broker := cl.nats.name
+	broker := cl.nats.Name()
 	deliver := twoAtB["node B"] - atB["node B"]
 	r.add(table, one.name, "A, us of CPU", atB["node A"])
 	r.add(table, one.name, "between", atB[broker])
@@ -116,8 +119,10 @@ func (c *peersCommand) round(ctx context.Context, r *results, one *rival) error 
 }
 
 // startRival starts what is between the nodes, and two of them.
-func (c *peersCommand) startRival(d *dialect, broker string, procs int, program ...string) (cl *cluster, err error) {
-	addresses, err := freeAddresses(3)
+func (c *peersCommand) startRival(
+	ctx context.Context, d *dialect, broker string, procs int, program ...string,
+) (cl *cluster, err error) {
+	addresses, err := process.FreeAddresses(3)
 	if err != nil {
 		return nil, err
 	}
@@ -128,12 +133,14 @@ func (c *peersCommand) startRival(d *dialect, broker string, procs int, program 
 		}
 	}()
 	if broker == "nats" {
-		err = cl.startNATS()
+		err = cl.startNATS(ctx)
 	} else {
 		host, port, _ := strings.Cut(cl.address, ":")
-		cl.nats, err = startProcess(c.Redis, 0, c.Redis, "--bind", host, "--port", port, "--save", "", "--appendonly", "no")
+		cl.nats, err = process.Start(process.Command{
+			Name: c.Redis, Args: []string{c.Redis, "--bind", host, "--port", port, "--save", "", "--appendonly", "no"},
+		})
 		if err == nil {
-			err = cl.nats.awaitListening(cl.address)
+			err = cl.nats.AwaitListening(ctx, patience, cl.address)
 		}
 	}
 	if err != nil {
@@ -141,12 +148,12 @@ func (c *peersCommand) startRival(d *dialect, broker string, procs int, program 
 	}
 	for i, address := range addresses[1:] {
 		n := &node{name: string(rune('A' + i)), listen: address}
-		args := append(program[1:len(program):len(program)], "--addr="+address, "--broker="+broker+"://"+cl.address)
-		if n.process, err = startProcess("node "+n.name, procs, program[0], args...); err != nil {
+		args := append(slices.Clip(program), "--addr="+address, "--broker="+broker+"://"+cl.address)
+		if n.Process, err = startNode(n.name, procs, args); err != nil {
 			return cl, err
 		}
 		cl.nodes = append(cl.nodes, n)
-		if err = n.awaitListening(address); err != nil {
+		if err = n.AwaitListening(ctx, patience, address); err != nil {
 			return cl, err
 		}
 	}

@@ -43,7 +43,7 @@ func (c *profileCommand) Run(ctx context.Context, r *results) error {
 		}
 	}
 	for _, p := range cl.nodesAndNATS() {
-		r.add("CPU, us a message, while it was profiled", p.name, "us", spent[p.name])
+		r.add("CPU, us a message, while it was profiled", p.Name(), "us", spent[p.Name()])
 	}
 	return c.keep(ctx, cl.nodes[1], "/debug/pprof/allocs", "B.allocs.pprof")
 }

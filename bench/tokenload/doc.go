@@ -9,7 +9,7 @@
 // What tokens cost when nothing goes wrong is measured by bench/load: `sign` makes keys and tokens for that
 // (load storm --tokens FILE).
 //
-// Reading order: key.go (keys and tokens), keyserver.go (who publishes them), server.go (the program),
-// client.go (one connection), live.go (who must notice nothing), rotation.go, expiry.go, outage.go (what goes wrong),
-// figures.go (what came of it), main.go.
+// Reading order: key.go (keys and tokens), keyserver.go (who publishes them), server.go (the program), client.go (one
+// connection), live.go (who must notice nothing), watched.go (both together), rotation.go, expiry.go, outage.go (what
+// goes wrong), figures.go (what came of it), main.go.
 package main

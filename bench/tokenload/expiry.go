@@ -45,16 +45,11 @@ func expiry(ctx context.Context, c *conditions) (o outcome, err error) {
 	o.Text = fmt.Sprintf("%s sessions whose tokens end in the same second; one in five renews when it is warned, "+
 		"the others are closed and come back at once with a new token", group(c.Crowd))
 	k := newSecret()
-	dir, remove, err := scratch(k)
+	file, remove, err := scratch(k)
 	if err != nil {
 		return o, err
 	}
 	defer remove()
-	s, err := startServer(c.Server, "--token-key-file", dir)
-	if err != nil {
-		return o, err
-	}
-	defer s.stop()
 	sign := func(user string, until time.Time, groups ...string) string {
 		text, err := k.sign(user, until, groups...)
 		if err != nil {
@@ -63,41 +58,39 @@ func expiry(ctx context.Context, c *conditions) (o outcome, err error) {
 		return text
 	}
 	later := time.Now().Add(time.Hour)
-	l, err := startLive(ctx, s.address, c.Live, func(i int) string { return sign("live-"+strconv.Itoa(i), later) })
-	defer l.finish()
+	w, err := startWatched(ctx, c, func(i int) string { return sign("live-"+strconv.Itoa(i), later) },
+		"--token-key-file", file)
 	if err != nil {
 		return o, err
 	}
-	l.phase()
-	time.Sleep(calm)
-	before := l.phase()
-	all := crowd{began: time.Now(), key: k, address: s.address}
+	defer w.stop()
+	all := crowd{began: time.Now(), key: k, address: w.address}
 	end := all.began.Add(connecting + warnedBefore + spread).Truncate(time.Second)
-	came := arrive(ctx, s.address, c.Crowd, c.AtOnce, patience, func(i int) string {
+	came := arrive(ctx, w.address, c.Crowd, c.AtOnce, patience, func(i int) string {
 		return sign(strconv.Itoa(i), end, "crowd:"+strconv.Itoa(i%100))
 	})
 	n, last := in(came)
 	if n != c.Crowd || last > connecting {
 		return o, fmt.Errorf("%d of %d came in, the last after %v: wants all within %v", n, c.Crowd, last, connecting)
 	}
-	l.phase()
+	w.live.phase()
 	var readers sync.WaitGroup
 	for i, a := range came {
 		readers.Go(func() { all.follow(ctx, i, a.conn, sign(strconv.Itoa(i), later)) })
 	}
 	time.Sleep(time.Until(end))
-	renewing := l.phase()
+	renewing := w.live.phase()
 	time.Sleep(time.Until(end.Add(closedAfter + 2*spread)))
-	closing := l.phase()
+	closing := w.live.phase()
 	leave(came)
 	all.leave()
 	readers.Wait()
 	o.seconds("connected within", last)
 	all.tell(&o, c.Crowd, end)
-	o.millis("live members' p99, calm", before)
+	o.millis("live members' p99, calm", w.calm)
 	o.millis("live members' p99, while it is warned and renews", renewing)
 	o.millis("live members' p99, while it is closed and comes back", closing)
-	o.judge(l)
+	o.judge(w.live)
 	return o, nil
 }
 

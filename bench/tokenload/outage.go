@@ -35,21 +35,13 @@ func outage(ctx context.Context, c *conditions) (o outcome, err error) {
 		return o, err
 	}
 	defer published.stop()
-	s, err := startServer(c.Server, "--token-jwks", published.address)
+	w, err := startWatched(ctx, c, func(i int) string { return tokens[i%c.Coming] }, "--token-jwks", published.address)
 	if err != nil {
 		return o, err
 	}
-	defer s.stop()
-	l, err := startLive(ctx, s.address, c.Live, func(i int) string { return tokens[i%c.Coming] })
-	defer l.finish()
-	if err != nil {
-		return o, err
-	}
-	l.phase()
-	time.Sleep(calm)
-	before := l.phase()
+	defer w.stop()
 	come := func() []arrival {
-		return arrive(ctx, s.address, c.Coming, c.AtOnce, patience, func(i int) string { return tokens[i] })
+		return arrive(ctx, w.address, c.Coming, c.AtOnce, patience, func(i int) string { return tokens[i] })
 	}
 	all := come()
 	n, last := in(all)
@@ -58,13 +50,13 @@ func outage(ctx context.Context, c *conditions) (o outcome, err error) {
 	o.count("with the key server: refused before", refusals(all))
 	o.seconds("with the key server: until the last was in", last)
 	time.Sleep(refetchAfter)
-	l.phase()
+	w.live.phase()
 
 	published.silent.Store(true)
 	var waiting sync.WaitGroup
 	var others []arrival
 	waiting.Go(func() {
-		others = arrive(ctx, s.address, strangers, strangers, 0, func(i int) string { return strange[i] })
+		others = arrive(ctx, w.address, strangers, strangers, 0, func(i int) string { return strange[i] })
 	})
 	all = come()
 	n, last = in(all)
@@ -85,20 +77,20 @@ func outage(ctx context.Context, c *conditions) (o outcome, err error) {
 		longest = max(longest, a.waited)
 	}
 	o.seconds("without, unknown key: the last is answered after", longest)
-	during := l.phase()
+	during := w.live.phase()
 
 	published.silent.Store(false)
 	if err := published.publish(known, unknown); err != nil {
 		return o, err
 	}
-	others = arrive(ctx, s.address, strangers, strangers, patience, func(i int) string { return strange[i] })
+	others = arrive(ctx, w.address, strangers, strangers, patience, func(i int) string { return strange[i] })
 	m, last = in(others)
 	leave(others)
 	o.want("with it again, unknown key: came in", m, strangers)
 	o.seconds("with it again, unknown key: until the last was in", last)
 	o.count("requests to the key server in all", int(published.asked.Load()))
-	o.millis("live members' p99, calm", before)
+	o.millis("live members' p99, calm", w.calm)
 	o.millis("live members' p99, without the key server", during)
-	o.judge(l)
+	o.judge(w.live)
 	return o, nil
 }

@@ -10,9 +10,6 @@ import (
 // refetchAfter is how soon a server asks its key server again because of a kid that it does not know.
 const refetchAfter = 5 * time.Second
 
-// calm is how long live members are looked at before anything happens.
-const calm = refetchAfter + time.Second
-
 // answerDelay is what a key server takes to answer.
 const answerDelay = 200 * time.Millisecond
 
@@ -41,25 +38,17 @@ func rotation(ctx context.Context, c *conditions) (o outcome, err error) {
 		return o, err
 	}
 	defer published.stop()
-	s, err := startServer(c.Server, "--token-jwks", published.address)
+	w, err := startWatched(ctx, c, func(i int) string { return tokens[0][i%c.Coming] }, "--token-jwks", published.address)
 	if err != nil {
 		return o, err
 	}
-	defer s.stop()
-	l, err := startLive(ctx, s.address, c.Live, func(i int) string { return tokens[0][i%c.Coming] })
-	defer l.finish()
-	if err != nil {
-		return o, err
-	}
-	l.phase()
-	time.Sleep(calm)
-	before := l.phase()
+	defer w.stop()
 	for n, part := range []string{"first key", "one more, at once"} {
 		if err := published.publish(keys[:n+2]...); err != nil {
 			return o, err
 		}
 		asked := published.asked.Load()
-		all := arrive(ctx, s.address, c.Coming, c.AtOnce, patience, func(i int) string { return tokens[n+i%2][i] })
+		all := arrive(ctx, w.address, c.Coming, c.AtOnce, patience, func(i int) string { return tokens[n+i%2][i] })
 		came, last := in(all)
 		at1st := 0
 		for _, a := range all {
@@ -79,8 +68,8 @@ func rotation(ctx context.Context, c *conditions) (o outcome, err error) {
 		o.Wrong = append(o.Wrong, sub.Wrong...)
 		leave(all)
 	}
-	o.millis("live members' p99, calm", before)
-	o.millis("live members' p99, meanwhile", l.phase())
-	o.judge(l)
+	o.millis("live members' p99, calm", w.calm)
+	o.millis("live members' p99, meanwhile", w.live.phase())
+	o.judge(w.live)
 	return o, nil
 }
