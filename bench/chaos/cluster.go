@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,7 +13,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"groupcast/bench/internal/process"
 )
+
+// patience is how long a process may take to start or to end, and a request to be answered.
+const patience = 15 * time.Second
 
 // plan is what a cluster is made of.
 type plan struct {
@@ -49,14 +53,14 @@ type cluster struct {
 
 // server is a NATS server, which may end and come again.
 type server struct {
-	*process
+	*process.Process
 	address, route string
 	args           []string
 }
 
 // node is a groupcast server, which may end and come again.
 type node struct {
-	*process
+	*process.Process
 	index       int
 	name        string
 	listen, api string
@@ -93,7 +97,7 @@ func startCluster(ctx context.Context, r *run, p plan) (*cluster, error) {
 }
 
 func (c *cluster) start(ctx context.Context) error {
-	ports, err := freePorts(2*c.plan.nats + 2*nodes)
+	ports, err := process.FreePorts(2*c.plan.nats + 2*nodes)
 	if err != nil {
 		return err
 	}
@@ -130,8 +134,8 @@ func (c *cluster) start(ctx context.Context) error {
 		}
 	}
 	for _, s := range c.servers {
-		if err := await(ctx, "a NATS server accepts", patience, func() bool { return accepts(s.address) }); err != nil {
-			return fmt.Errorf("%w\n%s", err, s.said())
+		if err := s.awaitGreeting(ctx); err != nil {
+			return err
 		}
 	}
 	if c.before != nil {
@@ -169,9 +173,14 @@ func (c *cluster) start(ctx context.Context) error {
 	}
 	// A join is acknowledged for the nodes that are known.
 	for _, n := range c.nodes {
-		all := func() bool { return c.metric(ctx, n, "groupcast_bus_nodes") == nodes }
-		if err := await(ctx, n.name+" knows all nodes", patience, all); err != nil {
-			return fmt.Errorf("%w\n%s", err, n.said())
+		err := n.Await(ctx, patience, func() error {
+			if known := c.metric(ctx, n, "groupcast_bus_nodes"); known != nodes {
+				return fmt.Errorf("it knows %g nodes of %d", known, nodes)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -186,42 +195,59 @@ func (c *cluster) reached(i int) []string {
 
 func (c *cluster) startServer(i int) (err error) {
 	s := c.servers[i]
-	s.process, err = startProcess(c.dir, fmt.Sprintf("nats-%d", i), s.args)
+	s.Process, err = startLogged(c.dir, fmt.Sprintf("nats-%d", i), s.args)
 	return err
 }
 
 func (c *cluster) startNode(i int) (err error) {
 	n := c.nodes[i]
-	n.process, err = startProcess(c.dir, fmt.Sprintf("node-%d", i), n.args)
+	n.Process, err = startLogged(c.dir, fmt.Sprintf("node-%d", i), n.args)
 	n.life.Store(c.lives.Add(1))
 	return err
 }
 
-func (c *cluster) awaitReady(ctx context.Context, n *node) error {
-	err := await(ctx, n.name+" is ready", patience, func() bool {
-		status, _, _ := c.get(ctx, n, "/readyz")
-		return status == http.StatusOK || !n.alive()
+// startLogged starts a program whose log goes on from one life to the next.
+func startLogged(dir, name string, args []string) (*process.Process, error) {
+	return process.Start(process.Command{Name: name, Args: args, Log: filepath.Join(dir, name+".log")})
+}
+
+// awaitGreeting returns when a NATS server greets those who connect.
+func (s *server) awaitGreeting(ctx context.Context) error {
+	return s.Await(ctx, patience, func() error {
+		conn, err := net.DialTimeout("tcp", s.address, 200*time.Millisecond)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		_ = conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+		var b [4]byte
+		if _, err = conn.Read(b[:]); err == nil && string(b[:]) != "INFO" {
+			err = fmt.Errorf("it greets with %q, want INFO", b[:])
+		}
+		return err
 	})
-	if err == nil && !n.alive() {
-		err = errors.New("it ended")
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w\n%s", n.name, err, n.said())
-	}
-	return nil
+}
+
+func (c *cluster) awaitReady(ctx context.Context, n *node) error {
+	return n.Await(ctx, patience, func() error {
+		status, _, err := c.get(ctx, n, "/readyz")
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("GET /readyz is answered %d", status)
+		}
+		return err
+	})
 }
 
 // stop ends all that was started, nodes first.
 func (c *cluster) stop() {
 	for _, n := range c.nodes {
-		if n.process != nil {
-			n.process.signal(9)
-			<-n.process.ended
+		if n.Process != nil {
+			n.Kill()
 		}
 	}
 	for _, s := range c.servers {
-		if s.process != nil {
-			s.kill()
+		if s.Process != nil {
+			s.Kill()
 		}
 	}
 }

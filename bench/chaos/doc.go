@@ -19,6 +19,6 @@
 //
 // Times are figures, and bounds of them are generous: the machine may be busy.
 //
-// Reading order: ledger.go (what is judged), scenario.go, process.go and cluster.go (what runs), world.go,
-// publisher.go and pinger.go (the clients), watch.go (what is waited for), on*.go (the faults), main.go.
+// Reading order: ledger.go (what is judged), scenario.go, cluster.go (what runs; bench/internal/process starts it),
+// world.go, publisher.go and pinger.go (the clients), watch.go (what is waited for), on*.go (the faults), main.go.
 package main

@@ -11,11 +11,13 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"groupcast/bench/internal/process"
 )
 
 // sides are two networks with this process's own between them, which passes packets on from one to the other, or does
 // not. Clients are in the middle and reach both.
-type sides struct{ holders []*process }
+type sides struct{ holders []*process.Process }
 
 // hosts are the addresses of the two sides.
 var hosts = []string{"10.77.0.2", "10.77.1.2"}
@@ -47,7 +49,7 @@ func withNamespace(ctx context.Context, r *run) error {
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
 		Pdeathsig:   syscall.SIGKILL,
 	}
-	runtime.LockOSThread() // see startProcess
+	runtime.LockOSThread() // the kernel sends the Pdeathsig when this thread ends; see prctl(2)
 	defer runtime.UnlockOSThread()
 	if err := cmd.Start(); err != nil {
 		return skipError("the kernel lets nobody here make a network namespace: " + err.Error())
@@ -66,12 +68,12 @@ func makeSides(dir string) (*sides, error) {
 		return nil, skipError(err.Error())
 	}
 	for i, host := range hosts {
-		p, err := startProcess(dir, fmt.Sprintf("side-%d", i), []string{"unshare", "-n", "sleep", "1000"})
+		p, err := startLogged(dir, fmt.Sprintf("side-%d", i), []string{"unshare", "-n", "sleep", "1000"})
 		if err != nil {
 			return s, skipError("no second network namespace: " + err.Error())
 		}
 		s.holders = append(s.holders, p)
-		pid := strconv.Itoa(p.pid())
+		pid := strconv.Itoa(p.PID())
 		if err := awaitNamespace(pid); err != nil {
 			return s, skipError(err.Error())
 		}
@@ -125,11 +127,11 @@ func (s *sides) join() error { return os.WriteFile(forwarding, []byte("1"), 0o60
 
 // in is what stands in front of a side's commands.
 func (s *sides) in(side int) []string {
-	return []string{"nsenter", "-t", strconv.Itoa(s.holders[side%len(hosts)].pid()), "-n", "--"}
+	return []string{"nsenter", "-t", strconv.Itoa(s.holders[side%len(hosts)].PID()), "-n", "--"}
 }
 
 func (s *sides) stop() {
 	for _, p := range s.holders {
-		p.kill()
+		p.Kill()
 	}
 }

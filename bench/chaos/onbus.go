@@ -40,9 +40,9 @@ func busAway(ctx context.Context, r *run, stopped bool, down string) error {
 	began := w.book.now()
 	for _, s := range c.servers {
 		if stopped {
-			s.signal(syscall.SIGSTOP)
+			s.Signal(syscall.SIGSTOP)
 		} else {
-			s.kill()
+			s.Kill()
 		}
 	}
 	if err := sleep(ctx, r.outage); err != nil {
@@ -67,7 +67,7 @@ func busAway(ctx context.Context, r *run, stopped bool, down string) error {
 	took, err := w.serversBack(ctx, func() (err error) {
 		for i, s := range c.servers {
 			if stopped {
-				s.signal(syscall.SIGCONT)
+				s.Signal(syscall.SIGCONT)
 			} else {
 				err = errors.Join(err, c.startServer(i))
 			}

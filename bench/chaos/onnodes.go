@@ -51,7 +51,7 @@ func (w *world) killNode(i int) {
 			s.mu.Unlock()
 		}
 	}
-	w.nodes[i].kill()
+	w.nodes[i].Kill()
 }
 
 func nodeKilled(ctx context.Context, r *run) error {
@@ -129,9 +129,9 @@ func rolling(ctx context.Context, r *run) error {
 	for i := range 2 * nodes {
 		n := c.nodes[i%nodes]
 		began := time.Now()
-		r.check(n.stop(), "%s did not end within %v", n.name, patience)
+		r.check(n.Stop(patience), "%s did not end within %v", n.name, patience)
 		longest = max(longest, time.Since(began))
-		r.check(n.err == nil, "%s ended with %v", n.name, n.err)
+		r.check(n.Wait() == nil, "%s ended with %v", n.name, n.Wait())
 		began = time.Now()
 		if err := w.startNode(n.index); err != nil {
 			return err
@@ -171,9 +171,9 @@ func slowNode(ctx context.Context, r *run) error {
 	}
 	// A node that has a seventh of a processor.
 	for range 60 {
-		c.nodes[2].signal(syscall.SIGSTOP)
+		c.nodes[2].Signal(syscall.SIGSTOP)
 		err := sleep(ctx, 60*time.Millisecond)
-		c.nodes[2].signal(syscall.SIGCONT)
+		c.nodes[2].Signal(syscall.SIGCONT)
 		if err = errors.Join(err, sleep(ctx, 10*time.Millisecond)); err != nil {
 			return err
 		}
@@ -195,8 +195,8 @@ func slowNode(ctx context.Context, r *run) error {
 func (w *world) stand(ctx context.Context, r *run, d time.Duration) error {
 	n := w.nodes[2]
 	began := time.Now()
-	n.signal(syscall.SIGSTOP)
-	defer n.signal(syscall.SIGCONT)
+	n.Signal(syscall.SIGSTOP)
+	defer n.Signal(syscall.SIGCONT)
 	_, silent, err := w.total(ctx, w.nodes[0], busy[0])
 	r.check(err == nil && slices.Equal(silent, []string{n.name}), "at once: silent %q, %v; want %s", silent, err, n.name)
 	gone, err := w.awaitTotal(ctx, wholeTotal-2, lease+3*time.Second, 0, 1)
@@ -207,7 +207,7 @@ func (w *world) stand(ctx context.Context, r *run, d time.Duration) error {
 	if err := sleep(ctx, d-time.Since(began)); err != nil {
 		return err
 	}
-	n.signal(syscall.SIGCONT)
+	n.Signal(syscall.SIGCONT)
 	began = time.Now()
 	if _, err := w.awaitTotal(ctx, wholeTotal, patience, 0, 1, 2); err != nil {
 		return err

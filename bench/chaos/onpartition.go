@@ -138,7 +138,7 @@ func partitionOfName(ctx context.Context, r *run, s *sides) error {
 	r.pinged(w)
 	// The other one goes: the name is free.
 	began = time.Now()
-	r.check(c.nodes[stays].stop(), "a node did not end")
+	r.check(c.nodes[stays].Stop(patience), "a node did not end")
 	err = await(ctx, "the node that had yielded takes the name", patience, func() bool { return reason(yielded) == "" })
 	if err != nil {
 		return err

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"strconv"
-	"strings"
 	"time"
+
+	"groupcast/bench/internal/process"
 )
 
 var onReconnects = []*scenario{
@@ -97,12 +97,12 @@ func (w *world) held(ctx context.Context) (all []held, err error) {
 	}
 	for _, n := range w.nodes {
 		h := held{name: n.name, goroutines: int(w.metric(ctx, n, "go_goroutines"))}
-		h.look(n.pid())
+		h.look(n.PID())
 		all = append(all, h)
 	}
 	for i, s := range w.servers {
 		h := held{name: fmt.Sprintf("s%d", i)}
-		h.look(s.pid())
+		h.look(s.PID())
 		all = append(all, h)
 	}
 	return all, nil
@@ -112,13 +112,7 @@ func (h *held) look(pid int) {
 	if list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid)); err == nil {
 		h.descriptors = len(list)
 	}
-	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kib, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(rest), " kB"))
-			h.resident = kib << 10
-		}
-	}
+	h.resident = int(process.StatusBytes(pid, "VmRSS"))
 }
 
 // What a process may hold more than after the first quarter: connections of members and publishers come and go.

@@ -43,7 +43,7 @@ func serverKilled(ctx context.Context, r *run, several bool) error {
 		if i > 0 && !several {
 			break
 		}
-		c.servers[i].kill()
+		c.servers[i].Kill()
 		began := time.Now()
 		if several {
 			took, err := w.heal(ctx, 0, 1, 2)
@@ -93,8 +93,7 @@ func (w *world) serversBack(ctx context.Context, back func() error) (time.Durati
 		return 0, err
 	}
 	for _, s := range w.servers {
-		err := await(ctx, "the NATS servers accept again", patience, func() bool { return accepts(s.address) })
-		if err != nil {
+		if err := s.awaitGreeting(ctx); err != nil {
 			return 0, err
 		}
 	}

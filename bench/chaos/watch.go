@@ -2,8 +2,22 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
+
+// await returns once is does.
+func await(ctx context.Context, what string, within time.Duration, is func() bool) error {
+	for deadline := time.Now().Add(within); !is(); time.Sleep(5 * time.Millisecond) {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("not within %v: %s", within, what)
+		}
+	}
+	return nil
+}
 
 // told is how many notices these sessions had, and how many of them were closed with 1013.
 func (b *book) told(of func(*session) bool) (gaps, closed int) {
