@@ -7,23 +7,21 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"runtime"
-	"strings"
 	"syscall"
 	"time"
+
+	"groupcast/bench/internal/process"
 )
 
 // attacker is the process of one attack.
-// Owner: the run; its fields are valid once done is closed.
+// Owner: the run; its figures are valid behind stopAttackers.
 type attacker struct {
+	*process.Process
 	attack attack
-	done   chan struct{}
+	said   bytes.Buffer
 	counts map[string]uint64
 	cpu    time.Duration
 	err    error
-	stop   func()
-	kill   func()
 }
 
 // lowest is the priority that leaves the processors to everybody else; see setpriority(2).
@@ -39,38 +37,23 @@ func startAttacker(a attack, where target) (*attacker, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out, errs bytes.Buffer
-	cmd := exec.Command(self, "attack", a.name, "--target", string(told))
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	cmd.WaitDelay = time.Second
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	p := &attacker{attack: a, done: make(chan struct{})}
-	p.stop = func() { _ = cmd.Process.Signal(syscall.SIGTERM) }
-	p.kill = func() { _ = cmd.Process.Kill() }
-	started := make(chan error)
-	go func() { // a thread of its own: its priority is what the process inherits, and that dies with it
-		runtime.LockOSThread()
-		err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, lowest)
-		if err == nil {
-			err = cmd.Start()
-		}
-		started <- err
-		if err != nil {
-			return
-		}
-		defer close(p.done)
-		if p.err = cmd.Wait(); p.err != nil {
-			p.err = fmt.Errorf("%w: %s", p.err, strings.TrimSpace(errs.String()))
-		} else if err := json.Unmarshal(out.Bytes(), &p.counts); err != nil {
-			p.err = fmt.Errorf("said %q: %w", out.String(), err)
-		}
-		p.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	}()
-	if err := <-started; err != nil {
-		return nil, fmt.Errorf("attack %s: %w", a.name, err)
+	p := &attacker{attack: a}
+	p.Process, err = process.Start(process.Command{
+		Name: "attack " + a.name, Args: []string{self, "attack", a.name, "--target", string(told)},
+		Env: []string{"GOMAXPROCS=1"}, Stdout: &p.said,
+		OnThread: func() error { return syscall.Setpriority(syscall.PRIO_PROCESS, 0, lowest) },
+	})
+	return p, err
+}
+
+// report takes what the attacker has counted, once it has ended.
+func (p *attacker) report() {
+	if p.Wait() != nil {
+		p.err = p.Err()
+	} else if err := json.Unmarshal(p.said.Bytes(), &p.counts); err != nil {
+		p.err = fmt.Errorf("said %q: %w", p.said.String(), err)
 	}
-	return p, nil
+	p.cpu = p.CPUTime()
 }
 
 // startAttackers starts all; if one cannot be started, none is left.
@@ -90,16 +73,19 @@ func startAttackers(all []attack, where target) ([]*attacker, error) {
 // stopAttackers has all of them end, and waits until they are gone.
 func stopAttackers(all []*attacker) {
 	for _, p := range all {
-		p.stop()
+		p.Signal(syscall.SIGTERM)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for _, p := range all {
+		late := false
 		select {
-		case <-p.done:
+		case <-p.Done():
 		case <-ctx.Done():
-			p.kill()
-			<-p.done
+			late = true
+			p.Kill()
+		}
+		if p.report(); late {
 			p.err = errors.Join(errors.New("did not end by itself"), p.err)
 		}
 	}

@@ -10,12 +10,12 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
-	"golang.org/x/sys/unix"
+
+	"groupcast/bench/internal/process"
 )
 
 // reading is what the server's process holds at one moment.
@@ -38,7 +38,7 @@ func (s *server) read(ctx context.Context, name string) (r reading, err error) {
 			r.Heap = heap
 		}
 	}
-	r.RSS = statusBytes(s.pid(), "VmRSS:")
+	r.RSS = process.StatusBytes(s.PID(), "VmRSS")
 	profile, err := s.get(ctx, "http://"+s.pprof+"/debug/pprof/heap")
 	if err != nil {
 		return r, err
@@ -124,29 +124,4 @@ func (s *server) get(ctx context.Context, url string) (string, error) {
 		err = fmt.Errorf("GET %s: %s", url, answer.Status)
 	}
 	return string(text), err
-}
-
-// processTime is the CPU time of all of a process's threads, those that have ended included;
-// clock_getcpuclockid(3) says how its clock is named.
-func processTime(pid int) time.Duration {
-	const schedulerClock = 2
-	var t unix.Timespec
-	if err := unix.ClockGettime(int32(^pid<<3|schedulerClock), &t); err != nil {
-		return 0
-	}
-	return time.Duration(t.Nano())
-}
-
-func statusBytes(pid int, key string) int64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, key); ok {
-			kb, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-			return kb << 10
-		}
-	}
-	return 0
 }

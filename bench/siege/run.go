@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"groupcast/bench/internal/process"
 )
 
 // siege is one run.
@@ -122,7 +124,7 @@ func (c *siege) calm(ctx context.Context, s *server, l *live, length time.Durati
 	l.newPhase()
 	select {
 	case <-ctx.Done():
-	case <-s.ended: // the verdict says so
+	case <-s.Done(): // the verdict says so
 	case <-time.After(length):
 	}
 	return l.newPhase(), cpu(), ctx.Err()
@@ -135,7 +137,7 @@ func (c *siege) besiege(ctx context.Context, s *server, l *live, o *outcome, bef
 	l.newSecond()
 	cpu, logged, began := c.meter(s), s.logBytes(), time.Now()
 	attackers, err := c.attack(ctx, s, length, func() {
-		o.PeakRSS = max(o.PeakRSS, statusBytes(s.pid(), "VmRSS:"))
+		o.PeakRSS = max(o.PeakRSS, process.StatusBytes(s.PID(), "VmRSS"))
 		o.Seconds = append(o.Seconds, l.newSecond().P99)
 	})
 	if err != nil {
@@ -170,7 +172,7 @@ func (c *siege) attack(ctx context.Context, s *server, length time.Duration, loo
 			look()
 			continue
 		case <-ctx.Done():
-		case <-s.ended:
+		case <-s.Done():
 		case <-over:
 		}
 		return attackers, nil
@@ -179,8 +181,8 @@ func (c *siege) attack(ctx context.Context, s *server, length time.Duration, loo
 
 // meter returns what tells how many processors the server has used since.
 func (c *siege) meter(s *server) func() float64 {
-	began, used := time.Now(), processTime(s.pid())
-	return func() float64 { return (processTime(s.pid()) - used).Seconds() / time.Since(began).Seconds() }
+	began, used := time.Now(), s.CPUTime()
+	return func() float64 { return (s.CPUTime() - used).Seconds() / time.Since(began).Seconds() }
 }
 
 // gauges are what goes back to what it was when the attackers are gone.

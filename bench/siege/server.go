@@ -12,16 +12,13 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strconv"
-	"syscall"
 	"time"
+
+	"groupcast/bench/internal/process"
 )
 
 // token is what backends show to the API. Attackers do not know it.
@@ -41,24 +38,19 @@ const (
 // server is the groupcast that is attacked.
 // Owner: the run.
 type server struct {
-	target  target
-	pprof   string
-	dir     string // its log, certificate, tokens and configuration
-	roots   *x509.CertPool
-	client  *http.Client
-	cmd     *exec.Cmd
-	ended   chan struct{}
-	endedBy error // valid once ended is closed
+	*process.Process
+	target target
+	pprof  string
+	dir    string // its log, certificate, tokens and configuration
+	roots  *x509.CertPool
+	client *http.Client
 }
 
 // startServer starts the program with every door open, in a directory of its own. An old one knows no TLS, no PROXY
 // protocol and no queue's age.
 func startServer(ctx context.Context, program, dir string, old bool) (*server, error) {
-	s := &server{
-		dir: dir, ended: make(chan struct{}),
-		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
-	}
-	ports, err := freePorts(5)
+	s := &server{dir: dir, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	ports, err := process.FreeAddresses(5)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +65,7 @@ func startServer(ctx context.Context, program, dir string, old bool) (*server, e
 		return nil, err
 	}
 	args := []string{
-		"start", "--config", s.path("config.yaml"), "--log-file", s.path("log"),
+		program, "start", "--config", s.path("config.yaml"), "--log-file", s.path("log"),
 		"--listen", s.target.Plain, "--api", s.target.API, "--api-token-file", s.path("tokens"),
 		"--channel", s.target.Channel, "--control", s.target.Control, "--pprof", s.pprof,
 	}
@@ -85,8 +77,8 @@ func startServer(ctx context.Context, program, dir string, old bool) (*server, e
 		args = append(args, "--listen", "tls:"+s.target.TLS, "--tls-cert", s.path("both.pem"),
 			"--proxy-protocol", trustedProxy, "--channel-queue-age", queueAge.String())
 	}
-	s.cmd = exec.Command(program, args...)
-	if err := s.start(); err != nil {
+	s.Process, err = process.Start(process.Command{Name: "the server", Args: args, Log: s.path("said")})
+	if err != nil {
 		return nil, err
 	}
 	if err := s.awaitHealth(ctx); err != nil {
@@ -107,68 +99,23 @@ func (s *server) configure(text string) error {
 	return os.WriteFile(s.path("config.yaml"), []byte(text+"\n"), 0o600)
 }
 
-// start has the program run in a process group of its own, which dies with this one.
-func (s *server) start() error {
-	said, err := os.Create(s.path("said"))
-	if err != nil {
-		return err
-	}
-	defer said.Close()
-	s.cmd.Stdout, s.cmd.Stderr = said, said
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	started := make(chan error)
-	go func() { // the thread that started it must live as long: see prctl(2), PR_SET_PDEATHSIG
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := s.cmd.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		s.endedBy = s.cmd.Wait()
-		close(s.ended)
-	}()
-	return <-started
-}
-
-func (s *server) pid() int { return s.cmd.Process.Pid }
-
 // gone says how the server ended, if it has.
 func (s *server) gone() error {
-	select {
-	case <-s.ended:
-		said, _ := os.ReadFile(s.path("said"))
-		return fmt.Errorf("ended by itself (%w); it said: %s", errors.Join(errors.New("see "+s.path("log")), s.endedBy), said)
-	default:
-		return nil
+	if err := s.Err(); err != nil {
+		return fmt.Errorf("see %s: %w", s.path("log"), err)
 	}
+	return nil
 }
 
 func (s *server) awaitHealth(ctx context.Context) error {
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+	return s.Await(ctx, patience, func() error {
 		_, err := s.get(ctx, "http://"+s.target.API+"/healthz")
-		if err == nil {
-			return nil
-		}
-		if gone := s.gone(); gone != nil {
-			return gone
-		}
-		if time.Now().After(deadline) || ctx.Err() != nil {
-			return fmt.Errorf("the server does not answer: %w", err)
-		}
-	}
+		return err
+	})
 }
 
-// stop ends the server: SIGTERM, and SIGKILL if it takes longer than patience.
-func (s *server) stop() {
-	_ = syscall.Kill(s.pid(), syscall.SIGTERM)
-	select {
-	case <-s.ended:
-	case <-time.After(patience):
-		_ = syscall.Kill(s.pid(), syscall.SIGKILL)
-		<-s.ended
-	}
-}
+// stop ends the server.
+func (s *server) stop() { s.Stop(patience) }
 
 func (s *server) logBytes() int64 {
 	info, err := os.Stat(s.path("log"))
@@ -206,21 +153,4 @@ func (s *server) makeCertificate() error {
 
 func (s *server) trust() *tls.Config {
 	return &tls.Config{RootCAs: s.roots, MinVersion: tls.VersionTLS12}
-}
-
-// freePorts finds addresses below the range that connections are given their ports from.
-func freePorts(n int) ([]string, error) {
-	var found []string
-	for range 1000 {
-		addr := net.JoinHostPort(friends, strconv.Itoa(20000+mathrand.IntN(10000)))
-		listener, err := net.Listen("tcp", addr)
-		if err != nil {
-			continue
-		}
-		defer listener.Close() // all at the end, so that none is found twice
-		if found = append(found, addr); len(found) == n {
-			return found, nil
-		}
-	}
-	return nil, errors.New("no free ports found")
 }
