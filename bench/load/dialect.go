@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"groupcast/bench/internal/process"
 )
 
 // dialect is how a server of another kind wants to be spoken to: the same scenarios, the same payloads and the
@@ -199,11 +201,12 @@ func (o *options) placeAPI() error {
 	if o.Server == "" || !strings.Contains(o.PublishAPI, "{api}") {
 		return nil
 	}
-	port, err := freePort()
+	ports, err := process.FreePorts(1)
 	if err != nil {
 		return err
 	}
-	o.Server = strings.ReplaceAll(o.Server, "{api}", strconv.Itoa(port))
-	o.PublishAPI = strings.ReplaceAll(o.PublishAPI, "{api}", strconv.Itoa(port))
+	port := strconv.Itoa(ports[0])
+	o.Server = strings.ReplaceAll(o.Server, "{api}", port)
+	o.PublishAPI = strings.ReplaceAll(o.PublishAPI, "{api}", port)
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"groupcast/bench/internal/process"
 )
 
 // meter reads what a server has used so far: its process and all that descend from it (a PHP server is a family).
@@ -41,7 +41,7 @@ func (m *meter) read() (reading, error) { return m.readAll(family(m.pid)) }
 func (m *meter) readAll(pids []int) (reading, error) {
 	r := reading{at: clock()}
 	for _, pid := range pids {
-		if cpu, err := processTime(pid); err == nil {
+		if cpu, err := process.CPUTime(pid); err == nil {
 			r.processes++
 			r.cpu += cpu
 		}
@@ -52,26 +52,14 @@ func (m *meter) readAll(pids []int) (reading, error) {
 	}
 	for _, pid := range pids {
 		r.ticks += processTicks(pid)
-		r.rss += statusBytes(pid, "VmRSS:")
-		r.own += statusBytes(pid, "RssAnon:") + statusBytes(pid, "RssShmem:")
-		r.peak += statusBytes(pid, "VmHWM:")
+		r.rss += process.StatusBytes(pid, "VmRSS")
+		r.own += process.StatusBytes(pid, "RssAnon") + process.StatusBytes(pid, "RssShmem")
+		r.peak += process.StatusBytes(pid, "VmHWM")
 	}
 	if r.processes == 0 {
 		return r, fmt.Errorf("process %d cannot be measured", m.pid)
 	}
 	return r, nil
-}
-
-// processTime is the CPU time of all threads of a process in nanoseconds, those that have ended included. Its clock is
-// named by the pid, as clock_getcpuclockid(3) does it. Summing up /proc/PID/task/*/schedstat gives the same figure, but
-// loses the threads that end in between.
-func processTime(pid int) (time.Duration, error) {
-	const schedulerClock = 2
-	var t unix.Timespec
-	if err := unix.ClockGettime(int32(^pid<<3|schedulerClock), &t); err != nil {
-		return 0, fmt.Errorf("CPU clock of process %d: %w", pid, err)
-	}
-	return time.Duration(t.Nano()), nil
 }
 
 // statFields returns the fields of /proc/PID/stat after the command's name, which may hold anything: state is field 0.
@@ -135,20 +123,6 @@ func family(pid int) []int {
 		all = append(all, children[all[i]]...)
 	}
 	return all
-}
-
-func statusBytes(pid int, key string) int64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, key); ok {
-			kb, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-			return kb << 10
-		}
-	}
-	return 0
 }
 
 // listens tells whether the process or a descendant listens on the port; an error means it cannot be told (the process

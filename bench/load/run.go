@@ -11,6 +11,8 @@ import (
 
 	hdr "github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sys/unix"
+
+	"groupcast/bench/internal/process"
 )
 
 // connectPatience is how long not one connection may become ready before the run gives up.
@@ -22,8 +24,8 @@ type run struct {
 	control  *control
 	loops    []*loop
 	loopsEnd sync.WaitGroup
-	server   *process // if it was started here
-	meter    *meter   // nil: nothing is measured
+	server   *server // if it was started here
+	meter    *meter  // nil: nothing is measured
 	progress *progress
 	result   result
 }
@@ -72,7 +74,7 @@ func (r *run) do(ctx context.Context) (err error) {
 	if err := raiseFiles(r.filesNeeded()); err != nil {
 		return err
 	}
-	if err := r.findServer(); err != nil {
+	if err := r.findServer(ctx); err != nil {
 		return err
 	}
 	if r.server != nil {
@@ -108,7 +110,7 @@ func (r *run) filesNeeded() int {
 	return len(r.options.plan.seats)
 }
 
-func (r *run) findServer() error {
+func (r *run) findServer(ctx context.Context) error {
 	cpus, err := parseCPUs(r.options.ServerCPUs)
 	if err != nil {
 		return err
@@ -117,11 +119,11 @@ func (r *run) findServer() error {
 		return err
 	}
 	if r.options.Server != "" {
-		if r.server, err = startServer(r.options.Server, cpus); err != nil {
+		if r.server, err = startServer(ctx, r.options.Server, cpus); err != nil {
 			return err
 		}
-		r.options.Addr, r.options.PID = r.server.addr, r.server.pid
-		r.result.PID = r.server.pid
+		r.options.Addr, r.options.PID = r.server.addr, r.server.PID()
+		r.result.PID = r.server.PID()
 	} else {
 		c, err := net.DialTimeout("tcp", r.options.Addr, 5*time.Second)
 		if err != nil {
@@ -249,12 +251,12 @@ func (r *run) trouble(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted")
-	case r.server != nil && r.server.gone():
-		return r.server.obituary()
+	case r.server != nil && !r.server.Alive():
+		return r.server.Err()
 	case r.meter != nil && !alive(r.meter.pid):
 		if r.server != nil {
-			<-r.server.ended // it is being buried
-			return r.server.obituary()
+			<-r.server.Done() // it is being buried
+			return r.server.Err()
 		}
 		return fmt.Errorf("the server (pid %d) has ended", r.meter.pid)
 	case s.Failure != "":
@@ -373,6 +375,6 @@ func (r *run) settle(ctx context.Context) error {
 
 // selfTime is this process's CPU time.
 func selfTime() time.Duration {
-	t, _ := processTime(os.Getpid())
+	t, _ := process.CPUTime(os.Getpid())
 	return t
 }
