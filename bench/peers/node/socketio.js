@@ -1,35 +1,8 @@
-// Groups as Socket.IO has them, rooms: join, with an ack, and send, which emits m to the room. WebSocket only, as a server
-// that is to be fast has it, on ws with bufferutil.
+// Socket.IO in one process: rooms.js has all of it.
 'use strict';
 
 const { parseArgs } = require('node:util');
-const { createServer } = require('node:http');
-const { Server } = require('socket.io');
+const { serve } = require('./rooms.js');
 
 const { values } = parseArgs({ options: { addr: { type: 'string', default: '127.0.0.1:1234' } } });
-const [, host, port] = values.addr.match(/^(.*):(\d+)$/);
-
-const server = createServer();
-const io = new Server(server, {
-  transports: ['websocket'],
-  perMessageDeflate: false,
-  httpCompression: false,
-  serveClient: false,
-  maxHttpBufferSize: 64 << 10,
-});
-
-io.on('connection', (socket) => {
-  socket.on('join', (room, done) => {
-    socket.join(room);
-    if (done) done();
-  });
-  socket.on('send', (room, message) => io.to(room).emit('m', message));
-});
-
-server.listen({ host, port: Number(port), backlog: 1024 }, () => {
-  const { address, port } = server.address();
-  console.log(`listening on ${address}:${port}`);
-});
-
-process.on('SIGTERM', () => process.exit(0));
-process.on('SIGINT', () => process.exit(0));
+serve(values.addr);
