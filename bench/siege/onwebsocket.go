@@ -84,6 +84,19 @@ func (a *assault) door(i int) (addr string, secured bool) {
 	return a.target.Plain, false
 }
 
+// enter has attacker i open a session at one of the doors, from one of so many addresses; nil if that fails.
+func (a *assault) enter(
+	ctx context.Context, dial func(ctx context.Context, from, to string) *line, i, sources int,
+) *line {
+	addr, secured := a.door(i)
+	l := dial(ctx, source(i, sources), addr)
+	if l != nil && !l.session(secured) {
+		l.hangUp()
+		return nil
+	}
+	return l
+}
+
 // textFrame is a client's frame.
 func textFrame(text string) []byte {
 	return ws.MustCompileFrame(ws.MaskFrameInPlace(ws.NewTextFrame([]byte(text))))
@@ -113,15 +126,11 @@ func slowReaders(ctx context.Context, a *assault) {
 		}
 	})
 	crowd(ctx, 40, 40, 10, func(i int) {
-		addr, secured := a.door(i)
-		l := a.dialDeaf(ctx, source(i, 8), addr)
+		l := a.enter(ctx, a.dialDeaf, i, 8)
 		if l == nil {
 			return
 		}
 		defer l.hangUp()
-		if !l.session(secured) {
-			return
-		}
 		_, _ = l.Write(join("slow"))
 		// It says something every so often, by which it learns that it was reset.
 		for wait(ctx, time.Second) {
@@ -143,15 +152,11 @@ func halfMessages(ctx context.Context, a *assault) {
 	})
 	half.Write(make([]byte, 30000))
 	crowd(ctx, 500, 100, 20, func(i int) {
-		addr, secured := a.door(i)
-		l := a.dial(ctx, source(i, 8), addr)
+		l := a.enter(ctx, a.dial, i, 8)
 		if l == nil {
 			return
 		}
 		defer l.hangUp()
-		if !l.session(secured) {
-			return
-		}
 		if i%4 < 2 { // between two fragments of which the second never comes
 			first := ws.NewFrame(ws.OpText, false, make([]byte, 30000))
 			_, _ = l.Write(ws.MustCompileFrame(ws.MaskFrameInPlace(first)))
@@ -199,15 +204,11 @@ func floodCommands(ctx context.Context, a *assault) {
 		batch.Write(textFrame(`{"cmd":"send_to_group",` + strings.Repeat("[", 200)))
 	}
 	crowd(ctx, 4, 4, 1, func(i int) {
-		addr, secured := a.door(i)
-		l := a.dial(ctx, source(i, 4), addr)
+		l := a.enter(ctx, a.dial, i, 4)
 		if l == nil {
 			return
 		}
 		defer l.hangUp()
-		if !l.session(secured) {
-			return
-		}
 		go func() {
 			for {
 				h, err := ws.ReadHeader(l)
@@ -255,15 +256,11 @@ var hostileFrames = [][]byte{
 
 func wrongMessages(ctx context.Context, a *assault) {
 	crowd(ctx, 2*len(hostileFrames), len(hostileFrames), 100, func(i int) {
-		addr, secured := a.door(i)
-		l := a.dial(ctx, source(i, 8), addr)
+		l := a.enter(ctx, a.dial, i, 8)
 		if l == nil {
 			return
 		}
 		defer l.hangUp()
-		if !l.session(secured) {
-			return
-		}
 		_ = l.SetDeadline(time.Now().Add(patience))
 		_, _ = l.Write(hostileFrames[i/2%len(hostileFrames)])
 		h, err := ws.ReadHeader(l)
