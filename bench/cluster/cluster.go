@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -88,8 +87,10 @@ func startCluster(ctx context.Context, o *conditions, s setup) (c *cluster, err 
 		c.nodes = append(c.nodes, n)
 	}
 	for _, n := range c.nodes {
-		if err := errors.Join(n.AwaitListening(ctx, patience, n.listen), n.AwaitListening(ctx, patience, n.api)); err != nil {
-			return c, err
+		for _, address := range []string{n.listen, n.api} {
+			if err := n.AwaitListening(ctx, patience, address); err != nil {
+				return c, err
+			}
 		}
 		if s.nats {
 			if err := n.awaitMetric(ctx, "bus_nodes", func(v float64) bool { return v == float64(s.nodes) }); err != nil {
