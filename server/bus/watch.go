@@ -178,14 +178,15 @@ func (b *Bus) askToWatch(groups []string) {
 }
 
 // Total is how many members a group has on all nodes, and which of them could not say. It is asked
-// for the first time, and known from what the nodes announce while it is asked for again.
+// for the first time, and known from what the nodes announce while it is asked for again. While NATS is
+// away what they announced is old, and they are silent.
 func (b *Bus) Total(ctx context.Context, group string) (total int, silent []string, err error) {
 	others := b.others()
 	known, ok := b.watch.known(group, others)
 	if b.watch.want(group, time.Now()) {
 		b.askToWatch([]string{group})
 	}
-	if !ok {
+	if !ok || !b.joined.Load() {
 		page, err := b.Members(ctx, group, "", 0)
 		return page.Total, page.Silent, err
 	}

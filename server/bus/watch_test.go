@@ -54,6 +54,22 @@ func TestCountsAreAnnounced(t *testing.T) {
 	})
 }
 
+// TestNothingIsKnownWhileAway: what the others announced is not told while NATS is away: they are silent.
+func TestNothingIsKnownWhileAway(t *testing.T) {
+	nodes, pipes := through(t, 2, one(runServer(t)))
+	dialNode(t, nodes[1]).join("g")
+	eventually(t, "the other announces it", func() bool {
+		_, ok := nodes[0].watch.known("g", nodes[0].others())
+		return nodes[0].total(t) == 1 && ok
+	})
+	pipes[0].cut()
+	eventually(t, "away", func() bool { return !nodes[0].Status().Joined })
+	total, silent, err := nodes[0].Total(t.Context(), "g")
+	if err != nil || total != 0 || !slices.Equal(silent, []string{"b"}) {
+		t.Errorf("%d members, silent are %q: %v", total, silent, err)
+	}
+}
+
 // TestWatchIsBounded: groups that nobody asks for are forgotten, and no node has others count more than
 // it may, or keeps what it does not want.
 func TestWatchIsBounded(t *testing.T) {
