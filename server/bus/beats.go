@@ -35,17 +35,18 @@ func (r *reader) wasHidden(h *wire.Heartbeat, now time.Time) bool {
 // forgetBeats is when this node may have missed heartbeats itself, and knows so.
 func (p *peer) forgetBeats() { p.beat.Connection, p.beat.Number, p.hushed = 0, 0, false }
 
-// goesOn is when a heartbeat of p has come.
-func (r *reader) goesOn(p *peer, lost bool) {
+// goesOn is when a heartbeat of p has come, with some in front of it lost or not. It reports whether p is to be asked
+// how far it has come.
+func (p *peer) goesOn(lost bool) (ask bool) {
 	switch {
-	case lost && !p.doubt:
+	case lost:
 		p.doubts(causeAway)
-		p.since = min(p.sure, p.since) // what has come since may have come behind the hole
-		r.startSync(0)
-	case p.silent && p.hushed && !lost && p.beat.Number != 0:
+		// What has come since the last one may have come behind the hole, and what is asked already is not about it.
+		p.since, p.asked, p.hushed = min(p.sure, p.since), 0, false
+		return true
+	case p.doubt && p.hushed && p.beat.Number != 0:
 		p.settled()
-	case p.silent:
-		r.startSync(0)
+		return false
 	}
-	p.silent, p.sure = false, p.highest
+	return p.silent
 }

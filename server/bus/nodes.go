@@ -31,15 +31,9 @@ const (
 	NodeGone   = "gone"
 )
 
-// changed notes that what all may read of the others is to be written anew, at the next tick: a flood of
-// heartbeats costs no list each.
-func (r *reader) changed() { r.news = true }
-
+// publishNodes writes anew what all may read of the others. It is done at a tick, so that a flood of heartbeats costs
+// no list each.
 func (r *reader) publishNodes() {
-	if !r.news {
-		return
-	}
-	r.news = false
 	list := make([]Node, 0, len(r.peers))
 	doubts, alive := 0, 0
 	for _, name := range slices.Sorted(maps.Keys(r.peers)) {

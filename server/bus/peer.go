@@ -153,11 +153,12 @@ func (r *reader) beat(c *wire.Control, now time.Time) {
 	}
 	lost := first && r.wasHidden(h, now) || !first && p.lostBeats(h)
 	p.came, p.beat, p.heard = 0, *h, now
+	ask := p.goesOn(lost)
 	if h.Leaving {
 		r.leaves(p)
 		return
 	}
-	if !p.doubt && !lost {
+	if !p.doubt {
 		// What it sent before has come, since both come the same way; or was not for this node's members.
 		p.highest = max(p.highest, h.Place)
 	}
@@ -173,9 +174,11 @@ func (r *reader) beat(c *wire.Control, now time.Time) {
 			r.b.ration.Warn("bus: another node has --channel-join as well: one is to have it, or messages come twice",
 				"peer", p.name, "host", h.Host)
 		}
-		r.changed()
 	}
-	r.goesOn(p, lost)
+	if ask {
+		r.startSync(0)
+	}
+	p.silent, p.sure = false, p.highest
 }
 
 // leaves is a node's last heartbeat. What is in doubt of it cannot be asked for any more.
@@ -190,7 +193,6 @@ func (r *reader) leaves(p *peer) {
 	r.b.watch.forget(p.name)
 	p.settled()
 	r.lookAtMarker()
-	r.changed()
 }
 
 // silentAfter is when a node's heartbeats are missed: two of them.
@@ -249,14 +251,13 @@ func (r *reader) lookAtPeers(now time.Time) {
 			}
 			r.lookAtMarker()
 		}
-		if now.Sub(p.heard) > forgetAfter {
+		if quiet > forgetAfter {
 			delete(r.peers, p.name)
 		}
 	}
 	if again {
 		r.startSync(0)
 	}
-	r.changed()
 }
 
 // askAgain is after how long a question about what was missed is asked anew.

@@ -40,8 +40,7 @@ type reader struct {
 	waiting    waiting
 	caught     caughtUp
 	full       bool // no node is gone that could make room for another
-	greet      bool // a node has come that does not know this one
-	news       bool // of the others, which are not published yet
+	greet      bool // a node has come that may not know this one
 }
 
 // told is what the writer and the confirmer tell the reader.
