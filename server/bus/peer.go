@@ -147,7 +147,6 @@ func (r *reader) beat(c *wire.Control, now time.Time) {
 		}
 		*p = peer{name: c.Node, epoch: c.Epoch, gone: true}
 		r.b.watch.forget(p.name)
-		r.greet = true
 	} else if sent := h.Sent - p.beat.Sent; h.Sent > p.beat.Sent && sent > p.came {
 		r.b.count.Avoided.Add(sent - p.came)
 	}
@@ -163,11 +162,7 @@ func (r *reader) beat(c *wire.Control, now time.Time) {
 		p.highest = max(p.highest, h.Place)
 	}
 	if p.gone {
-		p.gone = false
-		select {
-		case r.b.newcomer <- struct{}{}:
-		default:
-		}
+		p.gone, r.greet = false, true
 		r.b.ration.Log(slog.LevelInfo, "there", "bus: a node is there", "peer", p.name, "version", h.Program,
 			"host", h.Host)
 		if h.Joined && r.b.info.Joined {
@@ -216,6 +211,11 @@ func (r *reader) tick(now time.Time) {
 	if r.greet {
 		r.greet = false
 		r.b.want(request{beat: true})
+		// Behind the heartbeat: who does not know this node takes nothing else of it.
+		select {
+		case r.b.newcomer <- struct{}{}:
+		default:
+		}
 	}
 	r.publishNodes()
 }
