@@ -109,8 +109,9 @@ func ReadControl(data []byte) (Control, *Bad) {
 	}
 	var e envelope
 	err := json.Unmarshal(data, &e)
-	// First of all, since another version's other fields may be anything. They end no decoding of v.
-	if wrong := new(json.UnmarshalTypeError); e.V != 0 && e.V != Version && (err == nil || errors.As(err, &wrong)) {
+	// First of all, since another version's other fields may be anything. They end no decoding of v; of what is
+	// no JSON nothing is decoded.
+	if e.V != 0 && e.V != Version {
 		return Control{}, bad(ReasonVersion, "control: v: want %d: got %d", Version, e.V)
 	}
 	if err != nil {

@@ -119,6 +119,8 @@ func TestBadControl(t *testing.T) {
 		{"version as text", `{"v":"1","type":"who",` + head + `}`, ReasonControl, "control: want a JSON object: "},
 		{"version 2", `{"v":2,"type":"who",` + head + `}`, ReasonVersion, "control: v: want 1: got 2"},
 		{"version 2 of another form", `{"type":{},"node":[],"v":2}`, ReasonVersion, "control: v: want 1: got 2"},
+		{"version 2, cut off", `{"v":2,"type":"who",` + head, ReasonControl, "control: want a JSON object: "},
+		{"version 2, two", `{"v":2,"type":"who",` + head + `} {}`, ReasonControl, "control: want a JSON object: "},
 		{"unknown type", `{"v":1,"type":"gossip",` + head + `}`, ReasonControl, `control: type: want one that version 1 has: got "gossip"`},
 		{"no type", `{"v":1,` + head + `}`, ReasonControl, `control: type: want one that version 1 has: got ""`},
 		{"no node", `{"v":1,"type":"who","epoch":"0000000000000001"}`, ReasonControl, `control: node: want a node's name: got ""`},
@@ -143,6 +145,8 @@ func TestBadControl(t *testing.T) {
 		{"program", `{"v":1,"type":"heartbeat",` + head + `,"program":"` + long[:129] + `"}`, ReasonControl, "heartbeat: program: want UTF-8 of 128 bytes at most"},
 		{"reads", `{"v":1,"type":"heartbeat",` + head + `,"reads":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}`, ReasonControl, "heartbeat: reads: want 16 versions at most: got 17"},
 		{"list", `{"v":1,"type":"notice",` + head + `,"lost":"AAAA"}`, ReasonControl, "notice: want a list as base64"},
+		{"list with more behind it", `{"v":1,"type":"notice",` + head + `,"lost":"AAAAAAAAAAAAAAAAAAAAAA==!"}`, ReasonControl, "notice: want a list as base64"},
+		{"hashes with more behind them", `{"v":1,"type":"ranged",` + head + `,"hashes":"AAAAAAAAAAA=!"}`, ReasonControl, "ranged: want a list as base64"},
 		{"list without padding", `{"v":1,"type":"ranged",` + head + `,"hashes":"AAAAAAAAAAA"}`, ReasonControl, "ranged: want a list as base64"},
 		{"list and all", `{"v":1,"type":"ranged",` + head + `,"all":true,"hashes":"AAAAAAAAAAA="}`, ReasonControl, "ranged: hashes: want no list where all is true: got 1"},
 		{"all and more", `{"v":1,"type":"ranged",` + head + `,"all":true,"more":true}`, ReasonControl, "ranged: more: want no other part"},
@@ -159,6 +163,13 @@ func TestBadControl(t *testing.T) {
 		{"member's session", `{"v":1,"type":"members_answer",` + head + `,"list":[{"session":"7"}]}`, ReasonControl, `members_answer: session: want a session's id: got "7"`},
 		{"member's user", `{"v":1,"type":"members_answer",` + head + `,"list":[{"session":"0-1-1","user":"` + long[:257] + `"}]}`, ReasonControl, "members_answer: user: "},
 		{"members", `{"v":1,"type":"members_answer",` + head + `,"list":[` + strings.Repeat(`{"session":"0-1-1"},`, 1000) + `{"session":"0-1-1"}]}`, ReasonControl, "members_answer: list: want 1000 members at most: got 1001"},
+		{"watched", `{"v":1,"type":"watch",` + head + `,"seconds":1,"groups":[` + strings.Repeat(`"a",`, 1024) + `"a"]}`, ReasonControl, "watch: groups: want 1024 at most: got 1025"},
+		{"watched name", `{"v":1,"type":"watch",` + head + `,"seconds":1,"groups":["` + long[:257] + `"]}`, ReasonControl, "watch: groups: want UTF-8 of 256 bytes at most: got 257 bytes"},
+		{"no seconds", `{"v":1,"type":"watch",` + head + `}`, ReasonControl, "watch: seconds: want 1 to 3600: got 0"},
+		{"seconds", `{"v":1,"type":"watch",` + head + `,"seconds":3601}`, ReasonControl, "watch: seconds: want 1 to 3600: got 3601"},
+		{"counts", `{"v":1,"type":"counts",` + head + `,"counts":{` + countsOf(1025) + `}}`, ReasonControl, "counts: counts: want 1024 groups at most: got 1025"},
+		{"count's name", `{"v":1,"type":"counts",` + head + `,"counts":{"` + long[:257] + `":1}}`, ReasonControl, "counts: counts: want UTF-8 of 256 bytes at most: got 257 bytes"},
+		{"negative count", `{"v":1,"type":"counts",` + head + `,"counts":{"a":-1}}`, ReasonControl, "counts: counts: want 0 members or more: got -1"},
 	} {
 		got, b := ReadControl([]byte(c.data))
 		if b == nil || b.Reason != c.reason || !strings.HasPrefix(b.Err, c.err) || len(b.Err) > 300 {
@@ -166,6 +177,79 @@ func TestBadControl(t *testing.T) {
 		}
 		if got != (Control{}) {
 			t.Errorf("%s: half understood: %+v", c.name, got)
+		}
+	}
+}
+
+// countsOf are the counts of n groups as JSON.
+func countsOf(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf(`"%d":0`, i)
+	}
+	return strings.Join(list, ",")
+}
+
+// What is as large as it may be is read, and one more is refused: TestBadControl has that.
+func TestControlAtItsLimits(t *testing.T) {
+	const head = `"node":"a","epoch":"0000000000000001"`
+	padded := func(begin string, size int) string {
+		begin = `{"v":1,"type":` + begin + `,` + head + `,"x":"`
+		return begin + strings.Repeat("x", size-len(begin)-len(`"}`)) + `"}`
+	}
+	for name, data := range map[string]string{
+		"a marker's bytes": padded(`"marker","id":1`, MaxControlBytes),
+		"a list's bytes":   padded(`"notice"`, MaxListBytes),
+		"no limit":         `{"v":1,"type":"members",` + head + `,"group":"a","limit":0}`,
+		"the limit":        `{"v":1,"type":"members",` + head + `,"group":"a","limit":1000}`,
+		"watched":          `{"v":1,"type":"watch",` + head + `,"seconds":1,"groups":["a"` + strings.Repeat(`,"a"`, 1023) + `]}`,
+		"seconds":          `{"v":1,"type":"watch",` + head + `,"seconds":3600,"groups":[]}`,
+		"counts":           `{"v":1,"type":"counts",` + head + `,"counts":{` + countsOf(1024) + `}}`,
+	} {
+		if _, b := ReadControl([]byte(data)); b != nil {
+			t.Errorf("%s: %+v", name, b)
+		}
+	}
+	if _, b := ReadControl([]byte(padded(`"marker","id":1`, MaxControlBytes+1))); b == nil || b.Reason != ReasonTooLarge {
+		t.Errorf("a byte more than a marker's: %+v", b)
+	}
+}
+
+// The limit on what is written is that on what is read, wherever it is appended to.
+func TestAppendAtItsLimit(t *testing.T) {
+	c := samples()["watch"]
+	sized := func(bytes int) Control {
+		c.Watch = &Watch{Groups: []string{""}, Seconds: 1}
+		data, err := c.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A name of 256 bytes of which JSON makes six each, and a last one that is as long as it has to be.
+		full := strings.Repeat("\x01", subject.MaxNameBytes)
+		rest := bytes - len(data)
+		for ; rest >= 6*len(full)+len(`"",`)+2*len(full); rest -= 6*len(full) + len(`"",`) {
+			c.Watch.Groups = append(c.Watch.Groups, full)
+		}
+		for rest > 0 {
+			rest -= len(`"",`)
+			n := min(rest, subject.MaxNameBytes)
+			if left := rest - n; left > 0 && left < len(`"",`) {
+				n -= len(`"",`)
+			}
+			c.Watch.Groups = append(c.Watch.Groups, strings.Repeat("x", n))
+			rest -= n
+		}
+		return c
+	}
+	for _, before := range []string{"", "before"} {
+		most := sized(MaxListBytes)
+		data, err := most.Append([]byte(before))
+		if err != nil || len(data) != len(before)+MaxListBytes {
+			t.Errorf("behind %q: %d bytes, %v", before, len(data), err)
+		}
+		more := sized(MaxListBytes + 1)
+		if data, err = more.Append([]byte(before)); err == nil || string(data) != before {
+			t.Errorf("behind %q, a byte more: %d bytes, %v", before, len(data), err)
 		}
 	}
 }
@@ -222,6 +306,15 @@ func TestFit(t *testing.T) {
 	c.MembersAnswer = &MembersAnswer{ID: 1<<64 - 1, Total: math.MaxInt, List: hard[:n], Next: hard[0].Session}
 	if _, err := c.Append(nil); err != nil || n < 500 {
 		t.Errorf("%d: %v", n, err)
+	}
+	for bytes := range MaxUserBytes + 1 { // of which some come close to the limit
+		for i := range hard {
+			hard[i].User = strings.Repeat("\x01", bytes)
+		}
+		c.MembersAnswer.List = hard[:Fit(hard)]
+		if _, err := c.Append(nil); err != nil {
+			t.Errorf("users of %d bytes: %v", bytes, err)
+		}
 	}
 	plain := make([]Member, 5000)
 	for i := range plain {

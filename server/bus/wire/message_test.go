@@ -213,6 +213,15 @@ func TestSurrogates(t *testing.T) {
 		{`"\ud83dx\ude42"`, true, "\ufffdx\ufffd", true},
 		{`"\\ud83d"`, false, `\ud83d`, true},
 		{`"\u00e4\/"`, false, `ä/`, true},
+		{`"\n\ud83d"`, true, "\n\ufffd", true},
+		{`"\ud83d\ude42\ud83d"`, true, "🙂\ufffd", true},
+		{`"\ud7ff\ue000\uffff"`, false, "\ud7ff\ue000\uffff", true},
+		{`"\ud800\udc00\udbff\udfff"`, false, "\U00010000\U0010ffff", true},
+		{`"\ud800"`, true, "\ufffd", true},
+		{`"\udfff"`, true, "\ufffd", true},
+		{`"\udc00\udc00"`, true, "\ufffd\ufffd", true},
+		{`"\ud83d\ue000"`, true, "\ufffd\ue000", true},
+		{`"\ud83d\udbff"`, true, "\ufffd\ufffd", true},
 	} {
 		for from, header := range map[string]map[string][]string{
 			"backend": {HeaderMode: {"json"}},

@@ -11,9 +11,10 @@ import (
 
 func TestValidNode(t *testing.T) {
 	for name, want := range map[string]bool{
-		"a": true, "web-1": true, "_": true, "A_9-z": true, "ALL": true, "all1": true, strings.Repeat("n", 32): true,
+		"a": true, "web-1": true, "_": true, "A_9-z": true, "ALL": true, "all1": true, "09AZaz": true, strings.Repeat("n", 32): true,
 		"": false, "all": false, strings.Repeat("n", 33): false, "a.b": false, "a b": false, "a,b": false, "a*": false,
 		">": false, "ä": false, "a\x00": false, "a/b": false, "a:b": false,
+		"a@": false, "a[": false, "a`": false, "a{": false,
 	} {
 		if ValidNode(name) != want {
 			t.Errorf("%q: %v", name, !want)
@@ -70,6 +71,7 @@ func TestSession(t *testing.T) {
 	for _, text := range []string{
 		"", ".", "..", "a.0123abcd", "a.0123abcd.", "a..0-1-1", ".0123abcd.0-1-1", "a.0123ABCD.0-1-1", "a.0123abc.0-1-1",
 		"a.0123abcd.0-1-1.", "a.0123abcd.0-01-1", "all.0123abcd.0-1-1", "a.0123abcd.256-1-1", "0-1", "0-1-1-1", " 0-1-1",
+		"0-g-1", "0-1-g", "a.0123abcg.0-1-1",
 	} {
 		if node, epoch8, id, ok := ParseSession(text); ok {
 			t.Errorf("%q: %q %q %q", text, node, epoch8, id)
