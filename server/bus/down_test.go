@@ -124,6 +124,13 @@ func TestBufferOverLimit(t *testing.T) {
 
 // TestKeptBytes: names count in what is kept, and what was taken out counts no more.
 func TestKeptBytes(t *testing.T) {
+	m := &message{
+		Group: "group", Payload: []byte("text"), Users: []string{"a"}, Groups: []string{"bc", "d"},
+		ExcludeElsewhere: []string{"efg"},
+	}
+	if got, want := keptBytes(m), keptOverhead+len("group")+len("text")+len("abcdefg")+4*16; got != want {
+		t.Errorf("a message counts %d bytes, want %d", got, want)
+	}
 	var k kept
 	names := make([]string, 1024)
 	for i := range names {

@@ -26,7 +26,7 @@ type outbound struct {
 func (w *writer) outgoing(m *message) (*nats.Msg, error) {
 	b, o := w.b, &w.out
 	out := wire.Message{
-		Payload: m.Payload, IsText: m.IsText,
+		IsText:  m.IsText,
 		Origin:  wire.Place{Node: b.opt.Node, Epoch: b.epoch, Order: m.Order},
 		Exclude: m.ExcludeElsewhere, // the sender's own session is nowhere but here
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"groupcast/protocol/subject"
+	"groupcast/server/bus/wire"
 )
 
 // aWriter is one that has nothing to write to.
@@ -34,6 +35,25 @@ func TestOutgoingAllocates(t *testing.T) {
 	m := &message{Payload: make([]byte, 100), IsText: true, Group: "room:1234", Order: 123_456_789}
 	if n := testing.AllocsPerRun(100, func() { _, _ = w.outgoing(m) }); n > 2 {
 		t.Errorf("allocations of a message: got %g, want 2 at most", n)
+	}
+}
+
+// A message says where it is from and whom it is for.
+func TestOutgoingHeaders(t *testing.T) {
+	msg, err := aWriter(t).outgoing(&message{
+		Payload: []byte("{}"), Groups: []string{"a.b", "c"}, Users: []string{"7"}, Order: 12,
+		ExcludeElsewhere: []string{"b.00c0ffee.0-1f-3", "0-1-1"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		wire.HeaderMode: "json", wire.HeaderOrigin: "web-1 0123456789abcdef 12", wire.HeaderGroups: "a%2Eb,c",
+		wire.HeaderUsers: "7", wire.HeaderExclude: "b.00c0ffee.0-1f-3,0-1-1",
+	} {
+		if got := msg.Header[name]; len(got) != 1 || got[0] != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
 	}
 }
 

@@ -49,9 +49,6 @@ func (w *writer) request(r request) {
 		w.send(r.subject, wire.Control{Marked: &wire.Marked{ID: r.marker, Place: w.last}})
 	case r.span != nil:
 		hashes, all := w.ring.Between(r.span.After, r.span.Upto)
-		if all {
-			hashes = nil
-		}
 		answer := wire.Ranged{ID: r.span.ID, All: all, Place: w.last, Hashes: hashes}
 		for _, part := range answer.Split() {
 			w.send(r.subject, wire.Control{Ranged: &part})

@@ -96,8 +96,8 @@ func TestMarkerBehindSubscriptions(t *testing.T) {
 	// On a connection that has ended, it is given up.
 	d.b.conn.Load().Close()
 	d.subscribe(interest.Batch{Marker: 6})
-	if d.at != stageAway {
-		t.Errorf("stage %d", d.at)
+	if d.at != stageAway || len(d.b.flushes) != 0 {
+		t.Errorf("stage %d, %d to be flushed", d.at, len(d.b.flushes))
 	}
 }
 

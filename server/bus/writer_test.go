@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -206,6 +207,12 @@ func TestWriterComesBack(t *testing.T) {
 	d.published(4, "b")
 	d.beat(false)
 	d.wants("g.a: 1", "g.b: 2", "m: 3", "g.b: 4", beatText(2, 1, 4, 4))
+	if got := d.b.written.Load(); got != 4 {
+		t.Errorf("written up to %d", got)
+	}
+	if got := <-d.b.told; got != (told{kind: toldArrived, number: 1}) {
+		t.Errorf("told %+v", got)
+	}
 	d.b.samples.list[0] = sample{1, d.b.born.Add(sureAfter)}
 	d.b.samples.list[1] = sample{1, d.b.born}
 	d.connect()
@@ -305,6 +312,8 @@ func TestWriterTellsOfWhatTheSinkDropped(t *testing.T) {
 	d.take(parcel{missedAll: true})
 	d.wants(beatText(0, 1, 0, 0), beatText(1, 1, 0, 0), "g.a: 4", "n.all notice: 0-0 nobody true all false a@4 b@4",
 		"n.all notice: 0-0 nobody true all true")
+	d.tellLost()
+	d.wants() // once
 	d.connect()
 	d.leave()
 	d.take(parcel{missed: []string{"c"}})
@@ -431,6 +440,10 @@ func TestWriterHasNoName(t *testing.T) {
 	d.beat(false)
 	d.wants(beatText(0, 1, 0, 0), beatText(1, 1, 0, 0))
 	d.b.named.Store(true)
+	d.b.connected.Store(false)
+	d.look()
+	d.wants()
+	d.b.connected.Store(true)
 	d.comes()
 	d.wants(beatText(0, 2, 0, 0), beatText(1, 2, 0, 0), "g.a: 1")
 }
@@ -463,7 +476,13 @@ func TestWriterDrains(t *testing.T) {
 	}
 	d := newDesk(t)
 	d.look()
+	d.leave()
+	d.round = 0
+	d.look()
 	d.published(1, "a")
+	if ended(d) {
+		t.Error("it has ended, and nobody has asked for that")
+	}
 	d.take(parcel{drained: true})
 	if ended(d) {
 		t.Error("it has ended, and something is kept")
@@ -475,8 +494,15 @@ func TestWriterDrains(t *testing.T) {
 	d.endDrain()
 	d.b.want(request{beat: true})
 	d.request(<-d.b.requests)
-	d.wants(beatText(0, 1, 0, 0), beatText(1, 1, 0, 0), "g.a: 1", beatText(2, 1, 1, 1)+", leaving",
-		beatText(3, 1, 1, 1)+", leaving")
+	d.wants(beatText(0, 1, 0, 0), beatText(0, 1, 0, 0), beatText(1, 1, 0, 0), "g.a: 1",
+		beatText(2, 1, 1, 1)+", leaving", beatText(3, 1, 1, 1)+", leaving")
+
+	d = newDesk(t) // what could not cross is told in front
+	d.comes()
+	d.wants(beatText(0, 1, 0, 0), beatText(1, 1, 0, 0))
+	d.take(parcel{message: &message{Group: "a", Payload: make([]byte, 2<<20), IsText: true, Order: 1}})
+	d.take(parcel{drained: true})
+	d.wants("n.all notice: 0-0 nobody true all false a@1", beatText(2, 1, 0, 0)+", leaving")
 
 	d = newDesk(t) // the bus is away
 	d.published(1, "a")
@@ -554,5 +580,131 @@ func TestWriterIsAskedWhileAway(t *testing.T) {
 	}
 	if got := d.b.count.RequestsDropped.Load(); got != 3 || len(d.b.requests) != maxRequests {
 		t.Errorf("%d dropped, %d wait", got, len(d.b.requests))
+	}
+}
+
+// What could not be told, or sent, stays to be: the connection has ended meanwhile.
+func TestWriterTellsByTheNextConnection(t *testing.T) {
+	d := newDesk(t)
+	d.comes()
+	d.published(1, "a")
+	d.wants(beatText(0, 1, 0, 0), beatText(1, 1, 0, 0), "g.a: 1")
+	d.b.samples.list[0] = sample{1, d.b.born.Add(sureAfter)}
+	d.b.samples.list[1] = sample{1, d.b.born}
+	d.b.conn.Load().Close()
+	d.take(parcel{missed: []string{"b"}})
+	if d.at != stageAway {
+		t.Fatalf("stage %d: it does not notice that nothing was told", d.at)
+	}
+	d.connect()
+	d.comes()
+	d.wants(beatText(0, 2, 1, 1), beatText(1, 2, 1, 1), "n.all notice: 0-0 nobody true all false b@1")
+
+	d.published(2, "c") // and this is in doubt
+	d.connect()
+	d.look()
+	d.b.conn.Load().Close()
+	d.join(d.round)
+	if d.at != stageAway || d.b.joined.Load() {
+		t.Fatalf("stage %d: it does not notice that nothing was told", d.at)
+	}
+	d.connect()
+	d.comes()
+	d.wants("g.c: 2", beatText(0, 3, 1, 2), beatText(0, 4, 1, 2), beatText(1, 4, 1, 2),
+		"n.all notice: 1-2 nobody false all false c@2")
+
+	d.leave() // and this is kept
+	d.unsure = span{}
+	d.look()
+	d.published(3, "d")
+	d.published(4, "e")
+	d.b.dials.Add(1)
+	d.join(d.round)
+	if d.at != stageAway || d.kept.len() != 2 {
+		t.Fatalf("stage %d, %d kept", d.at, d.kept.len())
+	}
+	d.connect()
+	d.comes()
+	d.wants(beatText(0, 5, 2, 2), beatText(1, 5, 2, 2), beatText(0, 6, 1, 2), beatText(1, 6, 1, 2),
+		"n.all notice: 1-2 nobody false all false c@2", "g.d: 3", "g.e: 4")
+}
+
+// A call of the connection that fails ends it: nobody knows what stood in its buffer.
+func TestWriterEndsAConnectionThatFails(t *testing.T) {
+	for what, fails := range map[string]func(*desk){
+		"a message":         func(d *desk) { d.b.subjects.many = ""; d.published(1, "a", "7") },
+		"a control":         func(d *desk) { d.request(request{control: wire.Control{Marker: &wire.Marker{ID: 1}}}) },
+		"an answer":         func(d *desk) { d.request(request{data: []byte("x")}) },
+		"the wildcard":      func(d *desk) { d.b.subjects.groups = ""; d.subscribe(interest.Batch{WildcardOn: true}) },
+		"its own subject":   func(d *desk) { d.b.subjects.own = ""; d.connect(); d.look() },
+		"all nodes' marker": func(d *desk) { d.b.subjects.all = ""; d.subscribe(interest.Batch{Marker: 1}) },
+	} {
+		d := newDesk(t)
+		d.comes()
+		fails(d)
+		conn := d.b.conn.Load()
+		eventually(t, what+" ends it", func() bool { return conn.IsClosed() || conn.Stats().Reconnects > 0 })
+		if got := d.b.count.Errors[slices.Index(Reasons[:], ReasonOther)].Load(); got != 1 {
+			t.Errorf("%s: %d errors", what, got)
+		}
+		if closes := what == "the wildcard" || what == "its own subject"; conn.IsClosed() != closes {
+			t.Errorf("%s: closed %v", what, !closes)
+		}
+	}
+}
+
+// A message of which it is not known whether it was written is not written again: the others are told.
+func TestWriterWritesNothingTwice(t *testing.T) {
+	d := newDesk(t)
+	d.comes()
+	many := d.b.subjects.many
+	d.b.subjects.many = "" // then nats.go has an error
+	d.published(1, "a", "7")
+	d.b.subjects.many = many
+	if d.at != stageAway || !d.kept.empty() {
+		t.Errorf("stage %d, %d kept", d.at, d.kept.len())
+	}
+	d.connect()
+	d.look()
+	d.published(2, "b", "7")
+	d.b.subjects.many = ""
+	d.join(d.round) // it was kept, and is in doubt as well
+	d.b.subjects.many = many
+	if d.at != stageAway || !d.kept.empty() {
+		t.Errorf("stage %d, %d kept", d.at, d.kept.len())
+	}
+	d.connect()
+	d.comes()
+	d.wants(beatText(0, 1, 0, 0), beatText(1, 1, 0, 0), beatText(0, 2, 0, 0), beatText(1, 2, 0, 0),
+		"n.all notice: 0-1 nobody false all false a@1", beatText(0, 3, 0, 0), beatText(1, 3, 0, 0),
+		"n.all notice: 0-2 nobody false all false a@1 b@2")
+}
+
+// A heartbeat has all that an operator sees of this node at the others.
+func TestHeartbeat(t *testing.T) {
+	d := newDesk(t)
+	load := d.b.info.Load
+	d.b.info = Info{Program: "v1", Host: "host", PID: 7, Joined: true, Load: load}
+	d.b.generation.Store(9)
+	d.b.waiting.Store(1)
+	d.look()
+	m, err := d.seen.NextMsg(patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, bad := wire.ReadControl(m.Data)
+	if bad != nil || c.Heartbeat == nil {
+		t.Fatalf("%s: %v", m.Data, bad)
+	}
+	h := c.Heartbeat
+	if h.Lag <= 0 {
+		t.Errorf("lag %v", h.Lag)
+	}
+	h.Lag = 0
+	if want := (wire.Heartbeat{
+		Generation: 9, Program: "v1", Reads: []int{wire.Version}, Host: "host", PID: 7, Sessions: 5, Groups: 6,
+		Joined: true, Connection: 1,
+	}); !reflect.DeepEqual(*h, want) || c.Node != "web-1" || c.Epoch != 1 {
+		t.Errorf("got %+v, want %+v", *h, want)
 	}
 }
