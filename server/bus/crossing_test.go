@@ -172,6 +172,65 @@ func TestTooLargeForNATS(t *testing.T) {
 	check(2, loop.Publication{Groups: []string{"g"}, Users: users, Payload: []byte("small"), IsText: true}, "small")
 }
 
+// TestListsTooLargeForNATS: a list of members that the NATS server does not take at once comes in pages, and a
+// notice of many groups in parts; neither costs the node its connection.
+func TestListsTooLargeForNATS(t *testing.T) {
+	t.Parallel()
+	const members, groups = 100, 120
+	s := runServer(t, func(o *server.Options) { o.MaxPayload = 2 << 10 })
+	nodes := startNodes(t, 2, one(s))
+	for range members {
+		dialNode(t, nodes[1], "").join("crowd")
+	}
+	seen, pages := make(map[string]bool), 0
+	for after, more := "", true; more; pages++ {
+		page, err := nodes[0].Members(t.Context(), "crowd", after, members)
+		if err != nil || page.Total != members && len(page.Silent) == 0 {
+			t.Fatalf("%+v, %v", page, err)
+		}
+		for _, m := range page.Members {
+			seen[m.Session] = true
+		}
+		if len(page.Silent) > 0 { // it was late
+			for reason, n := range nodes[1].Stats().Errors.All() {
+				if n > 0 {
+					t.Fatalf("the answer was not taken: %s", reason)
+				}
+			}
+			continue
+		}
+		after, more = page.Next, page.Next != ""
+	}
+	if len(seen) != members || pages < 2 {
+		t.Errorf("%d members on %d pages, want %d on 2 or more", len(seen), pages, members)
+	}
+	var names []string
+	other := dialNode(t, nodes[1], envelope)
+	for i := range groups {
+		names = append(names, fmt.Sprint("g", i))
+		other.join(names[i])
+	}
+	if _, err := nodes[0].engine.PublishAll(t.Context(), loop.Publication{
+		Groups: names, Payload: []byte(strings.Repeat("x", 8<<10)), IsText: true,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	told := make(map[string]bool)
+	for range groups {
+		told[other.next()] = true
+	}
+	for _, name := range names {
+		if !told[fmt.Sprintf(gapOf, name)] {
+			t.Errorf("nobody told %s of a gap", name)
+		}
+	}
+	for _, n := range nodes {
+		if st := n.Stats(); st.Reconnects != 0 {
+			t.Errorf("node %s lost its connection %d times", n.Name(), st.Reconnects)
+		}
+	}
+}
+
 // TestAnswersToRequests: places come in the order of the requests; where nobody is a member NATS says so, or under
 // the wildcard the node, with order 0; a node that drains says that.
 func TestAnswersToRequests(t *testing.T) {

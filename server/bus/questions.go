@@ -207,10 +207,6 @@ func (b *Bus) answerMembers(to string, q *wire.Members) {
 		for _, m := range page.Members {
 			answer.List = append(answer.List, wire.Member{Session: m.Session, User: m.User})
 		}
-		if n := wire.Fit(answer.List); n < len(answer.List) {
-			answer.Next = answer.List[n-1].Session
-			answer.List = answer.List[:n]
-		}
 		b.want(request{subject: to, control: wire.Control{MembersAnswer: answer}})
 	})
 }

@@ -1,6 +1,8 @@
 package bus
 
 import (
+	"errors"
+
 	"github.com/nats-io/nats.go"
 
 	"groupcast/server/bus/wire"
@@ -41,36 +43,47 @@ func (w *writer) request(r request) {
 	case r.beat:
 		w.beat(w.left)
 	case r.data != nil:
-		// Where it fails there is nobody who would get it later.
-		if err := w.b.conn.Load().PublishMsg(&nats.Msg{Subject: r.subject, Data: r.data}); err != nil {
-			w.broken(err)
-		}
+		w.put(r.subject, r.data) // where it fails there is nobody who would get it later
 	case r.marker != 0:
 		w.send(r.subject, wire.Control{Marked: &wire.Marked{ID: r.marker, Place: w.last}})
 	case r.span != nil:
 		hashes, all := w.ring.Between(r.span.After, r.span.Upto)
 		answer := wire.Ranged{ID: r.span.ID, All: all, Place: w.last, Hashes: hashes}
-		for _, part := range answer.Split() {
-			w.send(r.subject, wire.Control{Ranged: &part})
-		}
+		w.send(r.subject, wire.Control{Ranged: &answer})
 	default:
 		w.send(r.subject, r.control)
 	}
 }
 
-// send publishes a control message, and reports whether that succeeded.
+// send publishes a control message, in as many parts as the server wants, and reports whether the connection
+// holds.
 func (w *writer) send(to string, c wire.Control) bool {
 	c.Version, c.Node, c.Epoch = wire.Version, w.b.opt.Node, w.b.epoch
-	data, err := c.Append(nil)
-	if err != nil { // it is this node's own mistake
+	for _, part := range c.Split(int(w.b.conn.Load().MaxPayload())) {
+		data, err := part.Append(nil)
+		if err != nil { // it is this node's own mistake
+			w.b.failed(err)
+			return true
+		}
+		if !w.put(to, data) {
+			return false
+		}
+	}
+	return true
+}
+
+// put publishes what is no member's, and reports whether the connection holds. What the server does not take
+// for its size is counted, and told of: another connection would take it as little.
+func (w *writer) put(to string, data []byte) bool {
+	err := w.b.conn.Load().PublishMsg(&nats.Msg{Subject: to, Data: data})
+	if errors.Is(err, nats.ErrMaxPayload) {
 		w.b.failed(err)
 		return true
 	}
-	if err := w.b.conn.Load().PublishMsg(&nats.Msg{Subject: to, Data: data}); err != nil {
+	if err != nil {
 		w.broken(err)
-		return false
 	}
-	return true
+	return err == nil
 }
 
 // beat says that this node is there, or that it goes.

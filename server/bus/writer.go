@@ -149,11 +149,24 @@ func (w *writer) arrive() {
 		return
 	}
 	w.b.counted(began)
+	w.warnOfSize()
 	w.at = stageBack
 	w.round++
 	w.beat(false)
 	w.tell(told{kind: toldArrived, number: w.round})
 	w.b.interest.Up()
+}
+
+// roomForHeaders is what a message may have beside its payload, as long as it is for one group.
+const roomForHeaders = 1 << 10
+
+// warnOfSize tells the operator where NATS is set to take less than this server's clients may send.
+func (w *writer) warnOfSize() {
+	want, has := int64(w.b.engine.MaxMessageBytes()+roomForHeaders), w.conn.MaxPayload()
+	if has < want {
+		w.b.log.Warn("bus: NATS takes smaller messages than this server does: larger ones do not cross to other nodes; "+
+			"raise max_payload in its configuration, or lower --max-message", "max_payload", has, "want", want)
+	}
 }
 
 // broken is when a call of the connection has failed. What stood in its buffer may be gone, SUBs and
@@ -248,6 +261,8 @@ func (w *writer) message(p *parcel) {
 			w.b.count.BufferFull.Add(1)
 		}
 		w.b.count.Lost.Add(1)
+		w.b.ration.Warn("bus: away: messages do not cross to other nodes, whose members are told of a gap",
+			"down", w.b.opt.Down.String(), "buffer_bytes", w.b.opt.BufferBytes)
 		w.lose(m)
 		return
 	}
@@ -256,7 +271,6 @@ func (w *writer) message(p *parcel) {
 
 // lose notes that no other node gets m.
 func (w *writer) lose(m *message) {
-	w.b.ration.Warn("bus: messages did not cross to other nodes", "down", w.b.opt.Down.String())
 	for _, name := range groupsOf(m) {
 		w.never.add(wire.Hash(name), m.Order)
 	}
@@ -277,6 +291,8 @@ func (w *writer) publish(m *message) error {
 	switch {
 	case errors.Is(err, nats.ErrMaxPayload), errors.Is(err, errNoSubject):
 		w.b.count.TooLarge.Add(1)
+		w.b.ration.Warn("bus: NATS does not take a message: other nodes do not get it, and their members are told of a gap",
+			"bytes", len(m.Payload), "max_payload", w.conn.MaxPayload(), "err", err)
 		w.lose(m)
 		return nil
 	case errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionReconnecting),
@@ -368,12 +384,7 @@ func (w *writer) notice(n wire.Notice) bool {
 		return true
 	}
 	w.b.count.Notices.Add(1)
-	for _, part := range n.Split() {
-		if !w.send(w.b.subjects.all, wire.Control{Notice: &part}) {
-			return false
-		}
-	}
-	return true
+	return w.send(w.b.subjects.all, wire.Control{Notice: &n})
 }
 
 func (w *writer) tell(t told) {

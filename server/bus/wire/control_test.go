@@ -14,7 +14,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"groupcast/loop"
 	"groupcast/protocol/subject"
 )
 
@@ -297,83 +296,6 @@ func hardMembers(n int) []Member {
 		list[i] = Member{SessionText(strings.Repeat("n", 32), 1<<63, "255-ffffffff-ffffffff"), strings.Repeat("\x01", 256)}
 	}
 	return list
-}
-
-func TestFit(t *testing.T) {
-	hard := hardMembers(5000)
-	n := Fit(hard)
-	c := samples()["members_answer"]
-	c.MembersAnswer = &MembersAnswer{ID: 1<<64 - 1, Total: math.MaxInt, List: hard[:n], Next: hard[0].Session}
-	if _, err := c.Append(nil); err != nil || n < 500 {
-		t.Errorf("%d: %v", n, err)
-	}
-	for bytes := range MaxUserBytes + 1 { // of which some come close to the limit
-		for i := range hard {
-			hard[i].User = strings.Repeat("\x01", bytes)
-		}
-		c.MembersAnswer.List = hard[:Fit(hard)]
-		if _, err := c.Append(nil); err != nil {
-			t.Errorf("users of %d bytes: %v", bytes, err)
-		}
-	}
-	plain := make([]Member, 5000)
-	for i := range plain {
-		plain[i] = Member{hard[0].Session, "01890a5d-ac96-774b-bcce-b302099a8057"}
-	}
-	if got := Fit(plain); got != MaxMembers {
-		t.Errorf("%d plain members", got)
-	}
-	if Fit(nil) != 0 || Fit(plain[:3]) != 3 || MaxUserBytes != loop.MaxUserBytes {
-		t.Error("few members, or the engine's users")
-	}
-}
-
-func TestSplit(t *testing.T) {
-	for _, n := range []int{0, 1, MaxEntries, MaxEntries + 1, 3*MaxEntries - 1, 3 * MaxEntries} {
-		notice := Notice{Nobody: true, After: 1, Upto: 1 << 63}
-		ranged := Ranged{ID: 5, Place: 9}
-		for i := range n {
-			notice.Lost = append(notice.Lost, Entry{1<<64 - 1 - uint64(i), 1<<64 - 1})
-			ranged.Hashes = append(ranged.Hashes, uint64(i), 1<<64-1)
-		}
-		var lost Entries
-		for _, part := range notice.Split() {
-			lost = append(lost, through(t, Control{Notice: &part}).Notice.Lost...)
-			if !part.Nobody || part.After != 1 || part.Upto != 1<<63 {
-				t.Fatalf("part %+v", part)
-			}
-		}
-		var hashes Hashes
-		parts := ranged.Split()
-		for i, part := range parts {
-			got := through(t, Control{Ranged: &part}).Ranged
-			hashes = append(hashes, got.Hashes...)
-			if got.ID != 5 || got.Place != 9 || got.More != (i < len(parts)-1) {
-				t.Fatalf("part %d: %d %d %v", i, got.ID, got.Place, got.More)
-			}
-		}
-		if !reflect.DeepEqual(lost, notice.Lost) || !reflect.DeepEqual(hashes, ranged.Hashes) {
-			t.Errorf("of %d: %d entries, %d hashes", n, len(lost), len(hashes))
-		}
-	}
-	if all := (Notice{All: true}).Split(); len(all) != 1 || !all[0].All {
-		t.Errorf("all: %+v", all)
-	}
-}
-
-// through writes a message and reads it.
-func through(t *testing.T, c Control) Control {
-	t.Helper()
-	c.Node, c.Epoch = "a", 1
-	data, err := c.Append(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, b := ReadControl(data)
-	if b != nil {
-		t.Fatal(*b)
-	}
-	return got
 }
 
 // anyControl draws a message of any kind as ReadControl makes it.

@@ -10,6 +10,7 @@
 //   - hash.go: a group as 64 bits
 //   - control.go: messages of nodes among themselves, and the list of their kinds, which are in
 //     heartbeat.go, marker.go, notice.go (packed.go has its lists), members.go and watch.go
+//   - split.go: several messages of one whose list is too long for a NATS server
 //
 // # Nodes among themselves
 //
@@ -25,7 +26,7 @@
 //
 // 64-bit numbers are JSON numbers; a reader must not make a float of them. Lists of groups are packed, base64 of
 // little-endian numbers: 32,768 entries are 683 KiB, so that a message stays below the 1 MiB that NATS servers
-// take by default.
+// take by default. Where one takes less (max_payload), lists come in more parts, and pages of members are shorter.
 //
 // # Trust
 //

@@ -72,19 +72,3 @@ func checkSession(field, text string) string {
 	}
 	return ""
 }
-
-// Fit is how many of the first members fit into one answer. MaxMembers with users of ordinary names do; names as
-// long as they may be, of bytes that JSON escapes, do not.
-func Fit(list []Member) int {
-	const (
-		escaped = len(`\u0000`) // the most that one byte becomes
-		around  = len(`{"session":"","user":""},`)
-	)
-	room := MaxListBytes - MaxControlBytes
-	for i := range min(len(list), MaxMembers) {
-		if room -= around + len(list[i].Session) + escaped*len(list[i].User); room < 0 {
-			return i
-		}
-	}
-	return min(len(list), MaxMembers)
-}

@@ -23,19 +23,6 @@ func (n *Notice) check() string {
 	return checkList("lost", len(n.Lost), MaxEntries, n.All, n.After, n.Upto)
 }
 
-// Split makes several of a notice whose list is too long for one message. They share its list.
-func (n Notice) Split() []Notice {
-	var all []Notice
-	for rest := n.Lost; ; {
-		part := n
-		part.Lost = rest[:min(len(rest), MaxEntries)]
-		rest = rest[len(part.Lost):]
-		if all = append(all, part); len(rest) == 0 {
-			return all
-		}
-	}
-}
-
 // Range asks one node which groups had messages at places from behind After up to Upto.
 type Range struct {
 	ID    uint64 `json:"id"`
@@ -59,20 +46,6 @@ func (r *Ranged) check() string {
 		return "more: want no other part where all is true: got one"
 	}
 	return checkList("hashes", len(r.Hashes), MaxHashes, r.All, 0, 0)
-}
-
-// Split makes several of an answer whose list is too long for one message. They share its list.
-func (r Ranged) Split() []Ranged {
-	var all []Ranged
-	for rest := r.Hashes; ; {
-		part := r
-		part.Hashes = rest[:min(len(rest), MaxHashes)]
-		rest = rest[len(part.Hashes):]
-		part.More = r.More || len(rest) > 0
-		if all = append(all, part); len(rest) == 0 {
-			return all
-		}
-	}
 }
 
 // checkList checks a list of groups and the places that it is about.
