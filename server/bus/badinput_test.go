@@ -117,6 +117,9 @@ func TestHeadersNobodyCanRead(t *testing.T) {
 		fmt.Fprintf(raw, "HPUB groupcast.g.g %d %d\r\n%sx\r\n", len(header), len(header)+1, header)
 	}
 	eventually(t, "they are ignored", func() bool { return n.ignored("header") == 3 })
+	if counts := n.errorsOf(); len(counts) > 0 {
+		t.Errorf("counted as errors of the connection, too: %v", counts)
+	}
 	header := "NATS/1.0\r\n\r\n" // none, and that can be read
 	fmt.Fprintf(raw, "HPUB groupcast.g.g %d %d\r\n%send\r\n", len(header), len(header)+3, header)
 	member.want("end")

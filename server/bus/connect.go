@@ -317,6 +317,8 @@ type attempts struct {
 
 	// there: a connection is. Owner: nats.go's goroutine for callbacks.
 	there bool
+	// open is what the last attempt has opened; nil: nothing. Owner: who has the connection's lock.
+	open net.Conn
 }
 
 var errLater = errors.New("the connection is not there yet")
@@ -375,7 +377,13 @@ func (d *attempts) Dial(network, address string) (net.Conn, error) {
 	d.began.Store(true)
 	d.last.Store(&address)
 	d.h.dialing()
+	// nats.go does not close what a server refuses: until the next garbage collection, two minutes on a node at
+	// rest, each attempt would keep a descriptor.
+	if d.open != nil {
+		_ = d.open.Close()
+	}
 	raw, err := d.dial(network, address)
+	d.open = raw
 	if err != nil {
 		d.h.tried(address, err)
 		return nil, err

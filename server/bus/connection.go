@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"errors"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -53,7 +52,10 @@ func (b *Bus) handlers() handlers {
 		b.turn()
 	}
 	return b.state.follow(handlers{
-		dialing:   func() { b.dials.Add(1) },
+		dialing: func() {
+			b.dials.Add(1)
+			b.turn() // to a writer that has nothing to write
+		},
 		connected: there, reconnected: there,
 		disconnected: func(error) {
 			b.connected.Store(false)
@@ -66,6 +68,7 @@ func (b *Bus) handlers() handlers {
 				b.running.Go(b.connectAgain)
 			}
 		},
+		tried:  func(_ string, err error) { b.count.Errors.add(reasonOf(err)) },
 		slow:   func(*nats.Subscription) { b.overflowed() },
 		failed: b.failed,
 	})
@@ -91,7 +94,7 @@ func (b *Bus) overflowed() {
 
 // failed counts an error of the connection, and tells the operator of what he has to mend.
 func (b *Bus) failed(err error) {
-	if err == nil || errors.Is(err, nats.ErrConnectionClosed) {
+	if err == nil || isToldElsewhere(err) {
 		return
 	}
 	reason := reasonOf(err)
@@ -103,4 +106,12 @@ func (b *Bus) failed(err error) {
 		return
 	}
 	b.ration.Warn("bus: the connection failed", "reason", string(reason), "err", err)
+}
+
+// isToldElsewhere reports whether err only says what is known by other ways: that the connection is gone, of
+// which the state tells (nats.go calls that an outbound buffer, which this node does not have), or that a
+// message has headers that nobody can read, which the reader counts and tells of.
+func isToldElsewhere(err error) bool {
+	return isAny(err, nats.ErrConnectionClosed, nats.ErrConnectionReconnecting, nats.ErrReconnectBufExceeded,
+		nats.ErrBadHeaderMsg)
 }
