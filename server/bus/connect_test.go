@@ -330,7 +330,7 @@ func TestPermissionViolation(t *testing.T) {
 			t.Errorf("%v: got %+v, %v, %s", err, got, ok, reasonOf(err))
 		}
 	}
-	if s := j.state.Status(); s.State != StateUp {
+	if s := j.state.Status(); s.State != StateUp || !strings.Contains(s.LastError, `Subscription to "b.*"`) {
 		t.Errorf("%+v", s)
 	}
 }

@@ -101,8 +101,12 @@ func (b *Bus) failed(err error) {
 	b.count.Errors.add(reason)
 	if v, ok := violationOf(err); ok {
 		b.forbidden.note(&b.subjects, v, err.Error())
-		b.ration.Warn("bus: NATS forbids this node a subject: its members miss what goes there", "subject", v.Subject,
-			"operation", v.What, "err", err)
+		missing := "its members miss what goes there"
+		if v.What != "subscribe" {
+			missing = "the others miss what it sends there"
+		}
+		b.ration.Warn("bus: NATS forbids this node a subject: "+missing, "subject", v.Subject, "operation", v.What,
+			"err", err)
 		return
 	}
 	b.ration.Warn("bus: the connection failed", "reason", string(reason), "err", err)

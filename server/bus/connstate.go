@@ -196,8 +196,11 @@ func (t *tracker) say(reason Reason, server string, err error) {
 func (t *tracker) failed(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.status.State == StateUp && reasonOf(err) == ReasonAuthorization {
+	switch reason := reasonOf(err); {
+	case t.status.State == StateUp && reason == ReasonAuthorization:
 		t.ended = err // the server ends the connection next
+	case reason == ReasonPermission:
+		t.note(err) // the connection is up all the same, and nothing else says why nobody is heard
 	}
 }
 
