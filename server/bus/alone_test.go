@@ -154,10 +154,14 @@ func (r *alone) come(subscription string, m *nats.Msg) {
 }
 
 // beats is a heartbeat of b in its first life, at a time of the test's.
-func (r *alone) beats(h wire.Heartbeat) { r.beat(&wire.Control{Node: "b", Epoch: 1, Heartbeat: &h}, r.now) }
+func (r *alone) beats(h wire.Heartbeat) {
+	r.beat(&wire.Control{Node: "b", Epoch: 1, Heartbeat: &h}, r.now)
+}
 
 // beatsAs is b's heartbeat of that number, on its first connection.
-func (r *alone) beatsAs(n, place uint64) { r.beats(wire.Heartbeat{Place: place, Connection: 1, Number: n}) }
+func (r *alone) beatsAs(n, place uint64) {
+	r.beats(wire.Heartbeat{Place: place, Connection: 1, Number: n})
+}
 
 // sends is a message of b's to a group, with its place.
 func (r *alone) sends(order uint64, group string) { r.sendsAs("b", 1, order, group) }
@@ -329,4 +333,3 @@ func known(t testing.TB, set ...func(*Options)) *alone {
 	r.wanted()
 	return r
 }
-
