@@ -27,8 +27,9 @@ type Started struct {
 	LogFile    string // likewise
 	Daemon     bool
 	Listeners  []monitor.Listener
-	Access     string // monitor.AccessOpen, say
-	NoAPI      string // why there is no HTTP API, if that was not asked for
+	Access     string           // monitor.AccessOpen, say
+	NoAPI      string           // why there is no HTTP API, if that was not asked for
+	Cluster    *monitor.Cluster // nil without one
 }
 
 // Started gathers it.
@@ -46,6 +47,7 @@ func (s *Server) Started() Started {
 		Listeners:  s.listeners(),
 		Access:     s.access(),
 		NoAPI:      s.noAPI,
+		Cluster:    s.clusterStatus(),
 	}
 }
 
@@ -95,6 +97,13 @@ func (st Started) WriteBanner(w io.Writer, colour bool) error {
 	if words := monitor.ExplainAccess(st.Access); words != "" {
 		b.WriteString("clients: " + words + "\n")
 	}
+	if c := st.Cluster; c != nil {
+		state := c.State
+		if words := monitor.ExplainCluster(state); words != "" {
+			state += ", " + words
+		}
+		fmt.Fprintf(&b, "cluster: node %s by %s: %s\n", c.Node, strings.Join(c.Servers, ", "), state)
+	}
 	b.WriteString(bold(rule("")) + "\n")
 	if st.Daemon {
 		b.WriteString("Runs in the background: groupcast stop ends it. Start success.\n")
@@ -110,6 +119,9 @@ func (st Started) Log(log *slog.Logger) {
 	addresses := make(map[string][]string)
 	for _, l := range st.Listeners {
 		addresses[l.Kind] = append(addresses[l.Kind], l.Address)
+	}
+	if c := st.Cluster; c != nil {
+		log = log.With("node", c.Node, "nats", c.Servers, "bus", c.State)
 	}
 	log.Info("start success",
 		"version", st.Build.Version, "revision", st.Build.Revision, "go", st.Build.Go,

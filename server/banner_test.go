@@ -35,7 +35,11 @@ func TestBannerGolden(t *testing.T) {
 	background := started
 	background.Daemon, background.LogFile = true, "/var/log/groupcast.log"
 	background.Access = monitor.AccessTokens
+	background.Cluster = &monitor.Cluster{
+		Node: "web-1", Servers: []string{"nats://10.0.0.1:4222", "nats://10.0.0.2:4222"}, State: monitor.ClusterUp,
+	}
 	silent := background
+	silent.Cluster = &monitor.Cluster{Node: "web-1", Servers: []string{"nats://10.0.0.1:4222"}, State: "connecting"}
 	silent.Access = monitor.AccessOpen
 	silent.LogFile = ""
 	// The API's default address is somebody else's; and IPv6 is let in, too.
@@ -94,8 +98,13 @@ func TestStartedAsOneRecord(t *testing.T) {
 	var got bytes.Buffer
 	o := DefaultOptions()
 	o.LogFormat = "json"
-	started.Log(NewLogger(&got, o))
+	clustered := started
+	clustered.Cluster = &monitor.Cluster{Node: "web-1", Servers: []string{"nats://10.0.0.1:4222"}, State: "connecting"}
+	clustered.Log(NewLogger(&got, o))
 	var record struct {
+		Node      string   `json:"node"`
+		NATS      []string `json:"nats"`
+		Bus       string   `json:"bus"`
 		Msg       string   `json:"msg"`
 		MaxConns  int      `json:"max_conns"`
 		Listeners []string `json:"listeners"`
@@ -105,7 +114,7 @@ func TestStartedAsOneRecord(t *testing.T) {
 		t.Fatalf("%v: %s", err, got.Bytes())
 	}
 	if record.Msg != "start success" || record.MaxConns != started.MaxConns || len(record.Listeners) != 3 ||
-		len(record.Control) != 1 {
+		len(record.Control) != 1 || record.Node != "web-1" || len(record.NATS) != 1 || record.Bus != "connecting" {
 		t.Errorf("got %s", got.Bytes())
 	}
 }
