@@ -32,11 +32,11 @@ func (r *reader) wasHidden(h *wire.Heartbeat, now time.Time) bool {
 	return r.back && now.Sub(r.backSince) > silentAfter && h.Number > 2
 }
 
-// forgetBeats is when this node may have missed heartbeats itself, and knows so.
+// forgetBeats begins the count of heartbeats anew, where this node knows that it may have missed some.
 func (p *peer) forgetBeats() { p.beat.Connection, p.beat.Number, p.hushed = 0, 0, false }
 
-// goesOn is when a heartbeat of p has come, with some in front of it lost or not. It reports whether p is to be asked
-// how far it has come.
+// goesOn settles or raises doubts, where a heartbeat of p has come with some in front of it lost or not. It reports
+// whether p is to be asked how far it has come.
 func (p *peer) goesOn(lost bool) (ask bool) {
 	switch {
 	case lost:

@@ -39,26 +39,26 @@ type Bus struct {
 	// drained is closed once the others have all that this node had for them.
 	drained chan struct{}
 
-	// The ways between the goroutines. Who takes from one stands in front.
+	// The channels between the goroutines. In front stands the one that receives.
 	in       chan *nats.Msg // the reader: all that NATS brings
-	parcels  chan parcel    // the writer: what the sink brings
+	parcels  chan parcel    // the writer: messages of the sink
 	requests chan request   // the writer: all else that is to be published
 	turns    chan struct{}  // the writer: the connection has come or gone
 	healed   chan uint64    // the writer: the others are back, or were waited for long enough
 	told     chan told      // the reader: what the writer and the confirmer have to tell it
-	flushes  chan flush     // the confirmer: what is to be flushed
+	flushes  chan flush     // the confirmer: flushes that the writer asks for
 	waiters  chan waiter    // the replier: publications that are asked for their place
 	wantName chan struct{}  // the keeper of the name: ask for it
 	first    chan struct{}  // the start: the connection has come
 
-	// dials counts attempts to connect. It is told before one begins: what NATS brings after
-	// it may be of another connection.
+	// dials counts attempts to connect, each before it begins: messages that NATS brings afterwards may be
+	// of another connection.
 	dials     atomic.Uint64
 	connected atomic.Bool
 	named     atomic.Bool // the name is this node's
 	nameTaken atomic.Bool // another node has it
-	// listening is the connection that the subject of that name is subscribed to by: by who takes the name,
-	// or, where it is this node's, by the writer.
+	// listening is the connection by which the subject of that name is subscribed to: takeName subscribes
+	// while the node asks for the name, and the writer where the node has it.
 	listening atomic.Pointer[nats.Conn]
 	written   atomic.Uint64 // the last place that was written
 	switching atomic.Uint64 // the change in which messages come by their own subject and by the wildcard; 0: none
@@ -66,7 +66,7 @@ type Bus struct {
 	everUp    atomic.Bool
 	doubts    atomic.Int64 // nodes of which it is not known yet what was missed
 	overflow  atomic.Bool  // nats.go has dropped messages
-	// generation is which time it is that this node counts: it is raised when the others have
+	// generation counts how often the other nodes have taken this one in: it is raised when they have
 	// counted it out.
 	generation atomic.Uint64
 	waiting    atomic.Int64 // since when the pump waits for the writer, in Unix nanoseconds; 0: it does not
@@ -178,7 +178,7 @@ func (b *Bus) start() error {
 	b.running.Go(func() {
 		defer members.Close()
 		if err := b.interest.Run(b.stop); err != nil && !errors.Is(err, loop.ErrClosed) {
-			b.log.Error("bus: who is in which group is followed no more", "error", err)
+			b.log.Error("bus: joins and leaves are followed no more", "error", err)
 		}
 	})
 	b.state = newTracker(b.opt, b.log)

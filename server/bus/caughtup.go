@@ -2,7 +2,8 @@ package bus
 
 import "time"
 
-// caughtUp knows up to when all that has come was looked at: nobody is silent for what was not.
+// caughtUp knows up to which time the reader has looked at all that had come: a node whose heartbeat still waits
+// is not silent.
 type caughtUp struct {
 	left int       // messages that had come when the clock was looked at, and are not taken yet
 	next time.Time // when that was

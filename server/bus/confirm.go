@@ -7,7 +7,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// flush is what is to be known to have reached the server.
+// flush asks for the server's word that it has all that was written so far.
 type flush struct {
 	marker   uint64 // a marker behind subscriptions
 	switched uint64 // the end of that change between the wildcard and single subjects

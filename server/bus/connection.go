@@ -39,7 +39,7 @@ func (b *Bus) connectAgain() {
 
 const connectAgainAfter = time.Second
 
-// handlers are what NATS's callbacks do: note something, and put one token into a channel.
+// handlers are NATS's callbacks: each notes something, and puts one token into a channel.
 func (b *Bus) handlers() handlers {
 	there := func(string) {
 		b.forbidden.forget()

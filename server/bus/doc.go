@@ -126,7 +126,7 @@
 // that publications come between two; a group stands once in what waits (a leave behind a join that
 // was not handed over takes it back), so that this is bounded by the groups.
 //
-// Before the UNSUB of a group whose time is over, the loops are asked whether somebody is in it now
+// Before the UNSUB of a group whose time is over, the loops are asked whether it has members now
 // (Uncover): a join that came meanwhile, and was acknowledged since the group was covered, keeps it.
 //
 // All subscriptions deliver into the one channel of the reader (ChanSubscribe). Rejected: a callback
@@ -153,7 +153,7 @@
 // groups are covered is one table of the node: interest writes it (Cover, Uncover), the loops read it
 // without a lock, and what is believed of it at all is one word (SetCoverage): off without a cluster,
 // away, pending, on. It stays as it was while the bus is away. An ack that waits is its loop's (16 a
-// session at most; one more is answered "cluster":false at once); Cover wakes only the loops on which any
+// session at most, 65,536 a loop; one more is answered "cluster":false at once); Cover wakes only the loops on which any
 // wait. Joins by the API wait the same way; groups of a claim have no ack.
 //
 // Covered means: SUB was written, and then a marker, in that order on that connection. A marker goes to
@@ -259,9 +259,9 @@
 // server restarts; a predecessor in each message, which finds a loss only when the next one comes;
 // JetStream, which is another promise (the log) at another price.
 //
-// A lie about the origin can hide a gap from the notices and nothing else: excluded sessions are the
-// publisher's own affair, and a place is believed up to 2^20 beyond the node's last heartbeat. Who
-// must not lie gets no permission for g.
+// A publisher that lies about the origin can hide a gap from the notices and nothing else: it may exclude
+// sessions anyway. One lie reaches 2^20 places beyond the node's last heartbeat, or beyond the highest place
+// that has come, so that several reach further. A publisher that must not lie gets no permission for g.
 //
 // # Nodes
 //

@@ -13,9 +13,9 @@ import (
 // forbidden are the groups whose messages NATS does not let this node have: they are never covered, so that
 // the ack of a join says that.
 //
-// What is not noticed: a message under a subject that is forbidden where the wildcard is not (NATS takes that
-// subscription, and leaves the message out), and that this node may not publish, which the log and a
-// metric say alone.
+// Two things it does not know: that a subject is forbidden where the wildcard is not (NATS takes the wildcard's
+// subscription, and leaves the messages out), and that this node may not publish, which only the log and a metric
+// say.
 type forbidden struct {
 	mu     sync.Mutex
 	groups map[string]struct{}
@@ -26,7 +26,7 @@ type forbidden struct {
 // maxForbidden is how many groups are remembered that NATS forbids; with more no group is covered.
 const maxForbidden = 4096
 
-// note is NATS's word of what the node may not do.
+// note remembers a subject that NATS does not let the node subscribe to.
 func (f *forbidden) note(s *subjects, v violation, text string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -129,7 +129,7 @@ func quoted(text string) string {
 	return string(out)
 }
 
-// here says who has the name.
+// here tells an asker the process that has the name: this one.
 func (b *Bus) here() *wire.Here {
 	return &wire.Here{Host: b.info.Host, PID: b.info.PID, Generation: b.generation.Load()}
 }
@@ -153,8 +153,8 @@ func (b *Bus) yields(c *wire.Control) bool {
 	return b.epoch > c.Epoch
 }
 
-// namesake is a message of a node that has this one's name: what asks for the name, or another that has it
-// by a mistake, or because a partition had hidden it.
+// namesake takes a message of another process under this node's name: one that asks for the name, or one that
+// has it, by a mistake or because a partition had hidden it.
 func (b *Bus) namesake(c *wire.Control, reply string) {
 	if c.Epoch == b.epoch {
 		return
@@ -181,7 +181,7 @@ func (b *Bus) askName() {
 	}
 }
 
-// taken is when another node turns out to have the name. This one goes on serving its own
+// taken leaves the cluster, where another node turns out to have the name. This one goes on serving its own
 // sessions, and asks again.
 func (b *Bus) taken(host string, pid int) {
 	b.ration.Warn("bus: another node has this one's name: this one leaves the cluster", "host", host, "pid", pid)

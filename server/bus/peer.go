@@ -43,14 +43,15 @@ type peer struct {
 // maxPeers is how many nodes are known at a time; further ones are ignored and counted.
 const maxPeers = 1024
 
-// doubts is when what has come behind its place may not be all.
+// doubts notes that messages of it behind its highest place may be missing.
 func (p *peer) doubts(why cause) {
 	if !p.doubt {
 		p.doubt, p.why, p.since, p.hushed = true, why, p.highest, false
 	}
 }
 
-// doubtsOwn is when this node may have missed some of it itself.
+// doubtsOwn notes that this node may have missed some of its messages, since its own connection has ended or it
+// was too slow.
 func (p *peer) doubtsOwn(why cause) {
 	if p.gone {
 		return
@@ -60,7 +61,7 @@ func (p *peer) doubtsOwn(why cause) {
 	p.forgetBeats()
 }
 
-// settled is when it is known what was missed.
+// settled ends the doubt: the missed messages are known.
 func (p *peer) settled() { p.doubt, p.own, p.asked = false, false, 0 }
 
 // placeLead is how far beyond its last heartbeat, or the highest one that has come, a node's place is
@@ -176,7 +177,7 @@ func (r *reader) beat(c *wire.Control, now time.Time) {
 	p.silent, p.sure = false, p.highest
 }
 
-// leaves is a node's last heartbeat. What is in doubt of it cannot be asked for any more.
+// leaves takes a node's last heartbeat. A node that has left cannot be asked which messages were missed.
 func (r *reader) leaves(p *peer) {
 	if p.doubt && p.beat.Place > p.since {
 		r.b.lost(causeVanished, nil, true)
@@ -193,7 +194,7 @@ func (r *reader) leaves(p *peer) {
 // silentAfter is when a node's heartbeats are missed: two of them.
 const silentAfter = 2*beatEvery + beatEvery/2
 
-// tick looks at who was silent for how long, and at what is waited for.
+// tick looks at silent nodes, and at answers that are late.
 func (r *reader) tick(now time.Time) {
 	switch {
 	case r.marker.number == 0:
@@ -220,7 +221,7 @@ func (r *reader) tick(now time.Time) {
 	r.publishNodes()
 }
 
-// lookAtPeers looks at who was silent for how long.
+// lookAtPeers looks how long each node has been silent.
 func (r *reader) lookAtPeers(now time.Time) {
 	r.full = false
 	again := false
@@ -266,7 +267,7 @@ const askAgain = time.Second
 // forgetAfter is when a node that is gone is forgotten.
 const forgetAfter = time.Hour
 
-// alive are the names of those who are to answer.
+// alive are the names of the nodes that are to answer.
 func (r *reader) alive() map[string]struct{} {
 	names := make(map[string]struct{})
 	for name, p := range r.peers {

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// askWait is how long other nodes have to say who is in a group.
+	// askWait is how long other nodes have to list a group's members.
 	askWait = 250 * time.Millisecond
 	// maxQuestions of other nodes are answered at a time.
 	maxQuestions = 64
@@ -68,7 +68,7 @@ func (q *questions) answer(node string, a *wire.MembersAnswer) {
 // Name is this node's.
 func (b *Bus) Name() string { return b.opt.Node }
 
-// Members asks all nodes who is in a group; see members.Cluster. Pages go through the nodes by their
+// Members asks all nodes for a group's members; see members.Cluster. Pages go through the nodes by their
 // names, so that a place is a node and a session of it.
 func (b *Bus) Members(ctx context.Context, group, after string, limit int) (members.Page, error) {
 	node, err := parsePlace(after)

@@ -15,8 +15,8 @@ import (
 	"groupcast/server/bus/wire"
 )
 
-// reader takes all that NATS brings, in the order in which it comes: what is published here,
-// and what the nodes say to each other. It knows who is there, and what may have been missed.
+// reader takes all that NATS brings, in the order in which it comes: messages for members here, and control
+// messages of nodes. It knows the other nodes, and which messages of theirs may have been missed.
 //
 // Owner: its goroutine.
 type reader struct {
@@ -75,7 +75,7 @@ func (r *reader) run() {
 	for {
 		select {
 		case m := <-r.b.in:
-			r.look() // what is told came before it
+			r.look() // told came before it
 			r.take(m)
 			r.caught.took()
 		case t := <-r.b.told:
@@ -90,8 +90,7 @@ func (r *reader) run() {
 	}
 }
 
-// look takes notice of another connection, of messages that were dropped behind those that wait, and of
-// what was told.
+// look takes notice of another connection, of messages that were dropped behind those that wait, and of told.
 func (r *reader) look() {
 	if r.b.overflow.Load() && r.b.overflow.Swap(false) {
 		r.overflowed()
@@ -286,8 +285,8 @@ func (r *reader) refuse(m *nats.Msg, code, reason string) {
 // more that have members, all are taken for such.
 const maxForeign = 1 << 16
 
-// noteForeign remembers that groups get messages without a place: what is missed of those is not
-// found by asking anybody.
+// noteForeign remembers that groups get messages without a place: no node can be asked which of those were
+// missed.
 func (r *reader) noteForeign(groups []string) {
 	for _, name := range groups {
 		if r.allForeign {

@@ -11,13 +11,13 @@ import (
 	"groupcast/server/bus/wire"
 )
 
-// waiter is a publication whose place somebody waits for.
+// waiter is a publication whose requester waits for its place.
 type waiter struct {
 	order   <-chan uint64
 	subject string
 }
 
-// maxWaiters wait for a place at a time; what is over that is published without an answer.
+// maxWaiters publications wait for their places at a time; one more is published, and not answered.
 const maxWaiters = 4096
 
 // submitAsked is submit for a message that wants an answer.
@@ -36,7 +36,7 @@ func (r *reader) submitAsked(m *nats.Msg, p loop.Publication) {
 	}
 }
 
-// reply answers those who wait for a place, in the order of the places.
+// reply answers requesters, in the order of their messages' places.
 func (b *Bus) reply() {
 	for {
 		select {

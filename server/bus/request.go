@@ -8,7 +8,7 @@ import (
 	"groupcast/server/bus/wire"
 )
 
-// request is what others want the writer to publish.
+// request is a message that another goroutine wants the writer to publish.
 type request struct {
 	subject string
 	control wire.Control // unless data is there
@@ -21,8 +21,8 @@ type request struct {
 	early  bool // before this node is in the cluster, too
 }
 
-// maxRequests wait for the writer; more are dropped and counted. What they ask for is asked
-// again, or answered too late.
+// maxRequests wait for the writer; more are dropped and counted. Questions are asked again, and a late answer is
+// of no use.
 const maxRequests = 1024
 
 // want hands r to the writer. It never waits.
@@ -34,7 +34,7 @@ func (b *Bus) want(r request) {
 	}
 }
 
-// request publishes what is wanted, where the bus is there.
+// request publishes r, where the bus is there.
 func (w *writer) request(r request) {
 	if w.at == stageAway && (!r.early || !w.b.connected.Load()) {
 		return
@@ -43,7 +43,7 @@ func (w *writer) request(r request) {
 	case r.beat:
 		w.beat(w.left)
 	case r.data != nil:
-		w.put(r.subject, r.data) // where it fails there is nobody who would get it later
+		w.put(r.subject, r.data) // where it fails it is not kept: its requester waits no longer than a moment
 	case r.marker != 0:
 		w.send(r.subject, wire.Control{Marked: &wire.Marked{ID: r.marker, Place: w.last}})
 	case r.span != nil:
@@ -108,8 +108,8 @@ func (w *writer) beat(leaving bool) {
 	w.send(w.b.subjects.all, wire.Control{Heartbeat: h})
 }
 
-// certain is the place that a heartbeat has: who has it takes all in front of it as come. What is in doubt
-// is told of behind the first heartbeat on a connection.
+// certain is the place in a heartbeat: a node that gets it takes all messages up to there as come. Those in doubt
+// are behind it, and a notice behind the first heartbeat on a connection tells of them.
 func (w *writer) certain() uint64 {
 	if !w.unsure.empty() {
 		return w.unsure.after

@@ -56,7 +56,7 @@ func (r *reader) answered(p *peer, m *wire.Marked) {
 	}
 }
 
-// letGo takes out who is gone: nobody waits for those.
+// letGo takes out nodes that are gone: their answers are not waited for.
 func (r *reader) letGo(p *pending) {
 	maps.DeleteFunc(p.waits, func(name string, _ struct{}) bool {
 		other := r.peers[name]
@@ -70,7 +70,7 @@ func (r *reader) publish(p *pending, now time.Time) {
 	r.b.want(request{subject: r.b.subjects.all, control: wire.Control{Marker: &wire.Marker{ID: p.wire}}})
 }
 
-// lookAtMarker tells the interest once its marker was answered by all who live.
+// lookAtMarker tells the interest once its marker was answered by all nodes that live.
 func (r *reader) lookAtMarker() {
 	r.letGo(&r.marker)
 	if r.marker.whole() {
@@ -91,11 +91,11 @@ func (r *reader) marked(whole bool) {
 // it has kept: all come back from the same break, one after the other.
 const healWait = 1500 * time.Millisecond
 
-// syncAgain is how often a node asks those anew that have not answered: they may not have been
-// there to hear it.
+// syncAgain is how often a node asks the nodes anew that have not answered: they may not have been there to
+// hear it.
 const syncAgain = 200 * time.Millisecond
 
-// arrived is when the writer can use the connection again.
+// arrived begins anew, where the writer can use the connection again.
 func (r *reader) arrived(round uint64) {
 	now := time.Now()
 	for _, p := range r.peers {
@@ -183,7 +183,7 @@ func (r *reader) tickSync(now time.Time) {
 	}
 }
 
-// settle finds out what was missed of a node's messages up to place.
+// settle finds out which of a node's messages up to place were missed.
 func (r *reader) settle(p *peer, place uint64) {
 	p.past = max(p.past, place)
 	switch {
@@ -218,8 +218,8 @@ func (r *reader) ranged(p *peer, a *wire.Ranged) {
 	}
 }
 
-// noticed is a node's notice of what did not reach all. Places come in order: what is beyond the
-// highest one that has come was missed, and what nobody got was missed whatever has come.
+// noticed takes a node's notice of messages that did not reach all. Places come in order: messages beyond the
+// highest one that has come were missed, and those that no node got were missed whatever has come.
 func (r *reader) noticed(p *peer, n *wire.Notice) {
 	p.past = max(p.past, n.Upto)
 	if n.All && (n.Nobody || n.Upto > p.highest) {
@@ -237,8 +237,8 @@ func (r *reader) noticed(p *peer, n *wire.Notice) {
 	}
 }
 
-// overflowed is when nats.go has dropped messages, which stand behind all that waits. What is still
-// to be looked at is taken for missed as well.
+// overflowed asks what was missed, where nats.go has dropped messages: they stand behind all that waits. Those that
+// still wait are taken for missed as well.
 func (r *reader) overflowed() {
 	for _, p := range r.peers {
 		p.doubtsOwn(causeOverflow)

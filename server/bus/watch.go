@@ -10,13 +10,13 @@ import (
 	"groupcast/server/bus/wire"
 )
 
-// How many members a group has over all nodes is asked for once, and announced from then on while
-// somebody asks again: who wants to know once a second costs the cluster what changes.
+// How many members a group has over all nodes is asked for once, and announced from then on while this node is
+// asked again: a page that asks once a second costs the cluster only the changes.
 
 const (
 	// announceEvery is how often a node looks whether the count of a watched group has changed.
 	announceEvery = 250 * time.Millisecond
-	// announceAll is how often it announces all of them, changed or not: nobody knows what was missed.
+	// announceAll is how often it announces all of them, changed or not: an announcement may have been lost.
 	announceAll = 5 * time.Second
 	// watchFor is how long a group is counted for others from when it was last asked for, and
 	// watchAgain how often those say that they still want it.
@@ -86,7 +86,7 @@ func (w *watch) watchThese(groups []string, until time.Time) (full bool) {
 	return false
 }
 
-// announced notes what a node says. What this one does not want to know is not kept.
+// announced notes a node's counts, but for groups that this node does not want to know of.
 func (w *watch) announced(node string, counts map[string]int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -104,14 +104,14 @@ func (w *watch) announced(node string, counts map[string]int) {
 	}
 }
 
-// forget is when a node is gone, or begins anew.
+// forget drops the counts of a node that is gone, or begins anew.
 func (w *watch) forget(node string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.counts, node)
 }
 
-// expire forgets what nobody wants any more, and returns what is left.
+// expire forgets groups that were not asked for lately, and returns those that are left.
 func (w *watch) expire(now time.Time) (wanted, watched []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

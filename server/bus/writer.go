@@ -20,7 +20,7 @@ import (
 type writer struct {
 	b  *Bus
 	at stage
-	// conn is the one in use: what is subscribed to is so at it.
+	// conn is the one in use, which has the subscriptions.
 	conn *nats.Conn
 	// dials is how many attempts to connect had been made when this connection came.
 	dials uint64
@@ -115,7 +115,7 @@ func (w *writer) run() {
 	}
 }
 
-// letGo lets who waits for the end of a drain go, whatever became of it.
+// letGo ends the wait of Flush for a drain, whatever became of it.
 func (w *writer) letGo() {
 	select {
 	case <-w.b.drained:
@@ -200,7 +200,7 @@ func (w *writer) join(round uint64) {
 	if w.at != stageBack || round != w.round {
 		return
 	}
-	// What is asked of this node now is about what it has published before it was away.
+	// Questions that wait are about messages that this node published before it was away.
 	for waiting := len(w.b.requests); waiting > 0; waiting-- {
 		w.request(<-w.b.requests)
 	}
