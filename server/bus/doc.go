@@ -153,8 +153,8 @@
 // groups are covered is one table of the node: interest writes it (Cover, Uncover), the loops read it
 // without a lock, and what is believed of it at all is one word (SetCoverage): off without a cluster,
 // away, pending, on. It stays as it was while the bus is away. An ack that waits is its loop's (16 a
-// session at most, 65,536 a loop; one more is answered "cluster":false at once); Cover wakes only the loops on which any
-// wait. Joins by the API wait the same way; groups of a claim have no ack.
+// session at most, 65,536 a loop; one more is answered "cluster":false at once); Cover wakes only the loops on which
+// any wait. Joins by the API wait the same way; groups of a claim have no ack.
 //
 // Covered means: SUB was written, and then a marker, in that order on that connection. A marker goes to
 // groupcast.n.all, every node of which we have heard answers it to groupcast.n.NODE, and our own server
@@ -358,6 +358,8 @@
 //
 // # Not built
 //
+//   - Nodes with different limits: one with a smaller --max-message or --max-group-name ignores messages of the
+//     others that are over it, and counts them (bus_ignored_total); its members are not told.
 //   - Interest by users: each message to a user goes to all nodes.
 //   - A control message is believed by what it says of its node; nodes trust each other, whatever NATS users
 //     they are.
