@@ -41,7 +41,8 @@ var natsRows = Group{"nats", "Cluster, over NATS", []Setting{
 	{
 		Name: "nats-nkey", Shown: Rare, Reload: joined,
 		value: notEmpty(text(func(o *Options) *string { return &o.Bus.NKeyFile }, "FILE", nil)),
-		Help:  "File with the seed of the NATS user that this node connects as. Read again whenever it connects.",
+		Help: "File with the seed of the NATS user that this node connects as. Read again whenever it connects; another " +
+			"user's wants a restart.",
 	},
 	{
 		Name: "nats-user", Shown: Rare, Reload: joined,
