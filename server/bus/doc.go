@@ -237,7 +237,7 @@
 //     last of them to the next connection already, that tells nothing, and the notice says "nobody" has them.
 //   - Our sink, or the buffer, dropped, or --nats-down local: nobody got these, whatever came later, and the
 //     notice says "nobody". The sink keeps the names of groups that it dropped messages of; too many are "all".
-//   - Submit found no room for 2 s: the group is known.
+//   - Submit found no room for 2 s, or a message of another node is over this one's --max-message: the group is known.
 //   - Our reader's channel overflowed: what was dropped stands behind all that is in it, so the
 //     reader takes the places that it has seen when it is told, asks for the groups beyond, and takes
 //     all of these as lost; some may not be.
@@ -358,8 +358,6 @@
 //
 // # Not built
 //
-//   - Nodes with different limits: one with a smaller --max-message or --max-group-name ignores messages of the
-//     others that are over it, and counts them (bus_ignored_total); its members are not told.
 //   - Interest by users: each message to a user goes to all nodes.
 //   - A control message is believed by what it says of its node; nodes trust each other, whatever NATS users
 //     they are.

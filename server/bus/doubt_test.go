@@ -1,8 +1,11 @@
 package bus
 
 import (
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"groupcast/server/bus/wire"
 )
@@ -357,4 +360,45 @@ func TestRestarted(t *testing.T) {
 	if got := r.b.count.Strangers.Load(); got != 1 {
 		t.Errorf("%d strangers", got)
 	}
+}
+
+// TestTooLargeHere: members miss what another node's have, where that takes larger messages than this one; what a
+// backend publishes that is too large nobody has.
+func TestTooLargeHere(t *testing.T) {
+	t.Parallel()
+	r := known(t)
+	most := r.b.engine.MaxMessageBytes()
+	large := strings.Repeat("x", most+1)
+	escaped := strings.Repeat("\x01", most/2) // as large in the form that members get
+	for i, test := range []struct {
+		subject, of string
+		m           wire.Message
+		told        []string
+	}{
+		{"g.g", "b", wire.Message{Payload: []byte(large)}, []string{"g"}},
+		{"g.g", "b", wire.Message{Payload: []byte(escaped)}, []string{"g"}},
+		{"m", "b", wire.Message{Payload: []byte(large), Groups: []string{"h", "quiet"}}, []string{"h", "quiet"}},
+		{"m", "b", wire.Message{Payload: []byte(large), Users: []string{"7"}}, nil},
+		{"g.g", "", wire.Message{Payload: []byte(large)}, nil},
+		{"g.g", "", wire.Message{Payload: []byte(escaped)}, nil},
+	} {
+		m := test.m
+		if m.IsText = true; test.of != "" {
+			m.Origin = wire.Place{Node: test.of, Epoch: 1, Order: uint64(11 + i)}
+		}
+		subject := r.b.subjects.prefix.String() + "." + test.subject
+		r.come(subject, &nats.Msg{Subject: subject, Data: m.Payload, Header: m.Header()})
+		if test.told == nil {
+			r.toldNobody()
+		} else {
+			r.areTold(causeTooLarge, test.told...)
+		}
+		if got := r.b.count.Ignored[wire.ReasonTooLarge].Load(); got != uint64(i+1) {
+			t.Errorf("%d messages are ignored, want %d", got, i+1)
+		}
+	}
+	if got := r.peers["b"].highest; got != 14 {
+		t.Errorf("the highest place of b is %d, want 14", got)
+	}
+	r.came()
 }

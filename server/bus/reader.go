@@ -188,7 +188,7 @@ func (r *reader) take(m *nats.Msg) {
 // message publishes a message here; to is whom its subject names.
 func (r *reader) message(m *nats.Msg, many bool, to loop.Publication) {
 	msg, bad := wire.Read(m.Header, m.Data, many, r.b.engine.MaxMessageBytes())
-	if bad != nil {
+	if bad != nil && bad.Reason != wire.ReasonTooLarge {
 		r.ignore(m, bad)
 		return
 	}
@@ -196,6 +196,10 @@ func (r *reader) message(m *nats.Msg, many bool, to loop.Publication) {
 		to.Groups, to.Users = msg.Groups, msg.Users
 	}
 	if msg.Origin.Node != "" && !r.place(msg.Origin) {
+		return
+	}
+	if bad != nil {
+		r.tooLarge(m, bad, msg.Origin.Node != "", to.Groups)
 		return
 	}
 	if !many && len(to.Groups) == 1 && m.Sub.Subject == r.b.subjects.groups && !r.b.wanted(to.Groups[0]) {
@@ -212,7 +216,7 @@ func (r *reader) message(m *nats.Msg, many bool, to loop.Publication) {
 			to.Exclude = append(to.Exclude, id)
 		}
 	}
-	r.submit(m, to)
+	r.submit(m, to, msg.Origin.Node != "")
 }
 
 // submitWait is how long a message of the bus waits for room in the broker's door.
@@ -225,11 +229,11 @@ var ended = func() context.Context {
 	return ctx
 }()
 
-// submit hands a publication to the broker. Where there is no room for it, its groups are told
+// submit hands a publication, of a node or not, to the broker. Where there is no room for it, its groups are told
 // of a gap.
-func (r *reader) submit(m *nats.Msg, p loop.Publication) {
+func (r *reader) submit(m *nats.Msg, p loop.Publication, ofNode bool) {
 	if r.mayAnswer(m) {
-		r.submitAsked(m, p)
+		r.submitAsked(m, p, ofNode)
 		return
 	}
 	err := r.b.engine.Submit(ended, p)
@@ -239,7 +243,7 @@ func (r *reader) submit(m *nats.Msg, p loop.Publication) {
 		cancel()
 	}
 	if err != nil {
-		r.unpublished(m, p, err)
+		r.unpublished(m, p, ofNode, err)
 	}
 }
 
@@ -250,7 +254,7 @@ func (r *reader) mayAnswer(m *nats.Msg) bool {
 }
 
 // unpublished is what becomes of a message that the engine does not take.
-func (r *reader) unpublished(m *nats.Msg, p loop.Publication, err error) {
+func (r *reader) unpublished(m *nats.Msg, p loop.Publication, ofNode bool, err error) {
 	switch {
 	case errors.Is(err, loop.ErrOverloaded):
 		r.b.count.LostOverloaded.Add(1)
@@ -259,9 +263,18 @@ func (r *reader) unpublished(m *nats.Msg, p loop.Publication, err error) {
 	case errors.Is(err, loop.ErrDraining), errors.Is(err, loop.ErrClosed):
 		r.refuse(m, "draining", err.Error())
 	case errors.Is(err, loop.ErrTooLarge):
-		r.ignore(m, &wire.Bad{Reason: wire.ReasonTooLarge, Err: err.Error()})
+		r.tooLarge(m, &wire.Bad{Reason: wire.ReasonTooLarge, Err: err.Error()}, ofNode, p.Groups)
 	default:
 		r.ignore(m, &wire.Bad{Reason: wire.ReasonSubject, Err: err.Error()})
+	}
+}
+
+// tooLarge ignores a message that is larger than this node takes. A node that it is of has given it to its own
+// members: those here miss it.
+func (r *reader) tooLarge(m *nats.Msg, bad *wire.Bad, ofNode bool, groups []string) {
+	r.ignore(m, bad)
+	if ofNode && len(groups) > 0 {
+		r.b.lostGroups(causeTooLarge, groups)
 	}
 }
 

@@ -21,12 +21,12 @@ type waiter struct {
 const maxWaiters = 4096
 
 // submitAsked is submit for a message that wants an answer.
-func (r *reader) submitAsked(m *nats.Msg, p loop.Publication) {
+func (r *reader) submitAsked(m *nats.Msg, p loop.Publication, ofNode bool) {
 	ctx, cancel := context.WithTimeout(r.b.stop, submitWait)
 	defer cancel()
 	order, err := r.b.engine.SubmitForPlace(ctx, p)
 	if err != nil {
-		r.unpublished(m, p, err)
+		r.unpublished(m, p, ofNode, err)
 		return
 	}
 	select {

@@ -105,12 +105,13 @@ const (
 	causeOverflow                // they came faster than they could be published
 	causeOverloaded              // the broker had no room for one
 	causeRestarted               // this node was away, and another one has begun anew meanwhile
+	causeTooLarge                // another node takes larger messages than this one
 	causeVanished                // this node was away, and another one has not come back
 	causeCount
 )
 
 var causeNames = [causeCount]string{
-	"away", "foreign", "notice", "overflow", "overloaded", "restarted", "vanished",
+	"away", "foreign", "notice", "overflow", "overloaded", "restarted", "too_large", "vanished",
 }
 
 func (c cause) String() string { return causeNames[c] }

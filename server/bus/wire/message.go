@@ -27,11 +27,9 @@ type Message struct {
 // Read reads a message; header may be nil. many says that it came under PREFIX.m. More than
 // maxBytes of payload are refused; whether the form that members get is too large is the engine's to say.
 //
-// The message aliases payload and the header's strings.
+// The message aliases payload and the header's strings. It is empty beside a reason, unless that is
+// ReasonTooLarge: then it has no payload, and says who missed it.
 func Read(header map[string][]string, payload []byte, many bool, maxBytes int) (m Message, b *Bad) {
-	if len(payload) > maxBytes {
-		return Message{}, bad(ReasonTooLarge, "payload: want %d bytes at most: got %d", maxBytes, len(payload))
-	}
 	var f fields
 	if b = f.read(header); b != nil {
 		return Message{}, b
@@ -50,6 +48,9 @@ func Read(header map[string][]string, payload []byte, many bool, maxBytes int) (
 	}
 	if b = m.readTargets(&f, many); b != nil {
 		return Message{}, b
+	}
+	if len(payload) > maxBytes {
+		return m, bad(ReasonTooLarge, "payload: want %d bytes at most: got %d", maxBytes, len(payload))
 	}
 	if b = m.readPayload(payload); b != nil {
 		return Message{}, b

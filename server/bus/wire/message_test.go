@@ -50,6 +50,11 @@ func TestTooLarge(t *testing.T) {
 			t.Errorf("6 of 5 bytes: %v", b)
 		}
 	}
+	at := Place{Node: "b", Epoch: 1, Order: 7}
+	want := Message{IsText: true, Origin: at, Groups: []string{"g"}, Users: []string{"u"}}
+	if m, b := Read(want.Header(), []byte("123456"), true, 5); b == nil || !reflect.DeepEqual(m, want) {
+		t.Errorf("who missed it: %+v, %v", m, b)
+	}
 }
 
 func TestCountLimits(t *testing.T) {
