@@ -14,7 +14,7 @@
 //   - confirm.go: what the server has got
 //   - coverage.go and package interest: which groups are subscribed to, and covered
 //   - peer.go, beats.go, caughtup.go, nodes.go, control.go, naming.go: the other nodes, and this one's name
-//   - syncing.go and package sent: what was missed
+//   - syncing.go, drops.go and package sent: what was missed
 //   - questions.go, watch.go: who is in a group, and how many
 //
 // # Where it hangs
@@ -240,7 +240,9 @@
 //   - Submit found no room for 2 s, or a message of another node is over this one's --max-message: the group is known.
 //   - Our reader's channel overflowed: what was dropped stands behind all that is in it, so the
 //     reader takes the places that it has seen when it is told, asks for the groups beyond, and takes
-//     all of these as lost; some may not be.
+//     all of these as lost; some may not be. While it overflows again and again it waits for half of
+//     what may wait, or a second, so that one notice is for many drops: by a flood of one group members of
+//     a thousand others were told 60 times a second.
 //   - A heartbeat of a node is missing, by its number (a partition, or a route between NATS servers that
 //     was away for a second): both come the same way, so messages may be missing as well, and what it
 //     published since the one before is asked about. Where none is missing behind a silence, the node has

@@ -203,6 +203,9 @@ func (r *reader) tick(now time.Time) {
 	case now.After(r.marker.again): // a node may not have been there to hear it
 		r.publish(&r.marker, now)
 	}
+	if r.drops.late(now, r.b.opt.Inbound) {
+		r.overflowed()
+	}
 	r.tickSync(now)
 	r.waiting.tell(len(r.b.in))
 	r.caught.tick(now, len(r.b.in))

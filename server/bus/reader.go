@@ -39,6 +39,7 @@ type reader struct {
 	doubles    doubles
 	waiting    waiting
 	caught     caughtUp
+	drops      drops
 	full       bool // no node is gone that could make room for another
 	greet      bool // a node has come that may not know this one
 }
@@ -78,6 +79,7 @@ func (r *reader) run() {
 			r.look() // told came before it
 			r.take(m)
 			r.caught.took()
+			r.drops.took()
 		case t := <-r.b.told:
 			r.follow()
 			r.hear(t)
@@ -93,6 +95,9 @@ func (r *reader) run() {
 // look takes notice of another connection, of messages that were dropped behind those that wait, and of told.
 func (r *reader) look() {
 	if r.b.overflow.Load() && r.b.overflow.Swap(false) {
+		r.drops.note(time.Now())
+	}
+	if r.drops.due(r.b.opt.Inbound) {
 		r.overflowed()
 	}
 	for {
