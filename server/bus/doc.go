@@ -261,8 +261,8 @@
 // server restarts; a predecessor in each message, which finds a loss only when the next one comes;
 // JetStream, which is another promise (the log) at another price.
 //
-// A publisher that lies about the origin can hide a gap from the notices and nothing else: it may exclude
-// sessions anyway. One lie reaches 2^20 places beyond the node's last heartbeat, or beyond the highest place
+// A publisher that lies about the origin can hide a gap from the notices, or have one told by a message that is too
+// large, and nothing else: it may exclude sessions anyway, and can have gaps told by a flood. One lie reaches 2^20 places beyond the node's last heartbeat, or beyond the highest place
 // that has come, so that several reach further. A publisher that must not lie gets no permission for g.
 //
 // # Nodes
