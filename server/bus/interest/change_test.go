@@ -161,8 +161,9 @@ func TestCallErrorsAreCounted(t *testing.T) {
 	i.note(context.Canceled, "the end")
 	i.note(errors.New("busy"), "busy")
 	i.note(context.DeadlineExceeded, "late")
+	i.note(errors.New("busy"), "still busy")
 	i.keepStats(newTable(o, time.Now()))
-	if got := i.Stats().CallErrors; got != 2 {
+	if got := i.Stats().CallErrors; got != 3 {
 		t.Errorf("%d errors", got)
 	}
 }
