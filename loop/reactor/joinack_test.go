@@ -383,6 +383,7 @@ func TestMaxWaitingAcks(t *testing.T) {
 	last := c.session(protocol.ModeBare)
 	c.says(last, addGroup("g0", 1))
 	c.want(last, uncoveredAckOf("1"))
+	c.waiting(MaxLoopWaitingAcks) // and no more: it has its answer
 	c.do(func() {
 		if s := c.r.stats; s.JoinsLimit != 1 || s.JoinsLoopLimit != 1 {
 			t.Errorf("%d and %d are counted", s.JoinsLimit, s.JoinsLoopLimit)
@@ -482,6 +483,7 @@ func TestDrainReleasesAcks(t *testing.T) {
 	c.says(s, addGroup("g", 3), addGroup("covered", 4))
 	want := []string{uncoveredAckOf("3"), ackOf("4")}
 	c.want(s, want...)
+	c.waiting(0) // they have their answers, and get no other one
 	c.do(func() {
 		if n := c.r.stats.JoinsDraining; n != 3 {
 			t.Errorf("%d are counted", n)
