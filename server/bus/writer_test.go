@@ -235,7 +235,8 @@ func TestWriterComesBack(t *testing.T) {
 	d.join(d.round)
 	d.published(7, "g")
 	d.beat(false)
-	d.wants(beatText(1, 2, 1, 4), "n.all notice: 1-4 nobody false all false c@3 d@3 b@4", "g.e: 5", "g.f: 6", "g.g: 7", beatText(2, 2, 7, 7))
+	d.wants(beatText(1, 2, 1, 4), "n.all notice: 1-4 nobody false all false c@3 d@3 b@4", "g.e: 5", "g.f: 6", "g.g: 7",
+		beatText(2, 2, 7, 7))
 	if d.b.buffered.Load() != 0 || d.kept.account.Bytes() != 0 {
 		t.Error("something is kept still")
 	}
