@@ -67,7 +67,7 @@ const (
 func ExplainCluster(state string) string {
 	switch state {
 	case "connecting":
-		return "no NATS server could be reached yet"
+		return "there was no connection to NATS yet"
 	case "away":
 		return "no NATS server can be reached"
 	case "refused":

@@ -26,7 +26,7 @@ func (p paper) writeCluster(b *strings.Builder, s monitor.Status, wide int) {
 		some("joins waiting", uint64(c.WaitingJoins)),
 	)
 	p.writeFields(b,
-		"in: "+thousands(c.MessagesIn),
+		"messages in: "+thousands(c.MessagesIn),
 		"out: "+thousands(c.MessagesOut),
 		"avoided: "+thousands(c.MessagesAvoided),
 		some("lost", c.MessagesLost),

@@ -7,7 +7,7 @@ import { cell, rows, setText } from "./rows.js";
 const $ = (id) => document.getElementById(id);
 
 const states = {
-  connecting: "no NATS server could be reached yet: its own clients are served",
+  connecting: "there was no connection to NATS yet: its own clients are served",
   up: "",
   away: "no NATS server can be reached: each node serves its own clients, and --nats-down says what becomes of the rest",
   refused: "NATS does not take this node's credentials: it is alone until it does",
