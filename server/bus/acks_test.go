@@ -56,13 +56,17 @@ func TestAckOfJoin(t *testing.T) {
 			})
 			var left atomic.Int64
 			left.Store(int64(c.joins))
+			deadline := time.Now().Add(patience) // of changes: how many there are in so many joins, the machine says
+			more := func() bool {
+				return left.Add(-1) >= 0 || nodes[0].Stats().Switches < c.changes && time.Now().Before(deadline)
+			}
 			var all sync.WaitGroup
 			for id := range c.clients {
 				member := dialNode(t, nodes[0])
 				publisher := nodes[1+id%2]
 				all.Go(func() {
 					held := make([]string, 1+id%3) // one client in three is in one group at a time
-					for k := 0; left.Add(-1) >= 0 && !t.Failed(); k++ {
+					for k := 0; more() && !t.Failed(); k++ {
 						at := k % len(held)
 						if held[at] != "" {
 							member.leave(held[at])
