@@ -4,8 +4,9 @@ import "groupcast/loop/order"
 
 // Limits of acks that wait.
 const (
-	// MaxWaitingAcks bounds those of one session.
-	MaxWaitingAcks = 16
+	// MaxWaitingAcks bounds those of one session: a client that comes back joins all of its groups at once, which
+	// are as many at most, by default.
+	MaxWaitingAcks = 128
 	// MaxLoopWaitingAcks bounds those of one loop.
 	MaxLoopWaitingAcks = 65536
 )

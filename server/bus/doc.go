@@ -152,7 +152,7 @@
 // known to be covered, stands beside the order of a session's answers, as the one of auth does. Which
 // groups are covered is one table of the node: interest writes it (Cover, Uncover), the loops read it
 // without a lock, and what is believed of it at all is one word (SetCoverage): off without a cluster,
-// away, pending, on. It stays as it was while the bus is away. An ack that waits is its loop's (16 a
+// away, pending, on. It stays as it was while the bus is away. An ack that waits is its loop's (128 a
 // session at most, 65,536 a loop; one more is answered "cluster":false at once); Cover wakes only the loops on which
 // any wait. Joins by the API wait the same way; groups of a claim have no ack.
 //
@@ -261,9 +261,10 @@
 // server restarts; a predecessor in each message, which finds a loss only when the next one comes;
 // JetStream, which is another promise (the log) at another price.
 //
-// A publisher that lies about the origin can hide a gap from the notices, or have one told by a message that is too
-// large, and nothing else: it may exclude sessions anyway, and can have gaps told by a flood. One lie reaches 2^20 places beyond the node's last heartbeat, or beyond the highest place
-// that has come, so that several reach further. A publisher that must not lie gets no permission for g.
+// A publisher that lies about the origin can hide a gap from the notices, or have one told by a message that is
+// too large, and nothing else: it may exclude sessions anyway, and can have gaps told by a flood. One lie reaches
+// 2^20 places beyond the node's last heartbeat, or beyond the highest place that has come, so that several reach
+// further. A publisher that must not lie gets no permission for g.
 //
 // # Nodes
 //
