@@ -355,12 +355,23 @@ func TestWaitCovered(t *testing.T) {
 		waitFor(t, "it waits", func() bool { return e.joining.count.Load() == 1 })
 		return covered
 	}
+	// woken is what it says, long before its time is over.
+	woken := func(covered <-chan bool) bool {
+		t.Helper()
+		select {
+		case is := <-covered:
+			return is
+		case <-time.After(20 * time.Second):
+			t.Fatal("it waits still")
+			return false
+		}
+	}
 	check(true)
 	e.SetCoverage(CoveragePending)
 	check(false)
 	covered := wait()
 	e.SetCoverage(CoverageAway)
-	if <-covered {
+	if woken(covered) {
 		t.Error("covered without a bus")
 	}
 	check(false)
@@ -370,7 +381,7 @@ func TestWaitCovered(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.SetCoverage(CoverageOn)
-	if !<-covered {
+	if !woken(covered) {
 		t.Error("not covered once the bus is back")
 	}
 	check(true)
@@ -382,7 +393,7 @@ func TestWaitCovered(t *testing.T) {
 	if err := e.Cover([]string{"h", "g"}); err != nil {
 		t.Fatal(err)
 	}
-	if !<-covered {
+	if !woken(covered) {
 		t.Error("not covered when it is said to be")
 	}
 	if _, err := e.Uncover(t.Context(), []string{"g"}); err != nil {
@@ -404,7 +415,7 @@ func TestWaitCovered(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if <-covered {
+	if woken(covered) {
 		t.Error("covered by an engine that has ended")
 	}
 	if err := e.Cover([]string{"g"}); err != nil {

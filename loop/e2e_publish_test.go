@@ -45,6 +45,15 @@ func TestPublish(t *testing.T) {
 			b.want(test.text)
 		}
 	}
+	asJSON := func(n int) []byte { return []byte(`"` + strings.Repeat(`\"`, (n-2)/2) + `"`) }
+	for n, want := range map[int]error{limit: nil, limit + 2: ErrTooLarge} { // not encoded once more
+		_, err := e.PublishAll(t.Context(), Publication{Groups: []string{"g"}, Payload: asJSON(n)})
+		if !errors.Is(err, want) {
+			t.Errorf("JSON of %d bytes: %v, want %v", n, err, want)
+		}
+	}
+	a.want(string(asJSON(limit)))
+	b.want(string(asJSON(limit)))
 	last := uint64(0)
 	for i := range 100 {
 		order, err := e.Publish(t.Context(), "gggggggggg", fmt.Append(nil, i))

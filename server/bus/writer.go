@@ -299,12 +299,7 @@ func (w *writer) publish(m *message) error {
 		errors.Is(err, nats.ErrConnectionClosed):
 		return errNotWritten
 	}
-	w.last = m.Order
-	w.blurred = w.blurred || w.b.dials.Load() != w.dials
-	for _, name := range groupsOf(m) {
-		w.ring.Add(wire.Hash(name), m.Order)
-	}
-	w.b.written.Store(m.Order)
+	w.remember(m)
 	if err != nil {
 		w.broken(err)
 		return err
@@ -312,6 +307,16 @@ func (w *writer) publish(m *message) error {
 	w.b.count.Out.Add(1)
 	w.b.count.BytesOut.Add(uint64(len(m.Payload)))
 	return nil
+}
+
+// remember notes that m was written, or may have been.
+func (w *writer) remember(m *message) {
+	w.last = m.Order
+	w.blurred = w.blurred || w.b.dials.Load() != w.dials
+	for _, name := range groupsOf(m) {
+		w.ring.Add(wire.Hash(name), m.Order)
+	}
+	w.b.written.Store(m.Order)
 }
 
 var errNotWritten = errors.New("not written: the connection is gone")
