@@ -322,6 +322,10 @@ func (s *session) judgeStream(v *verdict, from *stream, places, gaps []int, part
 		v.withNode += n
 		return
 	}
+	if ours && !s.ended {
+		n, _ := missing(after, len(from.marks)+1)
+		v.tail += n // the answer to the publisher may have come before the message to the member
+	}
 	if !hole(after, len(from.marks)+1, lastPlace, s.lastGap(gaps)) {
 		n, first := missing(after, len(from.marks)+1)
 		v.tail += n

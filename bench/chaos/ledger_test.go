@@ -86,6 +86,10 @@ func TestJudge(t *testing.T) {
 			stream: sent(there, "aaa"), want: "from 2 on", tail: 2,
 			s: session{events: heard(1), whole: begun},
 		},
+		"the end, its own node's": {
+			stream: sent(here, "aaa"), want: "from 2 on", tail: 2,
+			s: session{events: heard(1), own: begun},
+		},
 		"the end, told":  {stream: sent(there, "aaa"), s: session{events: heard(1, -1), whole: begun}, missed: 2},
 		"nothing at all": {stream: sent(there, "a"), s: session{whole: begun}, want: "from 1 on", tail: 1},
 		"ended": {
