@@ -237,6 +237,8 @@
 //     last of them to the next connection already, that tells nothing, and the notice says "nobody" has them.
 //   - Our sink, or the buffer, dropped, or --nats-down local: nobody got these, whatever came later, and the
 //     notice says "nobody". The sink keeps the names of groups that it dropped messages of; too many are "all".
+//     A node that is not there to hear it, or drops it, asks later: an answer to a marker says behind which place
+//     the last of these notices stood, and the question about that span is answered with their groups (4,096) as well.
 //   - Submit found no room for 2 s, or a message of another node is over this one's --max-message: the group is known.
 //   - Our reader's channel overflowed: what was dropped stands behind all that is in it, so the
 //     reader takes the places that it has seen when it is told, asks for the groups beyond, and takes

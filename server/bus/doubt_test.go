@@ -402,3 +402,43 @@ func TestTooLargeHere(t *testing.T) {
 	}
 	r.came()
 }
+
+// TestNobodyGotIt: members miss what nobody got of another node, where this one did not hear that; once.
+func TestNobodyGotIt(t *testing.T) {
+	t.Parallel()
+	r := known(t)
+	back := func(m wire.Marked) (asked *wire.Range) {
+		t.Helper()
+		r.breaks()
+		r.connects()
+		ids := r.marks()
+		m.ID = ids[len(ids)-1]
+		r.says("b", 1, wire.Control{Marked: &m})
+		for _, q := range r.wanted() {
+			if q.control.Range != nil {
+				asked = q.control.Range
+			}
+		}
+		if (asked != nil) != r.doubtful() {
+			t.Fatalf("in doubt %v, asked %+v", r.doubtful(), asked)
+		}
+		return asked
+	}
+	q := back(wire.Marked{Place: 10, Nobody: 11})
+	if q == nil || q.After != 10 || q.Upto != 11 {
+		t.Fatalf("b is asked %+v", q)
+	}
+	r.ranges(wire.Ranged{ID: q.ID, Hashes: []uint64{wire.Hash("g")}})
+	r.areTold(causeAway, "g")
+	if q := back(wire.Marked{Place: 10, Nobody: 11}); q != nil {
+		t.Errorf("behind the answer b is asked %+v", q)
+	}
+	r.says("b", 1, wire.Control{Notice: &wire.Notice{Nobody: true, Place: 12, Lost: []wire.Entry{{Hash: wire.Hash("h")}}}})
+	r.areTold(causeNotice, "h")
+	if q := back(wire.Marked{Place: 10, Nobody: 12}); q != nil {
+		t.Errorf("behind the notice b is asked %+v", q)
+	}
+	if q := back(wire.Marked{Place: 10, Nobody: 13}); q == nil || q.After != 10 || q.Upto != 13 {
+		t.Errorf("behind another one b is asked %+v", q)
+	}
+}

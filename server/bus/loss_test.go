@@ -205,3 +205,23 @@ func settle(t *testing.T, nodes []*testNode) {
 		eventually(t, "what was missed is known", func() bool { return n.doubts.Load() == 0 && n.Status().Joined })
 	}
 }
+
+// TestNoticeIsMissed: what nobody got is told of to a node that comes back behind the notice of it, too.
+func TestNoticeIsMissed(t *testing.T) {
+	t.Parallel()
+	nodes, pipes := through(t, 2, one(runServer(t)), func(o *Options) { o.Down, o.healWait = DownLocal, time.Millisecond })
+	member := dialNode(t, nodes[1], envelope)
+	member.join("g")
+	for i, n := range nodes {
+		pipes[i].cut()
+		eventually(t, "it is away", func() bool { return !n.Status().Joined })
+	}
+	nodes[0].publish(t, "g", "nobody gets it")
+	eventually(t, "it is served here", func() bool { return nodes[0].Stats().Lost.Load() == 1 })
+	pipes[0].mend()
+	eventually(t, "the notice is out", func() bool { return nodes[0].Stats().Notices.Load() == 1 })
+	pipes[1].mend()
+	member.want(fmt.Sprintf(gapOf, "g"))
+	nodes[0].publish(t, "g", "next")
+	member.want(messageOf("g", "next"))
+}

@@ -36,6 +36,9 @@ type peer struct {
 	// hushed: it is in doubt for its silence alone.
 	hushed bool
 	asked  uint64 // the question about that which is under way; 0: none
+	// nobody: this node was told which of its messages nobody got, up to this place. askedNobody: the answer under
+	// way tells up to there.
+	nobody, askedNobody uint64
 	// askedAt is when it was asked last, answeredAt when it was answered what it has asked.
 	askedAt, answeredAt time.Time
 }
@@ -135,6 +138,9 @@ func (r *reader) beat(c *wire.Control, now time.Time) {
 	p := r.peers[c.Node]
 	first := p == nil || p.epoch != c.Epoch
 	if first && h.Leaving {
+		if r.wasHidden(h, now) { // and cannot be asked any more
+			r.b.lost(causeVanished, nil, true)
+		}
 		return
 	}
 	if p == nil {

@@ -45,10 +45,14 @@ func (w *writer) request(r request) {
 	case r.data != nil:
 		w.put(r.subject, r.data) // where it fails it is not kept: its requester waits no longer than a moment
 	case r.marker != 0:
-		w.send(r.subject, wire.Control{Marked: &wire.Marked{ID: r.marker, Place: w.last}})
+		w.send(r.subject, wire.Control{Marked: &wire.Marked{ID: r.marker, Place: w.last, Nobody: w.nobody.Last()}})
 	case r.span != nil:
 		hashes, all := w.ring.Between(r.span.After, r.span.Upto)
-		answer := wire.Ranged{ID: r.span.ID, All: all, Place: w.last, Hashes: hashes}
+		unwritten, allUnwritten := w.nobody.Between(r.span.After, r.span.Upto)
+		answer := wire.Ranged{ID: r.span.ID, All: all || allUnwritten, Place: w.last}
+		if !answer.All {
+			answer.Hashes = append(hashes, unwritten...)
+		}
 		w.send(r.subject, wire.Control{Ranged: &answer})
 	default:
 		w.send(r.subject, r.control)

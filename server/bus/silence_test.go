@@ -222,14 +222,24 @@ func TestHidden(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newAlone(t)
-			r.connects()
-			r.now = r.now.Add(test.there)
-			if test.there == 0 {
-				r.now = r.now.Add(time.Hour)
-				r.breaks()
+			there := func() *alone {
+				r := newAlone(t)
+				r.connects()
+				r.now = r.now.Add(test.there)
+				if test.there == 0 {
+					r.now = r.now.Add(time.Hour)
+					r.breaks()
+				}
+				r.wanted()
+				return r
 			}
-			r.wanted()
+			r := there()
+			if r.beats(wire.Heartbeat{Number: test.number, Leaving: true}); test.hidden {
+				r.areTold(causeVanished, allOf...) // since it cannot be asked
+			} else {
+				r.toldNobody()
+			}
+			r = there()
 			r.beatsAs(test.number, 5)
 			if r.doubtful() != test.hidden {
 				t.Fatalf("in doubt: %v", r.doubtful())

@@ -51,7 +51,7 @@ func (r *reader) answered(p *peer, m *wire.Marked) {
 		r.lookAtMarker()
 	case r.sync.wire:
 		delete(r.sync.waits, p.name)
-		r.settle(p, m.Place)
+		r.settle(p, m)
 		r.lookAtSync()
 	}
 }
@@ -183,19 +183,24 @@ func (r *reader) tickSync(now time.Time) {
 	}
 }
 
-// settle finds out which of a node's messages up to place were missed.
-func (r *reader) settle(p *peer, place uint64) {
-	p.past = max(p.past, place)
+// settle finds out which of a node's messages in front of its answer were missed, and which nobody got without this
+// node having heard of it.
+func (r *reader) settle(p *peer, m *wire.Marked) {
+	p.past = max(p.past, m.Place)
+	upto := m.Place
+	if m.Nobody > p.nobody {
+		upto = max(upto, m.Nobody)
+	}
 	switch {
 	case !p.doubt || p.asked != 0:
-	case place <= p.since:
+	case upto <= p.since:
 		p.settled()
 	default:
 		r.asked++
-		p.asked, p.askedAt = r.asked, time.Now()
+		p.asked, p.askedAt, p.askedNobody = r.asked, time.Now(), m.Nobody
 		r.b.want(request{
 			subject: r.b.subjects.node + p.name,
-			control: wire.Control{Range: &wire.Range{ID: p.asked, After: p.since, Upto: place}},
+			control: wire.Control{Range: &wire.Range{ID: p.asked, After: p.since, Upto: upto}},
 		})
 	}
 }
@@ -207,6 +212,7 @@ func (r *reader) ranged(p *peer, a *wire.Ranged) {
 	}
 	why := p.why
 	if !a.More {
+		p.nobody = max(p.nobody, p.askedNobody)
 		p.settled()
 	}
 	if a.All || len(a.Hashes) > 0 {
@@ -221,7 +227,7 @@ func (r *reader) ranged(p *peer, a *wire.Ranged) {
 // noticed takes a node's notice of messages that did not reach all. Places come in order: messages beyond the
 // highest one that has come were missed, and those that no node got were missed whatever has come.
 func (r *reader) noticed(p *peer, n *wire.Notice) {
-	p.past = max(p.past, n.Upto)
+	p.past, p.nobody = max(p.past, n.Upto), max(p.nobody, n.Place)
 	if n.All && (n.Nobody || n.Upto > p.highest) {
 		r.b.lost(causeNotice, nil, true)
 		return

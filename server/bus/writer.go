@@ -34,10 +34,13 @@ type writer struct {
 	switched uint64 // the one that has ended, and the confirmer had no room for it yet
 	out      outbound
 
-	kept   kept       // what waits for the bus
-	ring   *sent.Ring // what has been written
-	last   uint64     // the place of the last that was
-	unsure span       // what was written and may not have arrived
+	kept kept       // what waits for the bus
+	ring *sent.Ring // what has been written
+	// nobody has the groups of messages that were not written at all, as far as the others were told: by the place
+	// behind the last that was written then.
+	nobody *sent.Ring
+	last   uint64 // the place of the last that was
+	unsure span   // what was written and may not have arrived
 	// blurred: the message that was written last may be on the next connection already. So
 	// what others have seen of this node says nothing of what is unsure.
 	blurred bool
@@ -75,13 +78,16 @@ func (s span) with(t span) span {
 
 func newWriter(b *Bus) *writer {
 	return &writer{
-		b: b, subs: make(map[string]*nats.Subscription), ring: sent.NewRing(ringSlots),
+		b: b, subs: make(map[string]*nats.Subscription), ring: sent.NewRing(ringSlots), nobody: sent.NewRing(nobodySlots),
 		kept: kept{account: b.opt.Budget.Account(budget.Bus)},
 	}
 }
 
 // ringSlots is how many of the last messages are remembered by group and place.
 const ringSlots = 1 << 16
+
+// nobodySlots is how many groups of messages that were not written are remembered for nodes that have not heard of it.
+const nobodySlots = 1 << 12
 
 // beatEvery is how often a node says that it is there.
 const beatEvery = time.Second
@@ -373,13 +379,26 @@ func (w *writer) notify() bool {
 		w.unsure, w.blurred = span{}, false
 	}
 	if !w.never.empty() {
-		n := wire.Notice{Nobody: true, All: w.never.all, Lost: w.never.entries()}
+		n := wire.Notice{Nobody: true, All: w.never.all, Place: w.last + 1, Lost: w.never.entries()}
 		if !w.notice(n) {
 			return false
 		}
+		w.noteNobody(&n)
 		w.never = never{}
 	}
 	return true
+}
+
+// noteNobody remembers a notice of messages that nobody got for nodes that do not hear it, since they are away or too
+// slow: they ask by its place.
+func (w *writer) noteNobody(n *wire.Notice) {
+	if n.All {
+		w.nobody.Forget(n.Place)
+		return
+	}
+	for _, one := range n.Lost {
+		w.nobody.Add(one.Hash, n.Place)
+	}
 }
 
 func (w *writer) notice(n wire.Notice) bool {

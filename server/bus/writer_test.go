@@ -177,6 +177,9 @@ func shown(m *nats.Msg) string {
 		text += fmt.Sprintf(" %d", c.Marker.ID)
 	case c.Marked != nil:
 		text += fmt.Sprintf(" %d at %d", c.Marked.ID, c.Marked.Place)
+		if c.Marked.Nobody > 0 {
+			text += fmt.Sprintf(", nobody by %d", c.Marked.Nobody)
+		}
 	case c.Ranged != nil:
 		text += fmt.Sprintf(" %d at %d all %v", c.Ranged.ID, c.Ranged.Place, c.Ranged.All)
 		var names []string
@@ -323,6 +326,34 @@ func TestWriterTellsOfWhatTheSinkDropped(t *testing.T) {
 	d.unsure = span{}
 	d.comes()
 	d.wants(beatText(0, 2, 4, 1), beatText(1, 2, 4, 1), "n.all notice: 0-0 nobody true all true")
+}
+
+// A node that did not hear of messages that nobody got asks for them by the notice's place.
+func TestWriterIsAskedForWhatNobodyGot(t *testing.T) {
+	d := newDesk(t)
+	d.comes()
+	d.published(4, "a")
+	d.take(parcel{missed: []string{"b", "c"}})
+	d.published(9, "d")
+	d.take(parcel{missed: []string{"e"}})
+	d.wants(beatText(0, 1, 0, 0), beatText(1, 1, 0, 0), "g.a: 4", "n.all notice: 0-0 nobody true all false b@4 c@4",
+		"g.d: 9", "n.all notice: 0-0 nobody true all false e@9")
+	ask := func(after, upto uint64) {
+		d.request(request{subject: "groupcast.n.x", span: &wire.Range{ID: 3, After: after, Upto: upto}})
+	}
+	d.request(request{subject: "groupcast.n.x", marker: 7})
+	ask(4, 10)
+	ask(9, 10)
+	ask(10, 11)
+	d.wants("n.x marked: 7 at 9, nobody by 10", "n.x ranged: 3 at 9 all false b c d e", "n.x ranged: 3 at 9 all false e",
+		"n.x ranged: 3 at 9 all false ")
+	d.take(parcel{missedAll: true})
+	d.published(20, "f")
+	ask(9, 20)
+	ask(10, 20)
+	d.request(request{subject: "groupcast.n.x", marker: 8})
+	d.wants("n.all notice: 0-0 nobody true all true", "g.f: 20", "n.x ranged: 3 at 20 all true ",
+		"n.x ranged: 3 at 20 all false f", "n.x marked: 8 at 20, nobody by 10")
 }
 
 // More groups than are told apart are all of them.

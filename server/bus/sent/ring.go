@@ -43,6 +43,17 @@ func (r *Ring) Add(hash, order uint64) {
 	r.oldest = (r.oldest + 1) % len(r.entries)
 }
 
+// Forget notes that messages for any group went out up to that place, which ascends as those of Add.
+func (r *Ring) Forget(order uint64) { r.forgotten = max(r.forgotten, order) }
+
+// Last is the highest place that was noted, 0 if there is none.
+func (r *Ring) Last() uint64 {
+	if r.used == 0 {
+		return r.forgotten
+	}
+	return max(r.forgotten, r.at(r.used-1).Order)
+}
+
 // at is the message with so many older ones in the ring.
 func (r *Ring) at(i int) wire.Entry { return r.entries[(r.oldest+i)%len(r.entries)] }
 

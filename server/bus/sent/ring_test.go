@@ -44,6 +44,24 @@ func TestPlacesAscend(t *testing.T) {
 	r.Add(1, 8)
 }
 
+// TestForget: what was forgotten is any group, and what comes behind it is told apart.
+func TestForget(t *testing.T) {
+	r := NewRing(2)
+	if r.Last() != 0 {
+		t.Errorf("the last of none is %d", r.Last())
+	}
+	r.Add(1, 5)
+	r.Forget(7)
+	r.Forget(6)
+	if _, all := r.Between(6, 9); !all || r.Last() != 7 {
+		t.Errorf("all %v, the last is %d", all, r.Last())
+	}
+	r.Add(2, 9)
+	if hashes, all := r.Between(7, 9); all || !slices.Equal(hashes, []uint64{2}) || r.Last() != 9 {
+		t.Errorf("%v, all %v, the last is %d", hashes, all, r.Last())
+	}
+}
+
 // TestNaive holds the ring to a list that forgets nothing.
 func TestNaive(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

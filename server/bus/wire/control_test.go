@@ -28,9 +28,9 @@ func samples() map[string]Control {
 			3, 12345, 1234, "v1.2.0", []int{1}, "web-1.example", 4711, 1000, 17, 0.0125, true, true, 2, 17,
 		}}),
 		"marker": of(Control{Marker: &Marker{7}}),
-		"marked": of(Control{Marked: &Marked{7, 12345}}),
+		"marked": of(Control{Marked: &Marked{7, 12345, 40}}),
 		"notice": of(Control{Notice: &Notice{
-			Nobody: true, After: 40, Upto: 43, Lost: []Entry{{Hash("123"), 42}, {Hash("room:1"), 43}},
+			Nobody: true, After: 40, Upto: 43, Place: 44, Lost: []Entry{{Hash("123"), 42}, {Hash("room:1"), 43}},
 		}}),
 		"range":   of(Control{Range: &Range{8, 40, 43}}),
 		"ranged":  of(Control{Ranged: &Ranged{8, false, []uint64{Hash("123"), Hash("room:1")}, 50, true}}),
@@ -326,9 +326,9 @@ func anyControl(t *rapid.T) Control {
 	case *Marker:
 		b.ID = number()
 	case *Marked:
-		*b = Marked{number(), number()}
+		*b = Marked{number(), number(), number()}
 	case *Notice:
-		*b = Notice{flag(), flag(), after, upto, nil}
+		*b = Notice{flag(), flag(), after, upto, number(), nil}
 		if !b.All {
 			b.Lost = append(b.Lost, rapid.SliceOfN(rapid.Make[Entry](), 0, 30).Draw(t, "lost")...)
 		}

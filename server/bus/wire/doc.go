@@ -19,7 +19,7 @@
 //
 //	heartbeat        to all   what a node is, each second
 //	marker, marked   to all, to one   is what I subscribed to known to you? It is, as of this place
-//	notice           to all   these may be lost
+//	notice           to all   these may be lost, or nobody got them
 //	range, ranged    to one   which groups had messages between these places? These
 //	who, here        to one   is that your name? It is, and this is my process
 //	members, members_answer   to one   which sessions has a group at yours? These

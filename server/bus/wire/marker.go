@@ -11,6 +11,8 @@ func (*Marker) check() string { return "" }
 type Marked struct {
 	ID    uint64 `json:"id"`
 	Place uint64 `json:"place"` // the last order that the node wrote before the answer
+	// Nobody is the place of the last Notice of messages that none of the others got.
+	Nobody uint64 `json:"nobody,omitempty"`
 }
 
 func (*Marked) check() string { return "" }

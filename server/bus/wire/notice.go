@@ -12,11 +12,13 @@ const (
 // After up to Upto.
 type Notice struct {
 	// Nobody says that none of the others got them, whatever places they have seen since.
-	Nobody bool    `json:"nobody,omitempty"`
-	All    bool    `json:"all,omitempty"` // instead of a list
-	After  uint64  `json:"after"`
-	Upto   uint64  `json:"upto"`
-	Lost   Entries `json:"lost,omitempty"`
+	Nobody bool   `json:"nobody,omitempty"`
+	All    bool   `json:"all,omitempty"` // instead of a list
+	After  uint64 `json:"after"`
+	Upto   uint64 `json:"upto"`
+	// Place is where a Range finds them that Nobody got, for a node that has not heard this.
+	Place uint64  `json:"place,omitempty"`
+	Lost  Entries `json:"lost,omitempty"`
 }
 
 func (n *Notice) check() string {
