@@ -67,13 +67,10 @@ func (l gapLoops) Gap(_ context.Context, groups []string) error {
 // allOf are the groups of members in an alone.
 var allOf = []string{"g", "h", "quiet"}
 
-func newAlone(t testing.TB, set ...func(*Options)) *alone {
+func newAlone(t testing.TB) *alone {
 	t.Helper()
 	o := DefaultOptions()
 	o.Node, o.Logger = "a", slog.New(slog.DiscardHandler)
-	for _, f := range set {
-		f(&o)
-	}
 	eo := loop.DefaultOptions()
 	eo.Loops, eo.Logger = 1, o.Logger
 	engine, err := loop.New(eo)
@@ -163,8 +160,8 @@ func (r *alone) beatsAs(n, place uint64) {
 	r.beats(wire.Heartbeat{Place: place, Connection: 1, Number: n})
 }
 
-// sends is a message of b's to a group, with its place.
-func (r *alone) sends(order uint64, group string) { r.sendsAs("b", 1, order, group) }
+// sends is a message of b's to the group g, with its place.
+func (r *alone) sends(order uint64) { r.sendsAs("b", 1, order, "g") }
 
 func (r *alone) sendsAs(node string, epoch, order uint64, group string) {
 	r.t.Helper()
@@ -322,13 +319,13 @@ func (r *alone) came(texts ...string) {
 }
 
 // known is an alone that is connected, and knows b, which has published ten messages.
-func known(t testing.TB, set ...func(*Options)) *alone {
+func known(t testing.TB) *alone {
 	t.Helper()
-	r := newAlone(t, set...)
+	r := newAlone(t)
 	r.connects()
 	r.beatsAs(1, 0)
 	r.pass(0)
-	r.sends(10, "g")
+	r.sends(10)
 	r.came("0")
 	r.wanted()
 	return r

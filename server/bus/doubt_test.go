@@ -57,7 +57,7 @@ func TestDoubtBehindABreak(t *testing.T) {
 			}
 			// What is left over of the connection that has ended is not published behind that.
 			for order := test.place - 1; order <= test.place+1; order++ {
-				r.sends(order, "g")
+				r.sends(order)
 			}
 			r.came(string('0' + byte((test.place+1)%10)))
 			if got := r.b.count.Late.Load(); got != 2 {
@@ -157,7 +157,7 @@ func TestSecondBreak(t *testing.T) {
 	r.breaks()
 	r.connects()
 	first := r.synced(12)
-	r.sends(13, "g")
+	r.sends(13)
 	r.came("3")
 	r.breaks()
 	r.ranges(wire.Ranged{ID: first.ID, All: true})
@@ -228,7 +228,7 @@ func TestRunLooksFirst(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := known(t)
-			r.sends(11, "g")
+			r.sends(11)
 			r.came("1")
 			at := wire.Place{Node: "b", Epoch: 1, Order: 20}
 			m := wire.Message{Payload: []byte("x"), IsText: true, Origin: at}

@@ -33,6 +33,7 @@ func (r *alone) answersAs(node string, id uint64) {
 func TestMarkerIsWhole(t *testing.T) {
 	t.Parallel()
 	start := func(t *testing.T) (r *alone, id uint64) {
+		t.Helper()
 		r = newAlone(t)
 		r.connects()
 		r.nodes("b", "c")
@@ -221,6 +222,7 @@ func TestHealed(t *testing.T) {
 		}
 	}
 	start := func(t *testing.T) *alone {
+		t.Helper()
 		r := newAlone(t)
 		r.connects()
 		if got := healed(r); got != 1 {

@@ -18,8 +18,10 @@ func TestNotices(t *testing.T) {
 		notice wire.Notice // to a node that has got place 10
 		told   []string
 	}{
-		"of what has come":        {wire.Notice{After: 8, Upto: 10, Lost: wire.Entries{entry("g", 9), entry("h", 10)}}, nil},
-		"of what is behind that":  {wire.Notice{After: 8, Upto: 12, Lost: wire.Entries{entry("g", 10), entry("h", 11)}}, []string{"h"}},
+		"of what has come": {wire.Notice{After: 8, Upto: 10, Lost: wire.Entries{entry("g", 9), entry("h", 10)}}, nil},
+		"of what is behind that": {
+			wire.Notice{After: 8, Upto: 12, Lost: wire.Entries{entry("g", 10), entry("h", 11)}}, []string{"h"},
+		},
 		"of all that has come":    {wire.Notice{After: 8, Upto: 10, All: true}, nil},
 		"of all behind that":      {wire.Notice{After: 8, Upto: 11, All: true}, allOf},
 		"of what nobody got":      {wire.Notice{Nobody: true, Lost: wire.Entries{entry("quiet", 3)}}, []string{"quiet"}},
@@ -38,8 +40,8 @@ func TestNotices(t *testing.T) {
 			}
 			// What comes up to there was told of, or had come.
 			upto := max(10, test.notice.Upto)
-			r.sends(upto, "g")
-			r.sends(upto+1, "g")
+			r.sends(upto)
+			r.sends(upto + 1)
 			want := []string{fmt.Sprint((upto + 1) % 10)}
 			if test.notice.Upto == 0 { // it says nothing of places
 				want = []string{"0", "1"}
@@ -50,7 +52,7 @@ func TestNotices(t *testing.T) {
 	r := known(t)
 	r.says("b", 1, wire.Control{Notice: &wire.Notice{Upto: 10}})
 	r.says("b", 1, wire.Control{Notice: &wire.Notice{Upto: 5, Nobody: true}})
-	r.sends(10, "g")
+	r.sends(10)
 	r.came() // an earlier span does not take back what a later one has said
 }
 
@@ -95,13 +97,13 @@ func TestPlaces(t *testing.T) {
 	}
 	// A heartbeat's place is believed as it is, and those a little beyond it.
 	r.beatsAs(3, 10*placeLead)
-	r.sends(10*placeLead+1, "g")
+	r.sends(10*placeLead + 1)
 	if got := r.peers["b"].highest; got != 10*placeLead+1 {
 		t.Errorf("b has come to %d", got)
 	}
 	r.breaks() // what is in doubt raises no place by a heartbeat, which says up to where places are believed all the same
 	r.beatsAs(4, 20*placeLead)
-	r.sends(20*placeLead+5, "g")
+	r.sends(20*placeLead + 5)
 	if got := r.peers["b"].highest; got != 20*placeLead+5 {
 		t.Errorf("b has come to %d", got)
 	}
@@ -119,10 +121,10 @@ func TestAvoidedIsCounted(t *testing.T) {
 		}
 	}
 	beat(1, 50, 0) // sent before this node knew of it
-	r.sends(51, "g")
-	r.sends(52, "g")
+	r.sends(51)
+	r.sends(52)
 	beat(2, 57, 5)
-	r.sends(58, "g")
+	r.sends(58)
 	beat(3, 58, 5)
 	beat(4, 60, 7)
 	beat(5, 1, 7) // a count that goes back says nothing
@@ -151,7 +153,7 @@ func TestForeign(t *testing.T) {
 			r.synced(10)
 			send(r, "h")
 			send(r, "h")
-			r.sends(11, "g")
+			r.sends(11)
 			r.come("groupcast.u.*", &nats.Msg{Subject: "groupcast.u.7", Data: []byte("x")})
 			for range 2 { // it is known for good
 				lose(r)
@@ -203,10 +205,10 @@ func TestNoRoomForAMessage(t *testing.T) {
 	t.Parallel()
 	r := known(t)
 	m := &nats.Msg{Subject: "groupcast.m", Reply: "inbox"}
-	r.unpublished(m, loop.Publication{Groups: []string{"g", "h"}}, loop.ErrOverloaded)
+	r.unpublished(m, loop.Publication{Groups: []string{"g", "h"}}, false, loop.ErrOverloaded)
 	r.areTold(causeOverloaded, "g", "h")
-	r.unpublished(m, loop.Publication{Groups: []string{"g"}}, loop.ErrDraining)
-	r.unpublished(m, loop.Publication{Groups: []string{"g"}}, loop.ErrTooLarge)
+	r.unpublished(m, loop.Publication{Groups: []string{"g"}}, false, loop.ErrDraining)
+	r.unpublished(m, loop.Publication{Groups: []string{"g"}}, false, loop.ErrTooLarge)
 	r.toldNobody()
 	if n := r.b.count.LostOverloaded.Load(); n != 1 {
 		t.Errorf("%d messages found no room", n)

@@ -30,7 +30,7 @@ func TestHoleInHeartbeats(t *testing.T) {
 			t.Parallel()
 			r := known(t)
 			r.beatsAs(2, 10)
-			r.sends(14, "g") // behind the hole
+			r.sends(14) // behind the hole
 			r.now = r.now.Add(time.Second)
 			test.next.Place = 15
 			r.beats(test.next)
@@ -103,7 +103,7 @@ func TestSilence(t *testing.T) {
 			if ids := r.marks(); len(ids) != 0 {
 				t.Error("one that is silent is asked")
 			}
-			r.sends(14, "g") // it is back; what was sent in front of it may be missing
+			r.sends(14) // it is back; what was sent in front of it may be missing
 			test.next.Place = 15
 			r.beats(test.next)
 			if n := r.others()["b"]; n.State != NodeUp || r.doubtful() != test.asked {
