@@ -223,5 +223,5 @@ func TestNoticeIsMissed(t *testing.T) {
 	pipes[1].mend()
 	member.want(fmt.Sprintf(gapOf, "g"))
 	nodes[0].publish(t, "g", "next")
-	member.want(messageOf("g", "next"))
+	member.until(messageOf("g", "next")) // a busy machine may have it told twice
 }
