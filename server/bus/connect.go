@@ -334,6 +334,9 @@ func (d *attempts) report(opt *nats.Options) {
 		d.h.reconnected(d.server())
 	}
 	opt.DisconnectedErrCB = func(_ *nats.Conn, err error) {
+		if !d.there {
+			return // it was closed in the middle of an attempt
+		}
 		d.there = false
 		d.h.disconnected(err)
 	}

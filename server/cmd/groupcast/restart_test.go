@@ -218,6 +218,10 @@ func asAnotherUser(t *testing.T) (program string, change func(*exec.Cmd)) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// A process that another test starts meanwhile would have the file open for writing, and the kernel does not run
+	// it then: "text file busy".
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	if err := errors.Join(os.WriteFile(program, text, 0o755),
 		os.Chmod(dir, 0o755)); err != nil { //nolint:gosec // for another user
 		t.Fatal(err)
