@@ -6,15 +6,15 @@
 // Read in this order:
 //
 //   - bus.go: the parts, and the channels between them; options.go, down.go, subjects.go, stats.go
-//   - connect.go, credentials.go, natserror.go, connstate.go: a connection to NATS that comes back for ever,
-//     as whom, what its errors mean, and what an operator is told of it; connection.go: what it sets off here
+//   - connect.go, attempts.go, credentials.go, natserror.go, connstate.go: a connection to NATS that comes back for
+//     ever, as whom, what its errors mean, and what an operator is told of it; connection.go: what it sets off here
 //   - pump.go, writer.go, subscribing.go, outgoing.go, kept.go: what goes out; request.go: what others want the
 //     writer to publish
 //   - reader.go, reply.go, doubles.go: what comes in
 //   - confirm.go: what the server has got
 //   - coverage.go and package interest: which groups are subscribed to, and covered
 //   - peer.go, beats.go, caughtup.go, nodes.go, control.go, naming.go: the other nodes, and this one's name
-//   - syncing.go, drops.go and package sent: what was missed
+//   - notices.go, syncing.go, drops.go and package sent: what was missed
 //   - questions.go, watch.go: who is in a group, and how many
 //
 // # Where it hangs
@@ -190,7 +190,7 @@
 // certificates in files are read again at each attempt; of an nkey the seed is, and its public half,
 // which says as whom, is not.
 //
-// What nats.go (v1.55.0) does otherwise, and how connect.go deals with it: it ends a connection for
+// What nats.go (v1.55.0) does otherwise, and how attempts.go and connect.go deal with it: it ends a connection for
 // good at the second refusal of one server (IgnoreAuthErrorAbort); it forgets a write of which the
 // server took nothing, and goes on (ReconnectOnFlusherError); it looks names up under its lock and
 // without a timeout, makes its first attempts before it returns, two seconds a server, and is

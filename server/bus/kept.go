@@ -3,7 +3,6 @@ package bus
 import (
 	"groupcast/loop"
 	"groupcast/loop/budget"
-	"groupcast/server/bus/wire"
 )
 
 // message is one as the sink brings it.
@@ -75,38 +74,4 @@ func (k *kept) drop() {
 	if k.list = k.list[1:]; k.empty() {
 		k.list = nil // it may have been long
 	}
-}
-
-// maxNever is how many groups are told apart that messages to nobody were for.
-const maxNever = 1 << 16
-
-// never are groups of which messages were sent to no other node.
-//
-// Owner: the writer's goroutine.
-type never struct {
-	groups map[uint64]uint64 // place by hash
-	all    bool              // and others
-}
-
-func (n *never) empty() bool { return len(n.groups) == 0 && !n.all }
-
-func (n *never) add(hash, place uint64) {
-	if n.all {
-		return
-	}
-	if n.groups == nil {
-		n.groups = make(map[uint64]uint64)
-	}
-	if _, there := n.groups[hash]; !there && len(n.groups) == maxNever {
-		n.groups, n.all = nil, true
-		return
-	}
-	n.groups[hash] = place
-}
-
-func (n *never) entries() (list []wire.Entry) {
-	for hash, place := range n.groups {
-		list = append(list, wire.Entry{Hash: hash, Order: place})
-	}
-	return list
 }

@@ -13,14 +13,20 @@ func (d *desk) submits(group string) {
 	}
 }
 
-// While the writer does not take what the pump has, it lags, and what the sink has no room for is told by its groups.
-func TestPumpWaitsForTheWriter(t *testing.T) {
-	d := newDesk(t)
+// pumps starts the pump, and answers a channel that is closed when it has ended.
+func (d *desk) pumps() <-chan struct{} {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		d.b.pump()
 	}()
+	return ended
+}
+
+// While the writer does not take what the pump has, it lags, and what the sink has no room for is told by its groups.
+func TestPumpWaitsForTheWriter(t *testing.T) {
+	d := newDesk(t)
+	ended := d.pumps()
 	d.submits("a")
 	eventually(t, "a parcel", func() bool { return len(d.b.parcels) == 1 })
 	if d.b.lag() != 0 {
@@ -54,11 +60,7 @@ func TestPumpWaitsForTheWriter(t *testing.T) {
 // The pump ends with the bus while it waits for the writer, too.
 func TestPumpEnds(t *testing.T) {
 	d := newDesk(t)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		d.b.pump()
-	}()
+	ended := d.pumps()
 	d.submits("a")
 	d.submits("b")
 	eventually(t, "the pump waits", func() bool { return d.b.lag() > 0 })

@@ -200,11 +200,12 @@ func (r *reader) message(m *nats.Msg, many bool, to loop.Publication) {
 	if many {
 		to.Groups, to.Users = msg.Groups, msg.Users
 	}
-	if msg.Origin.Node != "" && !r.place(msg.Origin) {
+	ofNode := msg.Origin.Node != ""
+	if ofNode && !r.place(msg.Origin) {
 		return
 	}
 	if bad != nil {
-		r.tooLarge(m, bad, msg.Origin.Node != "", to.Groups)
+		r.tooLarge(m, bad, ofNode, to.Groups)
 		return
 	}
 	if !many && len(to.Groups) == 1 && m.Sub.Subject == r.b.subjects.groups && !r.b.wanted(to.Groups[0]) {
@@ -212,7 +213,7 @@ func (r *reader) message(m *nats.Msg, many bool, to loop.Publication) {
 		r.replyLate(m)
 		return
 	}
-	if msg.Origin.Node == "" {
+	if !ofNode {
 		r.noteForeign(to.Groups)
 	}
 	to.Payload, to.IsText, to.From = msg.Payload, msg.IsText, r.b.sink
@@ -221,7 +222,9 @@ func (r *reader) message(m *nats.Msg, many bool, to loop.Publication) {
 			to.Exclude = append(to.Exclude, id)
 		}
 	}
-	r.submit(m, to, msg.Origin.Node != "")
+	if err := r.submit(m, to); err != nil {
+		r.unpublished(m, to, ofNode, err)
+	}
 }
 
 // submitWait is how long a message of the bus waits for room in the broker's door.
@@ -234,12 +237,10 @@ var ended = func() context.Context {
 	return ctx
 }()
 
-// submit hands a publication, of a node or not, to the broker. Where there is no room for it, its groups are told
-// of a gap.
-func (r *reader) submit(m *nats.Msg, p loop.Publication, ofNode bool) {
+// submit hands a publication to the broker, whose error is the engine's.
+func (r *reader) submit(m *nats.Msg, p loop.Publication) error {
 	if r.mayAnswer(m) {
-		r.submitAsked(m, p, ofNode)
-		return
+		return r.submitAsked(m, p)
 	}
 	err := r.b.engine.Submit(ended, p)
 	if errors.Is(err, loop.ErrOverloaded) && !errors.Is(err, loop.ErrNoMemory) {
@@ -247,9 +248,7 @@ func (r *reader) submit(m *nats.Msg, p loop.Publication, ofNode bool) {
 		err = r.b.engine.Submit(ctx, p)
 		cancel()
 	}
-	if err != nil {
-		r.unpublished(m, p, ofNode, err)
-	}
+	return err
 }
 
 // mayAnswer reports whether an answer to m is wanted. None goes to a subject of the cluster: there only
@@ -258,7 +257,8 @@ func (r *reader) mayAnswer(m *nats.Msg) bool {
 	return m.Reply != "" && !strings.HasPrefix(m.Reply, r.b.subjects.prefix.String()+".")
 }
 
-// unpublished is what becomes of a message that the engine does not take.
+// unpublished deals with a message, of a node or not, that the engine does not take. Where there is no room for it,
+// its groups are told of a gap.
 func (r *reader) unpublished(m *nats.Msg, p loop.Publication, ofNode bool, err error) {
 	switch {
 	case errors.Is(err, loop.ErrOverloaded):

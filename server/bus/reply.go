@@ -21,19 +21,19 @@ type waiter struct {
 const maxWaiters = 4096
 
 // submitAsked is submit for a message that wants an answer.
-func (r *reader) submitAsked(m *nats.Msg, p loop.Publication, ofNode bool) {
+func (r *reader) submitAsked(m *nats.Msg, p loop.Publication) error {
 	ctx, cancel := context.WithTimeout(r.b.stop, submitWait)
 	defer cancel()
 	order, err := r.b.engine.SubmitForPlace(ctx, p)
 	if err != nil {
-		r.unpublished(m, p, ofNode, err)
-		return
+		return err
 	}
 	select {
 	case r.b.waiters <- waiter{order, m.Reply}:
 	default:
 		r.b.count.RepliesDropped.Add(1)
 	}
+	return nil
 }
 
 // reply answers requesters, in the order of their messages' places.

@@ -60,22 +60,6 @@ const (
 	stageJoined       // messages go out at once
 )
 
-// span are the places behind after, up to upto.
-type span struct{ after, upto uint64 }
-
-func (s span) empty() bool { return s.after >= s.upto }
-
-// with is one that covers both.
-func (s span) with(t span) span {
-	switch {
-	case s.empty():
-		return t
-	case t.empty():
-		return s
-	}
-	return span{min(s.after, t.after), max(s.upto, t.upto)}
-}
-
 func newWriter(b *Bus) *writer {
 	return &writer{
 		b: b, subs: make(map[string]*nats.Subscription), ring: sent.NewRing(ringSlots), nobody: sent.NewRing(nobodySlots),
@@ -85,9 +69,6 @@ func newWriter(b *Bus) *writer {
 
 // ringSlots is how many of the last messages are remembered by group and place.
 const ringSlots = 1 << 16
-
-// nobodySlots is how many groups of messages that were not written are remembered for nodes that have not heard of it.
-const nobodySlots = 1 << 12
 
 // beatEvery is how often a node says that it is there.
 const beatEvery = time.Second
@@ -237,13 +218,6 @@ func (w *writer) take(p parcel) {
 	}
 }
 
-// tellLost tells the others of what they do not get, where that is possible now.
-func (w *writer) tellLost() {
-	if w.at == stageJoined && !w.notify() {
-		w.leave()
-	}
-}
-
 // message publishes a message, or does with it what the operator has set for when the bus is
 // away.
 func (w *writer) message(p *parcel) {
@@ -273,13 +247,6 @@ func (w *writer) message(p *parcel) {
 		return
 	}
 	w.b.buffered.Store(int64(w.kept.bytes))
-}
-
-// lose notes that no other node gets m.
-func (w *writer) lose(m *message) {
-	for _, name := range groupsOf(m) {
-		w.never.add(wire.Hash(name), m.Order)
-	}
 }
 
 // publish writes m, and reports whether the connection holds. What cannot cross is counted, and is
@@ -365,50 +332,6 @@ func (w *writer) endDrain() {
 		}
 	}
 	w.letGo()
-}
-
-// notify tells the other nodes what they have not got, or may not have got. It stands in front
-// of all that is published next.
-func (w *writer) notify() bool {
-	if !w.unsure.empty() {
-		entries, all := w.ring.Entries(w.unsure.after, w.unsure.upto)
-		n := wire.Notice{After: w.unsure.after, Upto: w.unsure.upto, Nobody: w.blurred, All: all, Lost: entries}
-		if !w.notice(n) {
-			return false
-		}
-		w.unsure, w.blurred = span{}, false
-	}
-	if !w.never.empty() {
-		n := wire.Notice{Nobody: true, All: w.never.all, Place: w.last + 1, Lost: w.never.entries()}
-		if !w.notice(n) {
-			return false
-		}
-		w.noteNobody(&n)
-		w.never = never{}
-	}
-	return true
-}
-
-// noteNobody remembers a notice of messages that nobody got for nodes that do not hear it, since they are away or too
-// slow: they ask by its place.
-func (w *writer) noteNobody(n *wire.Notice) {
-	if n.All {
-		w.nobody.Forget(n.Place)
-		return
-	}
-	for _, one := range n.Lost {
-		w.nobody.Add(one.Hash, n.Place)
-	}
-}
-
-func (w *writer) notice(n wire.Notice) bool {
-	if n.All {
-		n.Lost = nil
-	} else if len(n.Lost) == 0 {
-		return true
-	}
-	w.b.count.Notices.Add(1)
-	return w.send(w.b.subjects.all, wire.Control{Notice: &n})
 }
 
 func (w *writer) tell(t told) {

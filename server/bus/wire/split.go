@@ -49,29 +49,30 @@ func packed(maxBytes, elementBytes, most int) int {
 	return min(max(1, room/elementBytes), most)
 }
 
-func (n Notice) split(maxBytes int) (all []Notice) {
-	most := packed(maxBytes, entryBytes, MaxEntries)
-	for rest := n.Lost; ; {
-		part := n
-		part.Lost = rest[:min(len(rest), most)]
-		rest = rest[len(part.Lost):]
-		if all = append(all, part); len(rest) == 0 {
-			return all
-		}
+// chunks are a list's parts of most elements, one part at least.
+func chunks[E any](list []E, most int) [][]E {
+	if len(list) == 0 {
+		return [][]E{list}
 	}
+	return slices.Collect(slices.Chunk(list, most))
+}
+
+func (n Notice) split(maxBytes int) (all []Notice) {
+	for _, part := range chunks(n.Lost, packed(maxBytes, entryBytes, MaxEntries)) {
+		n.Lost = part
+		all = append(all, n)
+	}
+	return all
 }
 
 func (r Ranged) split(maxBytes int) (all []Ranged) {
-	most := packed(maxBytes, hashBytes, MaxHashes)
-	for rest := r.Hashes; ; {
-		part := r
-		part.Hashes = rest[:min(len(rest), most)]
-		rest = rest[len(part.Hashes):]
-		part.More = r.More || len(rest) > 0
-		if all = append(all, part); len(rest) == 0 {
-			return all
-		}
+	for _, part := range chunks(r.Hashes, packed(maxBytes, hashBytes, MaxHashes)) {
+		all = append(all, r)
+		one := &all[len(all)-1]
+		one.Hashes, one.More = part, true
 	}
+	all[len(all)-1].More = r.More
+	return all
 }
 
 func (w Watch) split(maxBytes int) (all []Watch) {
@@ -92,18 +93,23 @@ func (c Counts) split(maxBytes int) (all []Counts) {
 	return all
 }
 
+// fitting is how many of the first n elements a message of maxBytes has room for, one at least if there is one.
+func fitting(n, maxBytes int, bytes func(i int) int) int {
+	room := maxBytes - aroundList
+	for i := range n {
+		if room -= bytes(i); room < 0 && i > 0 {
+			return i
+		}
+	}
+	return n
+}
+
 // together are parts of names that fit into a message each, one part at least. around is what stands around
 // a name.
 func together(names []string, maxBytes, around int) func(yield func([]string) bool) {
 	return func(yield func([]string) bool) {
 		for {
-			n, room := 0, maxBytes-aroundList
-			for n < len(names) {
-				if room -= around + escaped*len(names[n]); room < 0 && n > 0 {
-					break
-				}
-				n++
-			}
+			n := fitting(len(names), maxBytes, func(i int) int { return around + escaped*len(names[i]) })
 			if !yield(names[:n]) || n == len(names) {
 				return
 			}
@@ -116,13 +122,9 @@ func together(names []string, maxBytes, around int) func(yield func([]string) bo
 // take by default; names as long as they may be, of bytes that JSON escapes, do not.
 func (m MembersAnswer) cut(maxBytes int) MembersAnswer {
 	const around = len(`{"session":"","user":""},`)
-	n, room := 0, maxBytes-aroundList
-	for n < min(len(m.List), MaxMembers) {
-		if room -= around + len(m.List[n].Session) + escaped*len(m.List[n].User); room < 0 && n > 0 {
-			break
-		}
-		n++
-	}
+	n := fitting(min(len(m.List), MaxMembers), maxBytes, func(i int) int {
+		return around + len(m.List[i].Session) + escaped*len(m.List[i].User)
+	})
 	if n < len(m.List) {
 		m.List = m.List[:n]
 		m.Next = m.List[n-1].Session
