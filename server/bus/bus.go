@@ -35,7 +35,9 @@ type Bus struct {
 	stop       context.Context
 	cancel     context.CancelFunc
 	connecting sync.Mutex // one connect, or the end, at a time
-	running    sync.WaitGroup
+	// over is closed when nats.go calls nothing more for the connection. connecting guards it.
+	over    <-chan struct{}
+	running sync.WaitGroup
 	// drained is closed once the others have all that this node had for them.
 	drained chan struct{}
 
@@ -205,11 +207,7 @@ func (b *Bus) Close() error {
 	if b.sink != nil {
 		b.sink.Close()
 	}
-	b.connecting.Lock() // so that no other one comes
-	if conn := b.conn.Load(); conn != nil {
-		conn.Close()
-	}
-	b.connecting.Unlock()
+	b.disconnect()
 	b.running.Wait()
 	b.engine.SetCoverage(loop.CoverageOff)
 	b.engine.RefusePublications(nil)

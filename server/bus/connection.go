@@ -14,11 +14,23 @@ func (b *Bus) connect() error {
 		return nil
 	}
 	b.state.reopened()
-	conn, err := connect(b.opt, b.handlers(), nats.CustomInboxPrefix(b.subjects.inbox))
+	over := make(chan struct{})
+	conn, err := connect(b.opt, b.handlers(over), nats.CustomInboxPrefix(b.subjects.inbox))
 	if err == nil {
 		b.conn.Store(conn)
+		b.over = over
 	}
 	return err
+}
+
+// disconnect ends the connection, and returns when nats.go calls nothing here any more. No other one comes.
+func (b *Bus) disconnect() {
+	b.connecting.Lock()
+	defer b.connecting.Unlock()
+	if conn := b.conn.Load(); conn != nil {
+		conn.Close()
+		<-b.over
+	}
 }
 
 // connectAgain makes another connection where NATS has ended one for good: nats.go gives up if the
@@ -39,8 +51,8 @@ func (b *Bus) connectAgain() {
 
 const connectAgainAfter = time.Second
 
-// handlers are NATS's callbacks: each notes something, and puts one token into a channel.
-func (b *Bus) handlers() handlers {
+// handlers are NATS's callbacks: each notes something, and puts one token into a channel. The last one closes over.
+func (b *Bus) handlers(over chan<- struct{}) handlers {
 	there := func(string) {
 		b.forbidden.forget()
 		b.connected.Store(true)
@@ -51,7 +63,7 @@ func (b *Bus) handlers() handlers {
 		b.askName()
 		b.turn()
 	}
-	return b.state.follow(handlers{
+	h := b.state.follow(handlers{
 		dialing: func() {
 			b.dials.Add(1)
 			b.turn() // to a writer that has nothing to write
@@ -72,6 +84,9 @@ func (b *Bus) handlers() handlers {
 		slow:   func(*nats.Subscription) { b.overflowed() },
 		failed: b.failed,
 	})
+	closed := h.closed
+	h.closed = func() { closed(); close(over) }
+	return h
 }
 
 // turn has the writer look at the connection.

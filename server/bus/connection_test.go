@@ -2,12 +2,14 @@ package bus
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -57,7 +59,7 @@ func TestToldOnce(t *testing.T) {
 // TestDialWakesTheWriter: a node that has nothing to write learns at once that its connection is gone.
 func TestDialWakesTheWriter(t *testing.T) {
 	b := &Bus{turns: make(chan struct{}, 1), state: newTracker(Options{}, nil)}
-	b.handlers().dialing()
+	b.handlers(nil).dialing()
 	if len(b.turns) != 1 || b.dials.Load() != 1 {
 		t.Errorf("%d turns, %d dials", len(b.turns), b.dials.Load())
 	}
@@ -104,4 +106,47 @@ func TestRefusedAttemptsAreClosed(t *testing.T) {
 	}
 	conn.Close()
 	eventually(t, "all are closed", func() bool { return d.closed.Load() == d.opened.Load() })
+}
+
+// TestCloseIsTheEnd: nothing comes from NATS's client any more when Close has returned: it would log, and count, for a
+// node that is gone.
+func TestCloseIsTheEnd(t *testing.T) {
+	t.Parallel()
+	closed := make(chan struct{})
+	late := make(chan bool, 1)
+	n := startNode(t, "a", one(runServer(t)), func(o *Options) {
+		o.Logger = slog.New(closedHandler{o.Logger.Handler(), func() {
+			select {
+			case <-closed:
+				late <- true
+			case <-time.After(200 * time.Millisecond):
+				late <- false
+			}
+		}})
+	})
+	if err := n.Close(); err != nil {
+		t.Error(err)
+	}
+	close(closed)
+	if <-late {
+		t.Error("the end of the connection was logged behind Close")
+	}
+}
+
+// closedHandler calls a func where the end of the connection is logged.
+type closedHandler struct {
+	slog.Handler
+
+	closed func()
+}
+
+func (h closedHandler) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "bus: closed" {
+		h.closed()
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h closedHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return closedHandler{h.Handler.WithAttrs(attrs), h.closed}
 }
