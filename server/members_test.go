@@ -327,8 +327,10 @@ func TestManyQuestionsAtOnce(t *testing.T) {
 	eventually(t, "no question to be under way", func() bool { return s.questions.stats().UnderWay == 0 })
 }
 
-// slowCluster answers when it is let go.
+// slowCluster answers when it is let go. Nobody has it remove anything.
 type slowCluster struct {
+	members.Cluster
+
 	asked chan string // groups and places
 	goOn  chan error
 	ended chan error // why one was given up
@@ -363,7 +365,7 @@ func (c *slowCluster) Members(ctx context.Context, group, after string, _ int) (
 }
 
 func cluster(s *Server) *slowCluster {
-	c := &slowCluster{make(chan string, 8), make(chan error), make(chan error, 8)}
+	c := &slowCluster{nil, make(chan string, 8), make(chan error), make(chan error, 8)}
 	s.directory.join(c)
 	return c
 }

@@ -73,11 +73,15 @@ func (a *API) getGroup(ctx context.Context, name string) (groupOfAll, *problem) 
 	return groupOfAll{GroupInfo: info}, problemOf(err)
 }
 
-func (a *API) deleteGroup(ctx context.Context, name string) *problem {
+func (a *API) deleteGroup(ctx context.Context, name string) (silent []string, p *problem) {
 	ctx, cancel := a.queried(ctx)
 	defer cancel()
+	if c := a.cluster(); c != nil {
+		left, silent, err := c.Dissolve(ctx, name)
+		return removedAnywhere(left, silent, err, loop.ErrNoGroup)
+	}
 	_, err := a.engine.Dissolve(ctx, name)
-	return problemOf(err)
+	return nil, problemOf(err)
 }
 
 // joined is the answer to a join of a group that the bus does not cover.
@@ -97,7 +101,7 @@ func (a *API) putMember(w http.ResponseWriter, r *http.Request, _ *Limits) *prob
 		return p
 	}
 	if !a.engine.WaitCovered(ctx, m.group) {
-		writeJSON(w, http.StatusOK, "application/json", joined{Cluster: false})
+		writeJSON(w, http.StatusOK, joined{Cluster: false})
 		return nil
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -3,8 +3,12 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gobwas/ws"
 
 	"groupcast/loop"
 	"groupcast/server/members"
@@ -14,8 +18,24 @@ import (
 type cluster struct {
 	page  members.Page
 	err   error
-	asked []string // group, after
+	asked []string // group, after; or what is removed
 	limit int
+	gone  int // what was removed
+}
+
+func (c *cluster) CloseUser(_ context.Context, user string, code ws.StatusCode, reason string) (int, []string, error) {
+	c.asked = []string{"user", user, fmt.Sprint(code), reason}
+	return c.gone, c.page.Silent, c.err
+}
+
+func (c *cluster) Dissolve(_ context.Context, group string) (int, []string, error) {
+	c.asked = []string{"group", group}
+	return c.gone, c.page.Silent, c.err
+}
+
+func (c *cluster) CloseSession(_ context.Context, text string, code ws.StatusCode, reason string) error {
+	c.asked = []string{"session", text, fmt.Sprint(code), reason}
+	return c.err
 }
 
 func (c *cluster) Name() string { return "a" }
@@ -106,5 +126,57 @@ func TestMembersOfANodeAlone(t *testing.T) {
 			t.Errorf("%s: got %s", name, got.body)
 		}
 		ask(t, h, request("GET", "/v1/groups/g/members?after=x", "")).wantCode(422, codeBadParameter)
+	}
+}
+
+// Sessions are closed, and members leave, on all nodes; what may not be done is said.
+func TestRemovingOverACluster(t *testing.T) {
+	c := &cluster{}
+	h := fakeAPI(t, &fake{}, func(o *Options) { o.Cluster = func() members.Cluster { return c } }).Handler(false)
+	for _, r := range []struct {
+		path, nobody string
+		asked        []string
+	}{
+		{"/v1/users/a%2Fb/sessions?code=4001&reason=bye", codeNoUser, []string{"user", "a/b", "4001", "bye"}},
+		{"/v1/groups/g%2F1", codeNoGroup, []string{"group", "g/1"}},
+	} {
+		remove := func() *answer {
+			t.Helper()
+			c.asked = nil
+			a := ask(t, h, request("DELETE", r.path, ""))
+			if !slices.Equal(c.asked, r.asked) {
+				t.Errorf("%s: asked for %q", r.path, c.asked)
+			}
+			return a
+		}
+		*c = cluster{gone: 3}
+		remove().want(204)
+		c.gone = 0
+		remove().wantCode(404, r.nobody)
+		c.page.Silent = []string{"b", "c"} // which may have had some
+		if got := remove().want(200); got.body != `{"silent":["b","c"]}`+"\n" {
+			t.Errorf("%s: got %s", r.path, got.body)
+		}
+		c.err = loop.ErrClosed
+		remove().wantCode(503, codeDraining)
+	}
+	*c = cluster{}
+	remove := func(id string) *answer {
+		t.Helper()
+		return ask(t, h, request("DELETE", "/v1/sessions/"+id+"?code=4001&reason=bye", ""))
+	}
+	remove("b.0123abcd.0-1f-3").want(204)
+	if !slices.Equal(c.asked, []string{"session", "b.0123abcd.0-1f-3", "4001", "bye"}) {
+		t.Errorf("asked for %q", c.asked)
+	}
+	c.err = loop.ErrNoSession
+	remove("b.0123abcd.0-1f-3").wantCode(404, codeNoSession)
+	c.err = members.ErrSilent
+	remove("b.0123abcd.0-1f-3").wantCode(503, codeStalled)
+	c.asked = nil
+	remove("b.0123abcd.x").wantCode(422, codeBadParameter)
+	remove("a.0123abcd.0-1f-3").want(204) // this node's own is asked of nobody
+	if c.asked != nil {
+		t.Errorf("asked for %q", c.asked)
 	}
 }

@@ -37,16 +37,24 @@ func readSession(c members.Cluster, text string) (id loop.SessionID, ours bool, 
 // sessionID is the id of one of this node's sessions.
 func (a *API) sessionID(v *parameters, location, text string) loop.SessionID {
 	c := a.cluster()
-	id, ours, err := readSession(c, text)
-	switch {
-	case err != nil && c == nil:
-		v.blame(location, "wants a session's id, like 0-1f-3")
-	case err != nil:
-		v.blame(location, "wants a session's id, like a.0123abcd.0-1f-3, or 0-1f-3 for one of this node's")
-	case !ours && v.refused == nil:
+	id, ours, ok := readID(c, v, location, text)
+	if ok && !ours && v.refused == nil {
 		v.refused = elsewhere(c, text)
 	}
 	return id
+}
+
+// readID is readSession where the text is a parameter's. It is to be blamed if it is no session's at all.
+func readID(c members.Cluster, v *parameters, location, text string) (id loop.SessionID, ours, ok bool) {
+	id, ours, err := readSession(c, text)
+	switch {
+	case err == nil:
+	case c == nil:
+		v.blame(location, "wants a session's id, like 0-1f-3")
+	default:
+		v.blame(location, "wants a session's id, like a.0123abcd.0-1f-3, or 0-1f-3 for one of this node's")
+	}
+	return id, ours, err == nil
 }
 
 // elsewhere is the answer to the id of a session that is none of this node's.

@@ -54,7 +54,6 @@ func TestSessionsOfACluster(t *testing.T) {
 
 	for _, r := range []struct{ method, path string }{
 		{"GET", "/v1/sessions/ID"},
-		{"DELETE", "/v1/sessions/ID"},
 		{"GET", "/v1/sessions?after=ID"},
 		{"PUT", "/v1/groups/g/members/ID"},
 		{"DELETE", "/v1/groups/g/members/ID"},

@@ -27,7 +27,7 @@ func answering[In, Out any](read func(*parameters) In, do func(context.Context, 
 		if p != nil {
 			return p
 		}
-		writeJSON(w, http.StatusOK, "application/json", out)
+		writeJSON(w, http.StatusOK, out)
 		return nil
 	}
 }
@@ -40,6 +40,31 @@ func doing[In any](read func(*parameters) In, do func(context.Context, In) *prob
 			p = do(r.Context(), in)
 		}
 		if p == nil {
+			w.WriteHeader(http.StatusNoContent)
+		}
+		return p
+	}
+}
+
+// removed is the answer to a removal that not all nodes say they have done.
+type removed struct {
+	Silent []string `json:"silent"`
+}
+
+// removing is an operation that closes sessions, or has members leave, on all nodes. It has nothing to say but which
+// nodes are silent.
+func removing[In any](read func(*parameters) In, do func(context.Context, In) ([]string, *problem)) carry {
+	return func(w http.ResponseWriter, r *http.Request, _ *Limits) *problem {
+		in, p := readParameters(r, read)
+		if p != nil {
+			return p
+		}
+		silent, p := do(r.Context(), in)
+		switch {
+		case p != nil:
+		case len(silent) > 0:
+			writeJSON(w, http.StatusOK, removed{silent})
+		default:
 			w.WriteHeader(http.StatusNoContent)
 		}
 		return p
@@ -72,7 +97,7 @@ func taking[In, Out any](a *API, kind bodyKind, read func(*parameters) In,
 		if p != nil {
 			return p
 		}
-		writeJSON(w, http.StatusAccepted, "application/json", out)
+		writeJSON(w, http.StatusAccepted, out)
 		return nil
 	}
 }
@@ -104,14 +129,14 @@ func passing(do func(http.ResponseWriter, *http.Request) *problem) carry {
 }
 
 // writeJSON answers with v and a line's end, at once.
-func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
+func writeJSON(w http.ResponseWriter, status int, v any) {
 	var body bytes.Buffer
 	e := json.NewEncoder(&body)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
 		panic(err) // structs of strings and numbers
 	}
-	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
 	w.WriteHeader(status)
 	_, _ = w.Write(body.Bytes()) // a client that is gone misses nothing

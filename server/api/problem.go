@@ -121,6 +121,9 @@ func problemOf(err error) *problem {
 		return problemf(http.StatusNotFound, codeNoUser, "%v", loop.ErrNoUser)
 	case errors.Is(err, loop.ErrNoSession):
 		return problemf(http.StatusNotFound, codeNoSession, "%v", loop.ErrNoSession)
+	case errors.Is(err, members.ErrSilent):
+		return problemf(http.StatusServiceUnavailable, codeStalled, "%v: what was asked for may still happen",
+			members.ErrSilent)
 	case errors.Is(err, loop.ErrNoMemory):
 		return problemf(http.StatusServiceUnavailable, codeOverloaded, "the server is short of memory: not published")
 	case errors.Is(err, loop.ErrOverloaded):

@@ -51,7 +51,7 @@ func (a *API) register() {
 
 	add("list-groups", "GET /v1/groups", backend, answering(groupsQueryOf, a.listGroups))
 	add("get-group", "GET /v1/groups/{group}", backend, answering(groupOf, a.getGroup))
-	add("delete-group", "DELETE /v1/groups/{group}", backend, doing(groupOf, a.deleteGroup))
+	add("delete-group", "DELETE /v1/groups/{group}", backend, removing(groupOf, a.deleteGroup))
 	add("list-members", "GET /v1/groups/{group}/members", backend, answering(a.membersQueryOf, a.listMembers))
 	add("put-member", "PUT /v1/groups/{group}/members/{session}", backend, a.putMember)
 	add("delete-member", "DELETE /v1/groups/{group}/members/{session}", backend, doing(a.memberOf, a.deleteMember))
@@ -60,7 +60,8 @@ func (a *API) register() {
 	add("get-session", "GET /v1/sessions/{session}", backend, answering(a.sessionOf, a.getSession))
 	add("delete-session", "DELETE /v1/sessions/{session}", backend, doing(a.closingOf, a.deleteSession))
 
-	add("delete-user-sessions", "DELETE /v1/users/{user}/sessions", backend, doing(userClosingOf, a.deleteUserSessions))
+	add("delete-user-sessions", "DELETE /v1/users/{user}/sessions", backend,
+		removing(userClosingOf, a.deleteUserSessions))
 
 	add("get-status", "GET /v1/status", backend, answering(nothingOf, a.getStatus))
 	add("get-history", "GET /v1/history", backend, answering(nothingOf, a.getHistory))

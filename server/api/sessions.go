@@ -7,6 +7,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"groupcast/loop"
+	"groupcast/server/members"
 )
 
 type sessionsQuery struct {
@@ -77,15 +78,24 @@ func (a *API) getSession(ctx context.Context, id loop.SessionID) (sessionInfo, *
 	return sessionInfo{a.sessionText(info.ID), info}, problemOf(err)
 }
 
+// closing is what is to be done with a session: one of this node's, or of a cluster's by its text.
 type closing struct {
 	session loop.SessionID
+	cluster members.Cluster // nil: the session is this node's
+	text    string
 	code    ws.StatusCode
 	reason  string
 }
 
 func (a *API) closingOf(v *parameters) closing {
 	code := v.number("code", 1000, 4999, int(ws.StatusPolicyViolation))
-	return closing{a.sessionOf(v), ws.StatusCode(code), v.text("reason")}
+	c := closing{code: ws.StatusCode(code), text: v.request.PathValue("session"), reason: v.text("reason")}
+	cluster := a.cluster()
+	id, ours, ok := readID(cluster, v, "path.session", c.text)
+	if c.session = id; ok && !ours {
+		c.cluster = cluster
+	}
+	return c
 }
 
 type userClosing struct {
@@ -99,19 +109,34 @@ func userClosingOf(v *parameters) userClosing {
 	return userClosing{userOf(v), ws.StatusCode(code), v.text("reason")}
 }
 
-func (a *API) deleteUserSessions(ctx context.Context, c userClosing) *problem {
+func (a *API) deleteUserSessions(ctx context.Context, c userClosing) (silent []string, p *problem) {
 	ctx, cancel := a.queried(ctx)
 	defer cancel()
 	if p := a.enterListing(ctx); p != nil {
-		return p
+		return nil, p
 	}
 	defer a.listings.leave()
+	if all := a.cluster(); all != nil {
+		closed, silent, err := all.CloseUser(ctx, c.user, c.code, c.reason)
+		return removedAnywhere(closed, silent, err, loop.ErrNoUser)
+	}
 	_, err := a.engine.CloseUser(ctx, c.user, c.code, c.reason)
-	return problemOf(err)
+	return nil, problemOf(err)
+}
+
+// removedAnywhere is nobody if there is nothing to remove, which is not known while nodes are silent.
+func removedAnywhere(removed int, silent []string, err, nobody error) ([]string, *problem) {
+	if err == nil && removed == 0 && len(silent) == 0 {
+		err = nobody
+	}
+	return silent, problemOf(err)
 }
 
 func (a *API) deleteSession(ctx context.Context, c closing) *problem {
 	ctx, cancel := a.queried(ctx)
 	defer cancel()
+	if c.cluster != nil {
+		return problemOf(c.cluster.CloseSession(ctx, c.text, c.code, c.reason))
+	}
 	return problemOf(a.engine.CloseSession(ctx, c.session, c.code, c.reason))
 }

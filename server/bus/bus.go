@@ -80,6 +80,7 @@ type Bus struct {
 	born       time.Time
 	reached    atomic.Int64 // when the server was, last, since born; 0: never
 	questions  questions
+	removeWait time.Duration // removeWait, unless a test has more time
 	watch      watch
 	newcomer   chan struct{} // the announcer: there is a node that knows nothing yet
 	asked      asked
@@ -128,20 +129,21 @@ func Start(o Options, engine *loop.Engine, info Info) (*Bus, error) {
 	}
 	b := &Bus{
 		opt: o, info: info, log: o.Logger, engine: engine, epoch: uint64(engine.Epoch()),
-		subjects: subjectsOf(prefix, o.Node),
-		drained:  make(chan struct{}),
-		in:       make(chan *nats.Msg, o.Inbound),
-		parcels:  make(chan parcel, 1),
-		requests: make(chan request, maxRequests),
-		turns:    make(chan struct{}, 1),
-		healed:   make(chan uint64, 1),
-		told:     make(chan told, 16),
-		flushes:  make(chan flush, 16),
-		waiters:  make(chan waiter, maxWaiters),
-		wantName: make(chan struct{}, 1),
-		newcomer: make(chan struct{}, 1),
-		first:    make(chan struct{}, 1),
-		born:     time.Now(),
+		subjects:   subjectsOf(prefix, o.Node),
+		drained:    make(chan struct{}),
+		removeWait: removeWait,
+		in:         make(chan *nats.Msg, o.Inbound),
+		parcels:    make(chan parcel, 1),
+		requests:   make(chan request, maxRequests),
+		turns:      make(chan struct{}, 1),
+		healed:     make(chan uint64, 1),
+		told:       make(chan told, 16),
+		flushes:    make(chan flush, 16),
+		waiters:    make(chan waiter, maxWaiters),
+		wantName:   make(chan struct{}, 1),
+		newcomer:   make(chan struct{}, 1),
+		first:      make(chan struct{}, 1),
+		born:       time.Now(),
 	}
 	if b.log == nil {
 		b.log = slog.Default()

@@ -19,16 +19,13 @@ func (r *reader) control(m *nats.Msg) {
 		r.b.namesake(&c, m.Reply)
 		return
 	}
-	now, from := time.Now(), r.b.subjects.node+c.Node
+	now := time.Now()
 	switch {
 	case c.Heartbeat != nil:
 		r.beat(&c, now)
 		return
 	case c.Marker != nil:
 		r.answerMarker(&c, now)
-		return
-	case c.Members != nil:
-		r.b.answerMembers(from, c.Members)
 		return
 	}
 	p := r.peerOf(&c, now)
@@ -50,8 +47,14 @@ func (r *reader) control(m *nats.Msg) {
 		}
 	case c.Counts != nil:
 		r.b.watch.announced(p.name, c.Counts.Counts)
+	case c.Members != nil:
+		r.b.answerMembers(r.b.subjects.node+p.name, c.Members)
 	case c.MembersAnswer != nil:
-		r.b.questions.answer(c.Node, c.MembersAnswer)
+		r.b.questions.answer(c.MembersAnswer.ID, c)
+	case c.Remove != nil:
+		r.b.answerRemove(r.b.subjects.node+p.name, c.Remove)
+	case c.Removed != nil:
+		r.b.questions.answer(c.Removed.ID, c)
 	}
 }
 

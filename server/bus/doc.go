@@ -15,7 +15,8 @@
 //   - coverage.go and package interest: which groups are subscribed to, and covered
 //   - peer.go, beats.go, caughtup.go, nodes.go, control.go, naming.go: the other nodes, and this one's name
 //   - notices.go, syncing.go, drops.go and package sent: what was missed
-//   - questions.go, watch.go: who is in a group, and how many
+//   - questions.go, watch.go, removing.go: who is in a group, and how many; sessions that are to be closed, and members
+//     that are to leave, wherever they are
 //
 // # Where it hangs
 //
@@ -301,6 +302,14 @@
 // How many members a group has is asked for once, and announced from then on by all nodes, for a minute from
 // when it was last asked for (watch.go): changes at most each 250 ms, all each 5 s, 1,024 groups a node. So a
 // page that looks each second costs the cluster what changes.
+//
+// # Who is put out
+//
+// To close a user's sessions, or to have a group's members leave, the nodes that count are each told to ("remove"), do
+// it to their own, and answer how many that were; the node of a session is told to close it. Twice does no more than
+// once, so a node that has not answered within 1 s is named "silent", and whoever asked asks again. It is not kept for
+// nodes that are away, and who comes meanwhile may stay: a token that is withdrawn keeps him out. That a session joins
+// or leaves by the API is its own node's, since a join has more answers than that it is done.
 //
 // # Budget, limits, metrics
 //

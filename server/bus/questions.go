@@ -23,23 +23,17 @@ const (
 type questions struct {
 	mu   sync.Mutex
 	last uint64
-	open map[uint64]chan<- nodeAnswer
-}
-
-// nodeAnswer is one node's.
-type nodeAnswer struct {
-	*wire.MembersAnswer
-	node string
+	open map[uint64]chan<- wire.Control
 }
 
 // begin opens a question to up to n nodes.
-func (q *questions) begin(n int) (id uint64, answers <-chan nodeAnswer) {
-	came := make(chan nodeAnswer, n)
+func (q *questions) begin(n int) (id uint64, answers <-chan wire.Control) {
+	came := make(chan wire.Control, n)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.last++
 	if q.open == nil {
-		q.open = make(map[uint64]chan<- nodeAnswer)
+		q.open = make(map[uint64]chan<- wire.Control)
 	}
 	q.open[q.last] = came
 	return q.last, came
@@ -52,17 +46,74 @@ func (q *questions) end(id uint64) {
 }
 
 // answer is called by the reader: it does not wait.
-func (q *questions) answer(node string, a *wire.MembersAnswer) {
+func (q *questions) answer(id uint64, c wire.Control) {
 	q.mu.Lock()
-	came := q.open[a.ID]
+	came := q.open[id]
 	q.mu.Unlock()
 	if came == nil {
 		return // it is late
 	}
 	select {
-	case came <- nodeAnswer{a, node}:
+	case came <- c:
 	default: // more answers than there are nodes
 	}
+}
+
+// question is one that nodes were asked, until end.
+type question struct {
+	b     *Bus
+	id    uint64
+	nodes []string
+	came  <-chan wire.Control
+}
+
+// ask puts a question to nodes. The caller owes it an end.
+func (b *Bus) ask(nodes []string, of func(id uint64, node string) wire.Control) question {
+	id, came := b.questions.begin(len(nodes))
+	for _, name := range nodes {
+		b.want(request{subject: b.subjects.node + name, control: of(id, name)})
+	}
+	return question{b, id, nodes, came}
+}
+
+func (q question) end() { q.b.questions.end(q.id) }
+
+// answers are those by node that have come when all have, or when wait is over. While NATS is away nobody is waited
+// for.
+func (q question) answers(ctx context.Context, wait time.Duration) map[string]wire.Control {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	answers := make(map[string]wire.Control, len(q.nodes))
+	for len(answers) < len(q.nodes) && q.b.joined.Load() {
+		select {
+		case c := <-q.came:
+			if slices.Contains(q.nodes, c.Node) {
+				answers[c.Node] = c
+			}
+			continue
+		case <-ctx.Done():
+		case <-q.b.stop.Done():
+		}
+		break
+	}
+	return answers
+}
+
+// answerWith has a goroutine of its own wait for the loops, and answers another node's question with what it says.
+// full is the answer if too many are being answered.
+func (b *Bus) answerWith(to string, wait time.Duration, full wire.Control, of func(ctx context.Context) wire.Control) {
+	if b.asking.Add(1) > maxQuestions {
+		b.asking.Add(-1)
+		b.count.QuestionsFull.Add(1)
+		b.want(request{subject: to, control: full})
+		return
+	}
+	b.running.Go(func() {
+		defer b.asking.Add(-1)
+		ctx, cancel := context.WithTimeout(b.stop, wait)
+		defer cancel()
+		b.want(request{subject: to, control: of(ctx)})
+	})
 }
 
 // Name is this node's.
@@ -85,37 +136,21 @@ func (b *Bus) Members(ctx context.Context, group, after string, limit int) (memb
 		}
 		return "", limit
 	}
-	id, came := b.questions.begin(len(others))
-	defer b.questions.end(id)
-	for _, name := range others {
+	asked := b.ask(others, func(id uint64, name string) wire.Control {
 		q := &wire.Members{ID: id, Group: group}
 		q.After, q.Limit = wantOf(name)
-		b.want(request{subject: b.subjects.node + name, control: wire.Control{Members: q}})
-	}
+		return wire.Control{Members: q}
+	})
+	defer asked.end()
 	parts := make(map[string]members.Page, 1+len(others))
 	ownAfter, ownLimit := wantOf(b.opt.Node)
 	if parts[b.opt.Node], err = b.localMembers(ctx, group, ownAfter, ownLimit); err != nil {
 		return members.Page{}, err
 	}
-	timer := time.NewTimer(askWait)
-	defer timer.Stop()
-	waiting := make(map[string]struct{}, len(others))
-	for _, name := range others {
-		waiting[name] = struct{}{}
-	}
-	for len(waiting) > 0 && b.joined.Load() {
-		select {
-		case a := <-came:
-			if _, asked := waiting[a.node]; asked && !a.Failed {
-				parts[a.node] = pageOf(a.MembersAnswer)
-			}
-			delete(waiting, a.node)
-			continue
-		case <-timer.C:
-		case <-ctx.Done():
-		case <-b.stop.Done():
+	for name, c := range asked.answers(ctx, askWait) {
+		if a := c.MembersAnswer; a != nil && !a.Failed {
+			parts[name] = pageOf(a)
 		}
-		break
 	}
 	return merge(parts, append(others, b.opt.Node), node, limit), nil
 }
@@ -186,27 +221,19 @@ func (b *Bus) localMembers(ctx context.Context, group, after string, limit int) 
 	return page, err
 }
 
-// answerMembers answers another node's question. A goroutine of its own waits for the loops.
+// answerMembers answers another node's question.
 func (b *Bus) answerMembers(to string, q *wire.Members) {
-	if b.asking.Add(1) > maxQuestions {
-		b.asking.Add(-1)
-		b.count.QuestionsFull.Add(1)
-		b.want(request{subject: to, control: wire.Control{MembersAnswer: &wire.MembersAnswer{ID: q.ID, Failed: true}}})
-		return
+	answerOf := func(a wire.MembersAnswer) wire.Control {
+		a.ID = q.ID
+		return wire.Control{MembersAnswer: &a}
 	}
-	b.running.Go(func() {
-		defer b.asking.Add(-1)
-		ctx, cancel := context.WithTimeout(b.stop, askWait)
-		defer cancel()
-		answer := &wire.MembersAnswer{ID: q.ID}
+	b.answerWith(to, askWait, answerOf(wire.MembersAnswer{Failed: true}), func(ctx context.Context) wire.Control {
 		page, err := b.localMembers(ctx, q.Group, q.After, q.Limit)
-		if err != nil && !errors.Is(err, context.Canceled) {
-			answer.Failed = true
-		}
-		answer.Total, answer.Next = page.Total, page.Next
+		answer := wire.MembersAnswer{Total: page.Total, Next: page.Next}
+		answer.Failed = err != nil && !errors.Is(err, context.Canceled)
 		for _, m := range page.Members {
 			answer.List = append(answer.List, wire.Member{Session: m.Session, User: m.User})
 		}
-		b.want(request{subject: to, control: wire.Control{MembersAnswer: answer}})
+		return answerOf(answer)
 	})
 }

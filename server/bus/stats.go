@@ -52,6 +52,7 @@ type Counters struct {
 	Echoes         atomic.Uint64 `metric:"bus_echoes_total" help:"Messages of this node that came back to it by a connection made after they were sent, and are not published again."`
 	Late           atomic.Uint64 `metric:"bus_late_total" help:"Messages of a node that came after it, or this node, had told them as missed, and are not published: left over from a connection that has ended."`
 	Strangers      atomic.Uint64 `metric:"bus_strangers_total" help:"Messages between nodes of one that has sent no heartbeat, or counts no more: they are ignored."`
+	Removed        atomic.Uint64 `metric:"bus_removed_total" help:"Sessions that were closed here, and members that left, since another node was asked for it."`
 	PlacesUnknown  atomic.Uint64 `metric:"bus_places_unknown_total" help:"Messages with a place that their node has not told of."`
 	NodesGone      atomic.Uint64 `metric:"bus_nodes_gone_total" also:"limit_hits_total{limit=nats_lease}" help:"Times that a node was silent for so long that it counts no more. One that leaves in order is none."`
 	// Limits.

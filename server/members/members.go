@@ -1,5 +1,6 @@
-// Package members is who is in a group, as those say it who ask the loops of this node, or of several:
-// what the server, its HTTP API and a bus between nodes have in common about it. It holds nothing.
+// Package members is who is in a group, as those say it who ask the loops of this node, or of several, and how sessions
+// are put out wherever they are: what the server, its HTTP API and a bus between nodes have in common about it. It
+// holds nothing.
 //
 // A page says Total, counted a moment before, and goes on behind a place, "after", which is the Next of the
 // page before. On one node that is a session's id. In a cluster it is the cluster's own text, which nobody
@@ -10,6 +11,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/gobwas/ws"
 
 	"groupcast/loop"
 	"groupcast/protocol"
@@ -34,6 +37,15 @@ type Cluster interface {
 	// Total is how many members a group has, and which nodes did not say. The error is what Local says
 	// of this node.
 	Total(ctx context.Context, group string) (total int, silent []string, err error)
+	// CloseUser begins the close handshakes of a user's sessions, and Dissolve has a group's members leave. Who comes
+	// meanwhile may stay. Nodes that have not said in time that it is done are silent; it may be done there all the
+	// same, and to ask again does no harm. That there is nobody is no error. The error is of this node's loops, or
+	// protocol.ErrBadClose.
+	CloseUser(ctx context.Context, user string, code ws.StatusCode, reason string) (closed int, silent []string, err error)
+	Dissolve(ctx context.Context, group string) (left int, silent []string, err error)
+	// CloseSession begins the close handshake of a session, of whatever node. The error is loop.ErrNoSession,
+	// ErrSilent, of this node's loops, or protocol.ErrBadClose.
+	CloseSession(ctx context.Context, text string, code ws.StatusCode, reason string) error
 	// Name is this node's.
 	Name() string
 	// SessionText is the id that one of this node's sessions has in the cluster.
@@ -49,6 +61,9 @@ type Engine interface {
 	Memberships(ctx context.Context, group string, after loop.SessionID, limit int) ([]loop.Membership, loop.SessionID,
 		error)
 }
+
+// ErrSilent is the answer where another node has to do something and does not say that it has: it may have.
+var ErrSilent = errors.New("the session's node does not answer")
 
 // ErrAfter is the answer to a place that no page has ended at.
 var ErrAfter = errors.New("after wants the next of a page")

@@ -37,6 +37,8 @@ type Control struct {
 	MembersAnswer *MembersAnswer
 	Watch         *Watch
 	Counts        *Counts
+	Remove        *Remove
+	Removed       *Removed
 }
 
 // body is one of the kinds.
@@ -88,6 +90,8 @@ var kinds = [...]kind{
 	kindOf("members_answer", MaxListBytes, func(c *Control) **MembersAnswer { return &c.MembersAnswer }),
 	kindOf("watch", MaxListBytes, func(c *Control) **Watch { return &c.Watch }),
 	kindOf("counts", MaxListBytes, func(c *Control) **Counts { return &c.Counts }),
+	kindOf("remove", MaxControlBytes, func(c *Control) **Remove { return &c.Remove }),
+	kindOf("removed", MaxControlBytes, func(c *Control) **Removed { return &c.Removed }),
 }
 
 // envelope is what all kinds have.

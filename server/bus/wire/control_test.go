@@ -42,6 +42,8 @@ func samples() map[string]Control {
 		"members_answer": of(Control{MembersAnswer: &MembersAnswer{
 			9, 40, []Member{{"web-1.00c0ffee.0-20-1", "7"}, {"web-1.00c0ffee.1-0-1", ""}}, "web-1.00c0ffee.1-0-1", true,
 		}}),
+		"remove":  of(Control{Remove: &Remove{ID: 9, User: "Küche 7", Code: 4001, Reason: "bye"}}),
+		"removed": of(Control{Removed: &Removed{9, 12, true}}),
 	}
 	for name, c := range all {
 		c.Type = name
@@ -156,6 +158,15 @@ func TestBadControl(t *testing.T) {
 		{"limit", `{"v":1,"type":"members",` + head + `,"limit":1001,"group":"a"}`, ReasonControl, "members: limit: want 0 to 1000: got 1001"},
 		{"negative limit", `{"v":1,"type":"members",` + head + `,"limit":-1,"group":"a"}`, ReasonControl, "members: limit: want 0 to 1000: got -1"},
 		{"after", `{"v":1,"type":"members",` + head + `,"limit":1,"group":"a","after":"x"}`, ReasonControl, `members: after: want a session's id: got "x"`},
+		{"removed nothing", `{"v":1,"type":"remove",` + head + `,"id":1,"code":1008}`, ReasonControl, "remove: want a session, a user or a group: got none, or several"},
+		{"removed two", `{"v":1,"type":"remove",` + head + `,"user":"7","group":"g","code":1008}`, ReasonControl, "remove: want a session, a user or a group: got none, or several"},
+		{"removed code", `{"v":1,"type":"remove",` + head + `,"user":"7","code":1006}`, ReasonControl, "remove: code, reason: a close has "},
+		{"removed without a code", `{"v":1,"type":"remove",` + head + `,"session":"a.00c0ffee.0-1f-3"}`, ReasonControl, "remove: code, reason: a close has "},
+		{"removed reason", `{"v":1,"type":"remove",` + head + `,"user":"7","code":1008,"reason":"` + long[:124] + `"}`, ReasonControl, "remove: code, reason: a close has "},
+		{"removed session", `{"v":1,"type":"remove",` + head + `,"session":"x","code":1008}`, ReasonControl, `remove: session: want a session's id: got "x"`},
+		{"removed user", `{"v":1,"type":"remove",` + head + `,"user":"` + long[:257] + `","code":1008}`, ReasonControl, "remove: user: "},
+		{"removed group", `{"v":1,"type":"remove",` + head + `,"group":"` + long[:257] + `"}`, ReasonControl, "remove: group: "},
+		{"removed count", `{"v":1,"type":"removed",` + head + `,"count":-1}`, ReasonControl, "removed: count: want 0 or more: got -1"},
 		{"next", `{"v":1,"type":"members_answer",` + head + `,"next":"x"}`, ReasonControl, `members_answer: next: want a session's id: got "x"`},
 		{"total", `{"v":1,"type":"members_answer",` + head + `,"total":-1}`, ReasonControl, "members_answer: total: want 0 or more: got -1"},
 		{"member", `{"v":1,"type":"members_answer",` + head + `,"list":[{"user":"7"}]}`, ReasonControl, "members_answer: session: want an id: got none"},
@@ -355,6 +366,18 @@ func anyControl(t *rapid.T) Control {
 		b.Groups = append([]string{}, rapid.SliceOfN(rapid.StringN(1, -1, subject.MaxNameBytes), 0, 20).Draw(t, "groups")...)
 	case *Counts:
 		*b = Counts{rapid.MapOfN(rapid.StringN(1, -1, subject.MaxNameBytes), rapid.IntMin(0), 0, 20).Draw(t, "counts")}
+	case *Remove:
+		*b = Remove{ID: number(), Code: 1008, Reason: some(123)}
+		switch target := rapid.StringN(1, -1, MaxUserBytes).Draw(t, "target"); rapid.IntRange(0, 2).Draw(t, "what") {
+		case 0:
+			b.Session = session()
+		case 1:
+			b.User = target
+		default:
+			b.Group = target
+		}
+	case *Removed:
+		*b = Removed{number(), count(), flag()}
 	default:
 		t.Fatalf("no generator for %s", k.name)
 	}

@@ -9,7 +9,7 @@
 //   - reply.go: what a requester is answered
 //   - hash.go: a group as 64 bits
 //   - control.go: messages of nodes among themselves, and the list of their kinds, which are in
-//     heartbeat.go, marker.go, notice.go (packed.go has its lists), members.go and watch.go
+//     heartbeat.go, marker.go, notice.go (packed.go has its lists), members.go, watch.go and remove.go
 //   - split.go: several messages of one whose list is too long for a NATS server
 //
 // # Nodes among themselves
@@ -23,6 +23,8 @@
 //	range, ranged    to one   which groups had messages between these places? These
 //	who, here        to one   is that your name? It is, and this is my process
 //	members, members_answer   to one   which sessions has a group at yours? These
+//	watch, counts    to all   how many members have these groups at yours, from now on? So many
+//	remove, removed  to one   close this session or a user's, or have a group's members leave. So many
 //
 // 64-bit numbers are JSON numbers; a reader must not make a float of them. Lists of groups are packed, base64 of
 // little-endian numbers: 32,768 entries are 683 KiB, so that a message stays below the 1 MiB that NATS servers

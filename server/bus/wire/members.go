@@ -50,8 +50,8 @@ func (m *MembersAnswer) check() string {
 	if len(m.List) > MaxMembers {
 		return fmt.Sprintf("list: want %d members at most: got %d", MaxMembers, len(m.List))
 	}
-	if m.Total < 0 {
-		return fmt.Sprintf("total: want 0 or more: got %d", m.Total)
+	if wrong := belowZero("total", m.Total); wrong != "" {
+		return wrong
 	}
 	for i := range m.List {
 		one := &m.List[i]
@@ -63,6 +63,14 @@ func (m *MembersAnswer) check() string {
 		}
 	}
 	return checkSession("next", m.Next)
+}
+
+// belowZero is what is wrong with a count, "" if nothing is.
+func belowZero(field string, n int) string {
+	if n < 0 {
+		return fmt.Sprintf("%s: want 0 or more: got %d", field, n)
+	}
+	return ""
 }
 
 // checkSession checks a session's text that may be missing.
