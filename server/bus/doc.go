@@ -306,10 +306,10 @@
 // # Who is put out
 //
 // To close a user's sessions, or to have a group's members leave, the nodes that count are each told to ("remove"), do
-// it to their own, and answer how many that were; the node of a session is told to close it. Twice does no more than
-// once, so a node that has not answered within 1 s is named "silent", and whoever asked asks again. It is not kept for
-// nodes that are away, and who comes meanwhile may stay: a token that is withdrawn keeps him out. That a session joins
-// or leaves by the API is its own node's, since a join has more answers than that it is done.
+// it to their own, and answer how many that were; the node of a session is told to close it. A node that has not
+// answered within 1 s is named "silent", and whoever asked asks again; it works on it for 2 s at most. It is not kept
+// for nodes that are away, and who comes meanwhile may stay: a token that is withdrawn keeps him out. That a session
+// joins or leaves by the API is its own node's, since a join has more answers than that it is done.
 //
 // # Budget, limits, metrics
 //

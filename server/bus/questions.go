@@ -96,7 +96,16 @@ func (q question) answers(ctx context.Context, wait time.Duration) map[string]wi
 		}
 		break
 	}
-	return answers
+	for { // what has come is not thrown away since time is over
+		select {
+		case c := <-q.came:
+			if slices.Contains(q.nodes, c.Node) {
+				answers[c.Node] = c
+			}
+		default:
+			return answers
+		}
+	}
 }
 
 // answerWith has a goroutine of its own wait for the loops, and answers another node's question with what it says.

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 
 	"groupcast/loop"
 	"groupcast/protocol"
+	"groupcast/protocol/subject"
 	"groupcast/server/bus/wire"
 	"groupcast/server/members"
 )
@@ -21,7 +23,7 @@ const (
 	// removeWait is how long other nodes have to say that they have done it (Bus.removeWait), and removeTime how long
 	// they go on: to find a user's sessions each loop looks through all that it has.
 	removeWait = time.Second
-	removeTime = 10 * time.Second
+	removeTime = 2 * time.Second
 )
 
 // CloseUser begins the close handshakes of a user's sessions on all nodes; see members.Cluster.
@@ -31,12 +33,23 @@ func (b *Bus) CloseUser(ctx context.Context, user string, code ws.StatusCode, re
 	if err := protocol.CheckClose(code, reason); err != nil {
 		return 0, nil, err
 	}
+	if !isName(user, wire.MaxUserBytes) {
+		return 0, nil, nil
+	}
 	return b.removeEverywhere(ctx, wire.Remove{User: user, Code: code, Reason: reason})
 }
 
 // Dissolve has everyone leave a group, on all nodes; see members.Cluster.
 func (b *Bus) Dissolve(ctx context.Context, group string) (left int, silent []string, err error) {
+	if !isName(group, subject.MaxNameBytes) {
+		return 0, nil, nil
+	}
 	return b.removeEverywhere(ctx, wire.Remove{Group: group})
+}
+
+// isName reports whether there can be somebody of that name. What no node would read is not sent.
+func isName(name string, maxBytes int) bool {
+	return name != "" && len(name) <= maxBytes && utf8.ValidString(name)
 }
 
 // CloseSession begins the close handshake of any node's session; see members.Cluster.
@@ -74,6 +87,9 @@ func (b *Bus) removeEverywhere(ctx context.Context, order wire.Remove) (removed 
 	asked := b.askToRemove(b.others(), order)
 	defer asked.end()
 	own, err := b.remove(ctx, &order)
+	if err == nil && len(asked.nodes) == 0 && !b.joined.Load() {
+		return own, nil, members.ErrSilent // there may be others: this node has not met them yet
+	}
 	removed, silent = asked.removed(ctx)
 	return own + removed, silent, err
 }

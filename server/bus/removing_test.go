@@ -3,6 +3,7 @@ package bus
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,6 +102,16 @@ func TestUserIsClosedEverywhere(t *testing.T) {
 	if closed != 0 || len(silent) > 0 || err != nil {
 		t.Errorf("nobody: %d closed, silent %q, %v", closed, silent, err)
 	}
+	for _, name := range []string{"", "\xff", strings.Repeat("x", 257)} {
+		closed, silent, err := nodes[0].CloseUser(t.Context(), name, 1008, "")
+		left, none, err2 := nodes[0].Dissolve(t.Context(), name)
+		if closed+left != 0 || len(silent)+len(none) > 0 || err != nil || err2 != nil {
+			t.Errorf("%q: silent %q and %q, %v, %v", name, silent, none, err, err2)
+		}
+	}
+	if n := nodes[2].Stats().Removed.Load(); n != 2 {
+		t.Errorf("c has removed %d for others, want 2", n)
+	}
 	if _, _, err := nodes[0].CloseUser(t.Context(), "eve", 1006, ""); !errors.Is(err, protocol.ErrBadClose) {
 		t.Errorf("a code that no frame has: %v", err)
 	}
@@ -166,7 +177,8 @@ func TestSessionIsClosedFromAnywhere(t *testing.T) {
 func TestSilentNodesAreNamed(t *testing.T) {
 	t.Parallel()
 	s := runServer(t)
-	nodes := startNodes(t, 2, one(s))
+	nodes := startNodes(t, 2, one(s), func(o *Options) { o.Lease = MaxLease })
+	nodes[0].removeWait = patience
 	c, session := dialUser(t, nodes[1], "ada")
 	stranger := newStranger(t, s, "z")
 	remove := wire.Control{Remove: &wire.Remove{User: "ada", Code: ws.StatusPolicyViolation}}
@@ -181,7 +193,11 @@ func TestSilentNodesAreNamed(t *testing.T) {
 	if err := nodes[0].CloseSession(t.Context(), session, 4001, "bye"); !errors.Is(err, members.ErrSilent) {
 		t.Errorf("busy: %v", err)
 	}
+	if n := nodes[1].Stats().QuestionsFull.Load(); n != 2 {
+		t.Errorf("%d times too busy, want 2", n)
+	}
 	nodes[1].asking.Add(-maxQuestions)
+	nodes[0].removeWait = removeWait
 	c.join("h") // it is still there
 
 	stranger.beat(0)
@@ -213,5 +229,14 @@ func TestRemovingWhileAway(t *testing.T) {
 		if err := nodes[0].CloseSession(t.Context(), session, 4001, ""); !errors.Is(err, members.ErrSilent) {
 			t.Errorf("%s: %v", session, err)
 		}
+	}
+}
+
+// TestRemovingBeforeNATSIsThere: a node that has met nobody yet does not say that nobody is there.
+func TestRemovingBeforeNATSIsThere(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, "a", nil, func(o *Options) { o.Servers = []string{"nats://127.0.0.1:1"} })
+	if _, _, err := n.CloseUser(t.Context(), "ada", 4001, "bye"); !errors.Is(err, members.ErrSilent) {
+		t.Errorf("got %v, want %v", err, members.ErrSilent)
 	}
 }

@@ -39,8 +39,8 @@ type Cluster interface {
 	Total(ctx context.Context, group string) (total int, silent []string, err error)
 	// CloseUser begins the close handshakes of a user's sessions, and Dissolve has a group's members leave. Who comes
 	// meanwhile may stay. Nodes that have not said in time that it is done are silent; it may be done there all the
-	// same, and to ask again does no harm. That there is nobody is no error. The error is of this node's loops, or
-	// protocol.ErrBadClose.
+	// same. That there is nobody is no error. The error is ErrSilent where it is not known which other nodes there
+	// are, of this node's loops, or protocol.ErrBadClose.
 	CloseUser(ctx context.Context, user string, code ws.StatusCode, reason string) (closed int, silent []string, err error)
 	Dissolve(ctx context.Context, group string) (left int, silent []string, err error)
 	// CloseSession begins the close handshake of a session, of whatever node. The error is loop.ErrNoSession,
@@ -63,7 +63,7 @@ type Engine interface {
 }
 
 // ErrSilent is the answer where another node has to do something and does not say that it has: it may have.
-var ErrSilent = errors.New("the session's node does not answer")
+var ErrSilent = errors.New("another node does not answer")
 
 // ErrAfter is the answer to a place that no page has ended at.
 var ErrAfter = errors.New("after wants the next of a page")
