@@ -34,7 +34,7 @@ var plain = func() (set [256]bool) {
 
 // AppendToken appends the token of a name. The error is ErrName; then dst comes back as it was.
 func AppendToken[T string | []byte](dst []byte, name T) ([]byte, error) {
-	if !validName(name) {
+	if !ValidName(name) {
 		return dst, ErrName
 	}
 	done := 0 // how much of the name is in dst
@@ -69,7 +69,7 @@ func AppendName[T string | []byte](dst []byte, token T) ([]byte, error) {
 		done = i + 1
 	}
 	dst = append(dst, token[done:]...)
-	if !validName(dst[start:]) {
+	if !ValidName(dst[start:]) {
 		return dst[:start], ErrToken
 	}
 	return dst, nil
@@ -97,7 +97,8 @@ func fromHex(digit byte) (value byte, ok bool) {
 	return 0, false
 }
 
-func validName[T string | []byte](name T) bool {
+// ValidName reports whether a group or user of that name has a subject: 1 to MaxNameBytes of UTF-8.
+func ValidName[T string | []byte](name T) bool {
 	return len(name) > 0 && len(name) <= MaxNameBytes && validUTF8(name)
 }
 

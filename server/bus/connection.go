@@ -63,7 +63,7 @@ func (b *Bus) handlers(over chan<- struct{}) handlers {
 		b.askName()
 		b.turn()
 	}
-	h := b.state.follow(handlers{
+	return b.state.follow(handlers{
 		dialing: func() {
 			b.dials.Add(1)
 			b.turn() // to a writer that has nothing to write
@@ -79,14 +79,12 @@ func (b *Bus) handlers(over chan<- struct{}) handlers {
 			if b.stop.Err() == nil {
 				b.running.Go(b.connectAgain)
 			}
+			close(over)
 		},
 		tried:  func(_ string, err error) { b.count.Errors.add(reasonOf(err)) },
 		slow:   func(*nats.Subscription) { b.overflowed() },
 		failed: b.failed,
 	})
-	closed := h.closed
-	h.closed = func() { closed(); close(over) }
-	return h
 }
 
 // turn has the writer look at the connection.

@@ -84,28 +84,27 @@ func (q question) answers(ctx context.Context, wait time.Duration) map[string]wi
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	answers := make(map[string]wire.Control, len(q.nodes))
-	for len(answers) < len(q.nodes) && q.b.joined.Load() {
+	for len(answers) < len(q.nodes) {
+		var c wire.Control
 		select {
-		case c := <-q.came:
-			if slices.Contains(q.nodes, c.Node) {
-				answers[c.Node] = c
-			}
-			continue
-		case <-ctx.Done():
-		case <-q.b.stop.Done():
-		}
-		break
-	}
-	for { // what has come is not thrown away since time is over
-		select {
-		case c := <-q.came:
-			if slices.Contains(q.nodes, c.Node) {
-				answers[c.Node] = c
-			}
+		case c = <-q.came: // first: what has come is not thrown away since time is over
 		default:
-			return answers
+			if !q.b.joined.Load() {
+				return answers
+			}
+			select {
+			case c = <-q.came:
+			case <-ctx.Done():
+				return answers
+			case <-q.b.stop.Done():
+				return answers
+			}
+		}
+		if slices.Contains(q.nodes, c.Node) {
+			answers[c.Node] = c
 		}
 	}
+	return answers
 }
 
 // answerWith has a goroutine of its own wait for the loops, and answers another node's question with what it says.

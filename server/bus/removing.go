@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 
@@ -17,7 +16,7 @@ import (
 )
 
 // Sessions that are to be closed, and members that are to leave, wherever they are. A node does it to its own and says
-// to how many; to do it twice does no harm, so that whoever is told of a silent node may ask again.
+// to how many; it may be done twice, so that whoever is told of a silent node may ask again.
 
 const (
 	// removeWait is how long other nodes have to say that they have done it (Bus.removeWait), and removeTime how long
@@ -33,23 +32,18 @@ func (b *Bus) CloseUser(ctx context.Context, user string, code ws.StatusCode, re
 	if err := protocol.CheckClose(code, reason); err != nil {
 		return 0, nil, err
 	}
-	if !isName(user, wire.MaxUserBytes) {
-		return 0, nil, nil
+	if !loop.ValidUser(user) {
+		return 0, nil, nil // a name that nobody can have is sent to no node: none would read it
 	}
 	return b.removeEverywhere(ctx, wire.Remove{User: user, Code: code, Reason: reason})
 }
 
 // Dissolve has everyone leave a group, on all nodes; see members.Cluster.
 func (b *Bus) Dissolve(ctx context.Context, group string) (left int, silent []string, err error) {
-	if !isName(group, subject.MaxNameBytes) {
+	if !subject.ValidName(group) {
 		return 0, nil, nil
 	}
 	return b.removeEverywhere(ctx, wire.Remove{Group: group})
-}
-
-// isName reports whether there can be somebody of that name. What no node would read is not sent.
-func isName(name string, maxBytes int) bool {
-	return name != "" && len(name) <= maxBytes && utf8.ValidString(name)
 }
 
 // CloseSession begins the close handshake of any node's session; see members.Cluster.
